@@ -1,0 +1,76 @@
+# What people do here, by name. `make help` lists it. Needs Python 3.11 or later with venv, and nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+EXACT := schemas/**,pipeline/log/**,pipeline/quarantine/**,pipeline/sqlite_file.py,pipeline/writer_lock.py,projections/stores/**,$\
+projections/agent_status.py,projections/daily_aggregates.py,projections/event_index.py,projections/task_board.py,projections/guard.py
+UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check lint format coverage covered docs bench torture schemas lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+install: $(INSTALLED) ## set up .venv with the locked dependencies (others do so by themselves)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here. Install Python 3.11 or later, or say: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$$($(PYTHON) -V) is too old: Python 3.11 or later is needed. Say which: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo 'This Python lacks venv. On Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(INSTALLED) ## run everything here, with sample findings flowing; Ctrl-C ends it
+	@exec $(BIN)/findstream run --sample $(ARGS)
+
+test: $(INSTALLED) ## run all tests but the long ones; ARGS='-k words' picks
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: lint coverage ## what CI runs: lint, types, layers, all tests with coverage
+
+lint: $(INSTALLED) ## check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## mend what style can mend by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+coverage: $(INSTALLED) ## run the tests; fail below 95 % of branches, or below 100 % of what must not lie
+	$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
+	@$(MAKE) --no-print-directory covered
+
+covered: ## judge the coverage of the last measured run
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 --include='$(EXACT)'
+
+docs: $(INSTALLED) ## run the examples in the documents
+	$(BIN)/python -m pytest tests/docs $(ARGS)
+
+bench: $(INSTALLED) ## measure against the naive baseline; writes bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
+torture: $(INSTALLED) ## run the tests with all crashes and many examples; takes long
+	FINDSTREAM_TORTURE=1 $(BIN)/python -m pytest -n 2 --timeout=7200 --hypothesis-profile=thorough $(ARGS)
+
+schemas: $(INSTALLED) ## publish the schemas of events to schemas/published/
+	$(BIN)/python -m schemas.publish
+
+lock: ## pin what pyproject.toml asks for; ARGS=--upgrade renews old pins
+	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
+		&& "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv && "$$tools/bin/"$(UV_COMPILE)
+
+clean: ## remove what can be made again; data in var/ stays
+	rm -rf $(VENV) .venv-* build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

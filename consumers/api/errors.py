@@ -1,0 +1,176 @@
+"""What the API refuses, and why: each refusal has a status, a stable code for programs and a message for people.
+
+Every error of every route leaves in one shape: ``{"error": {"code", "message", "details": [{"field", "message"}]}}``.
+``refusal_for`` is the only place where errors of other packages become answers; what it does not know is a 500, whose
+message tells nothing of the inside.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+
+from consumers.feed.errors import FeedError
+from pipeline.errors import InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
+from projections.errors import CursorRejected, NotFresh, ProjectionError
+
+RETRY_SECONDS: Final = 1
+"""What ``Retry-After`` says where the cause passes by itself (lag, a locked log)."""
+
+_MOST_DETAILS: Final = 100
+
+
+class RequestRefused(Exception):
+    """The base of all below. ``fields`` pairs the name of a wrong field with what is wrong about it. Do: read the message."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+    field: ClassVar[str] = ""
+    """The field that is always the wrong one, if there is such."""
+
+    def __init__(self, message: str, *, fields: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = tuple(fields)[:_MOST_DETAILS] or (((self.field, message),) if self.field else ())
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, object]:
+        """The answer's body, ready for JSON."""
+        details = [{"field": field, "message": message} for field, message in self.fields]
+        return {"error": {"code": self.code, "message": self.message, "details": details}}
+
+
+class CursorUnknown(RequestRefused):
+    """A page cursor is not one of ours, or goes with other filters. Do: start from the first page."""
+
+    code = "cursor_rejected"
+    field = "cursor"
+
+
+class OriginForeign(RequestRefused):
+    """A page of another origin tried to write. Do: name the origin in ``FINDSTREAM_CORS_ORIGINS`` if you trust it."""
+
+    status = 403
+    code = "origin_foreign"
+
+
+class NothingHere(RequestRefused):
+    """No such path, or no such thing. Do: check the id; what was just written is seen with ``fresh``."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodUnknown(RequestRefused):
+    """The path exists, the method does not. Do: use one that the ``Allow`` header names."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(RequestRefused):
+    """A request body is over the limit. Do: send it in parts."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class BodyUnreadable(RequestRefused):
+    """A content type or encoding that is not read here. Do: send JSON or NDJSON, plain or gzip."""
+
+    status = 415
+    code = "body_unreadable"
+
+
+class HostForeign(RequestRefused):
+    """The ``Host`` header names another machine (DNS rebinding). Do: use the loopback address."""
+
+    status = 421
+    code = "host_foreign"
+
+
+class ValueRefused(RequestRefused):
+    """A parameter or a field of the input has no acceptable value. Do: correct the fields named."""
+
+    status = 422
+    code = "value_refused"
+
+
+class Broken(RequestRefused):
+    """A defect of this program. Do: look into the server's log, report it."""
+
+    status = 500
+    code = "internal"
+
+
+class Unavailable(RequestRefused):
+    """Something this answer needs is not there just now. Do: retry after the seconds of ``Retry-After``."""
+
+    status = 503
+    code = "unavailable"
+
+    def __init__(self, message: str, *, fields: Sequence[tuple[str, str]] = (), retry_seconds: int = RETRY_SECONDS) -> None:
+        super().__init__(message, fields=fields, headers={"Retry-After": str(retry_seconds)})
+
+
+class Stale(Unavailable):
+    """A projection did not reach the asked position in time. Do: retry."""
+
+    code = "not_fresh"
+
+
+class DiskFull(Unavailable):
+    """The disk under the log is full; nothing of the call was accepted. Do: free space, retry."""
+
+    code = "log_full"
+
+
+class Unready(Unavailable):
+    """The readiness probe found a reason against sending work here. Do: read the details."""
+
+    code = "not_ready"
+
+
+_TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ...]] = (
+    (CursorRejected, CursorUnknown, "the cursor was not made here for these filters; start from the first page"),
+    (NotFresh, Stale, "the projection has not reached the asked position yet"),
+    (LogFull, DiskFull, "the disk under the log is full; nothing of this request was accepted"),
+    (LogUnavailable, Unavailable, "the log cannot be reached just now; nothing of this request was accepted"),
+    (QuarantineUnavailable, Unavailable, "the quarantine cannot be reached just now"),
+    (ProjectionError, Unavailable, "the projection cannot be read just now"),
+    (RequestUnsupportedContentType, BodyUnreadable, "this content type is not read here"),
+    (NotFoundError, NothingHere, "there is nothing at this path"),
+    (FeedError, Unavailable, "no more clients can follow just now; try again later"),
+)
+"""First match wins, so a subclass stands before its base. The messages are ours: those of other packages may name paths."""
+
+
+def refusal_for(error: Exception) -> RequestRefused:
+    """The answer to ``error``, whatever it is."""
+    if isinstance(error, RequestRefused):
+        return error
+    if isinstance(error, RequestValidationError):
+        return ValueRefused("the request has wrong values; see details", fields=[_field(e) for e in error.errors()])
+    if isinstance(error, InputRejected):
+        return ValueRefused("the input was not accepted, none of it; see details", fields=[_item(item) for item in error.items])
+    for expected, refusal, message in _TRANSLATIONS:
+        if isinstance(error, expected):
+            return refusal(message)
+    return Broken("the server met a defect of its own; its log tells more")
+
+
+def _field(error: Mapping[str, object]) -> tuple[str, str]:
+    """Where and what, of one pydantic error: ``("query", "limit")`` is told as ``limit``."""
+    location = error["loc"]
+    parts = [str(part) for part in location[1:]] if isinstance(location, tuple | list) else []
+    return ".".join(parts) or "body", str(error["msg"]).removeprefix("Value error, ")
+
+
+def _item(item: RejectedItem) -> tuple[str, str]:
+    """Where and what, of one bad item; the item's number stands before the field unless it is the first."""
+    place = f"[{item.index}]" if item.index else ""
+    return ".".join(part for part in (place, item.field) if part) or "body", item.reason

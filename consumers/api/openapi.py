@@ -1,0 +1,88 @@
+"""The OpenAPI 3.1 document: what Powertools derives from the routes, with our error shape put where its own would stand."""
+
+from typing import Any, Final
+
+import orjson
+from aws_lambda_powertools.event_handler.openapi.models import License, Tag
+
+from consumers.api.resolver import Resolver
+
+_TAGS: Final = {
+    "events": "Findings and other events: list, read, take in, follow.",
+    "agents": "The agents that watch accounts.",
+    "tasks": "What people do about findings.",
+    "dashboard": "Figures.",
+    "operation": "The state of the system itself.",
+}
+_FOREIGN: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
+_ERROR_REF: Final = {"$ref": "#/components/schemas/ErrorAnswer"}
+
+
+def document(resolver: Resolver, *, version: str) -> bytes:
+    """The document as JSON, the routes outside of the resolver (feed, metrics) included."""
+    described: dict[str, Any] = orjson.loads(
+        resolver.get_openapi_json_schema(
+            title="findstream",
+            version=version,
+            summary="All findings of the monitoring agents in many AWS accounts, as one replayable stream of events.",
+            description="Times are Unix seconds, UTC. Every error has one shape, `ErrorAnswer`. There is no sign-in yet: the "
+            "server answers on the loopback address only.",
+            tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
+            license_info=License(name="Apache-2.0", identifier="Apache-2.0"),
+        )
+    )
+    for path in described["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:  # noqa: PLR2004 - where errors begin
+                    response["content"] = {"application/json": {"schema": _ERROR_REF}}
+    for name in _FOREIGN:
+        described["components"]["schemas"].pop(name, None)
+    described["paths"] |= _outside()
+    return orjson.dumps(described, option=orjson.OPT_SORT_KEYS)
+
+
+def _outside() -> dict[str, Any]:
+    """The routes that no Lambda serves: a long answer, and a text format of its own."""
+    wrong = {"description": "A value is not accepted.", "content": {"application/json": {"schema": _ERROR_REF}}}
+    return {
+        "/feed": {
+            "get": {
+                "tags": ["events"],
+                "operationId": "follow_events",
+                "summary": "Follow events as they are appended",
+                "description": "Server-sent events. Each `data` is an `Event`, each `id` resumes behind it: clients send it back "
+                "as `Last-Event-ID`. `event: dropped` tells a client that it was too slow; it reconnects and misses nothing.",
+                "parameters": [
+                    _parameter("query", "after", "Begin behind this `id`; `genesis` is the beginning of the log."),
+                    _parameter("query", "source", "Exactly this source."),
+                    _parameter("query", "severity", "At least this grave: 0-5 or a word."),
+                    _parameter("query", "type", "Exactly this type, for example `finding.observed`."),
+                    _parameter("header", "Last-Event-ID", "The same as `after`; wins over it."),
+                ],
+                "responses": {
+                    "200": {
+                        "description": "A stream without end.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    },
+                    "422": wrong,
+                    "503": wrong | {"description": "Too many clients follow already, or the server is stopping."},
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "tags": ["operation"],
+                "operationId": "read_metrics",
+                "summary": "Read metrics",
+                "description": "Prometheus text format.",
+                "responses": {
+                    "200": {"description": "All metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                },
+            }
+        },
+    }
+
+
+def _parameter(place: str, name: str, description: str) -> dict[str, Any]:
+    return {"in": place, "name": name, "description": description, "required": False, "schema": {"type": "string"}}

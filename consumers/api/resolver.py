@@ -1,0 +1,129 @@
+"""The Powertools resolver, made safe for many threads, answering every error in our shape.
+
+One ``resolve(event, context)`` serves both worlds: on Lambda the platform calls it, on a laptop ``consumers.api.gateway`` does,
+from as many threads as there are requests. That matters: concurrent ``POST /events`` are committed by the log in groups.
+
+Why not ``HttpResolverLocal`` (Powertools 3.37): it runs plain handlers on the event loop, and each of its two validation
+middlewares holds a thread of the default executor while the next one waits for a thread. Six requests at once, on two cores, wait
+for ever. Why not ``APIGatewayHttpResolver`` as it is: it keeps the current event in a class attribute.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from consumers.api.errors import MethodUnknown, RequestRefused, refusal_for
+
+JSON: Final = "application/json"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Call:
+    """What belongs to one request."""
+
+    event: APIGatewayProxyEventV2 | None = None
+    lambda_context: Any = None
+    context: dict[str, Any] = field(default_factory=dict)
+    frames: list[str] = field(default_factory=list)
+
+
+class Resolver(APIGatewayHttpResolver):
+    """Answers API Gateway HTTP API events (payload format 2.0). All routes are included at construction; none later."""
+
+    def __init__(self, *routers: Router) -> None:
+        self._call: ContextVar[_Call] = ContextVar("api_call")
+        self._outside = _Call()
+        super().__init__(enable_validation=True, response_validation_error_http_code=500, serializer=_json, debug=False)
+        for known in (NotFoundError, RequestValidationError, RequestUnsupportedContentType, Exception):
+            self.exception_handler(known)(self._refuse)
+        for router in routers:
+            self.include_router(router)
+        for route in (*self._static_routes, *self._dynamic_routes):
+            # Powertools builds this at a route's first call, in steps: two first calls at once would wrap it twice.
+            route._build_middleware_stack(self._router_middlewares, self)  # noqa: SLF001
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """The answer to one request, as API Gateway takes it: statusCode, headers, body, isBase64Encoded. Never raises."""
+        token = self._call.set(_Call(APIGatewayProxyEventV2(dict(event)), context))
+        try:
+            return super().resolve(event, context)
+        finally:
+            self._call.reset(token)
+
+    def template(self, method: str, path: str) -> str | None:
+        """The route that serves this, as OpenAPI writes it (``/events/{event_id}``); None if there is none."""
+        for route in (*self._static_routes, *self._dynamic_routes):
+            if route.method == method and route.rule.match(path):
+                return route.openapi_path
+        return None
+
+    def methods_at(self, path: str) -> list[str]:
+        """The methods that ``path`` has, sorted."""
+        return sorted({route.method for route in (*self._static_routes, *self._dynamic_routes) if route.rule.match(path)})
+
+    def _refuse(self, error: Exception) -> Response[dict[str, object]]:
+        if isinstance(error, NotFoundError) and (methods := self.methods_at(self.current_event.path)):
+            error = MethodUnknown("this path has other methods; see Allow", headers={"Allow": ", ".join(methods)})
+        return refused(refusal_for(error), cause=error)
+
+    @property  # type: ignore[override]  # Powertools narrows the attribute's type in the same way, unchecked
+    def current_event(self) -> APIGatewayProxyEventV2:
+        """The request under way in this thread."""
+        event = self._call.get(self._outside).event
+        if event is None:
+            message = "no request is under way here"
+            raise LookupError(message)
+        return event
+
+    @current_event.setter
+    def current_event(self, value: APIGatewayProxyEventV2) -> None:
+        self._call.get(self._outside).event = value
+
+    @property
+    def lambda_context(self) -> Any:
+        """The Lambda context of that request; None outside of Lambda."""
+        return self._call.get(self._outside).lambda_context
+
+    @lambda_context.setter
+    def lambda_context(self, value: Any) -> None:
+        self._call.get(self._outside).lambda_context = value
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What middlewares pass on within that request."""
+        return self._call.get(self._outside).context
+
+    @context.setter
+    def context(self, value: dict[str, Any]) -> None:
+        self._call.get(self._outside).context = value
+
+    @property
+    def processed_stack_frames(self) -> list[str]:
+        """Powertools' own trace of that request."""
+        return self._call.get(self._outside).frames
+
+    @processed_stack_frames.setter
+    def processed_stack_frames(self, value: list[str]) -> None:
+        self._call.get(self._outside).frames = value
+
+
+def refused(refusal: RequestRefused, *, cause: Exception) -> Response[dict[str, object]]:
+    """A refusal as a response; a defect of ours is logged with its trace, and only there."""
+    if refusal.status == 500:  # noqa: PLR2004 - the status is its own name
+        _logger.error("a request met a defect", exc_info=cause)
+    return Response(refusal.status, JSON, refusal.body(), headers=refusal.headers)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

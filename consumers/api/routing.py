@@ -1,0 +1,46 @@
+"""How routes are declared: in groups, each route telling OpenAPI its own model, and the one error shape for each refusal.
+
+Routes take what they use as keyword arguments; nothing is global, so that a test, a laptop and Lambda build them alike.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from pydantic import BaseModel
+
+from consumers.api.models import ErrorAnswer
+
+_MEANINGS: Final[Mapping[int, str]] = {
+    400: "The cursor is unknown here, or goes with other filters.",
+    403: "A page of another origin may not write here.",
+    404: "No such thing.",
+    413: "The body is too large.",
+    415: "The content type or encoding is not read here.",
+    422: "A value is not accepted; the details name the field.",
+    500: "A defect of the server.",
+    503: "Not now: lag, a locked log, a full disk. `Retry-After` says when to ask again.",
+}
+
+
+class Routes(Router):
+    """A group of routes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Powertools left it untyped
+
+
+def answers(model: type[BaseModel], description: str, *refusals: int, also: int | None = None) -> dict[int, OpenAPIResponse]:
+    """The responses of a route: 200 (and ``also``) with ``model``; ``refusals``, and those any route may meet, as errors."""
+    documented: dict[int, OpenAPIResponse] = {200: _response(model, description)}
+    if also is not None:
+        documented[also] = _response(model, description)
+    for status in sorted({*refusals, 422, 500, 503}):
+        documented[status] = _response(ErrorAnswer, _MEANINGS[status])
+    return documented
+
+
+def _response(model: type[BaseModel], description: str) -> OpenAPIResponse:
+    content: dict[str, Any] = {"application/json": {"model": model}}
+    return {"description": description, "content": content}

@@ -1,0 +1,261 @@
+"""Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import typer
+
+from consumers.cli.exits import REFUSED
+from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
+from consumers.cli.progress import bar
+from consumers.composition import open_catalog, open_log, open_store, writer_token
+from pipeline.settings import Settings
+from projections import parking
+from projections.compare import Difference
+from projections.projection import Parked, Projection
+from projections.projector import ALL, named
+from projections.rebuild import Outcome, Progress, Rebuilder
+from projections.rebuild import cancel as cancel_build
+from projections.stores.port import Store
+from projections.writer import Writer
+
+_NAMES: Final = ", ".join(projection.name for projection in ALL)
+
+
+def _projection(text: str) -> Projection:
+    """A projection by its name."""
+    try:
+        return named(text)
+    except KeyError:
+        message = f"{text!r} is no projection; there are {_NAMES}"
+        raise typer.BadParameter(message) from None
+
+
+Names = Annotated[list[Projection] | None, typer.Argument(parser=_projection, metavar="[NAME]...", help=f"Of {_NAMES}.")]
+All = Annotated[bool, typer.Option("--all", help="Every projection.")]
+
+
+def replay(
+    names: Names = None,
+    *,
+    diff: Annotated[bool, typer.Option("--diff", help="Show rows that differ, at most ten a projection.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Fold the whole log again, aside, and compare the rows with those that serve. Changes nothing and sends nothing.
+
+    Without names every projection is compared. Exit code 3 if any differs.
+
+    Examples:
+      findstream replay
+      findstream replay event_index --diff
+    """
+    settings = Settings.load()
+    with open_log(settings) as log, closing(open_store(settings)) as store:
+        found = {}
+        for projection in [p for p in names or ALL if p.name in store.serving()]:
+            with _watched(projection) as watch:
+                rebuilder = Rebuilder(log, store, writer_token("replay"), on_progress=watch)
+                found[projection.name] = rebuilder.verify(projection)
+    equal = all(difference.equal for difference in found.values())
+    if as_json:
+        told = [{"projection": name, "equal": each.equal, **asdict(each)} for name, each in found.items()]
+        emit_json({"equal": equal, "projections": told})
+    else:
+        emit_table(
+            ("Projection", "Rows", "Equal", "Missing", "Added", "Changed"),
+            ((name, each.compared, _yes(each.equal), each.missing, each.added, each.changed) for name, each in found.items()),
+        )
+        for name, each in found.items():
+            _show_samples(name, each, show=diff)
+    return 0 if equal else REFUSED
+
+
+def rebuild(
+    names: Names = None,
+    *,
+    everything: All = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop the rebuilds that run, in whichever process.")] = False,
+    accept_parked: Annotated[bool, typer.Option("--accept-parked", help="Switch even if events had to be parked.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Compare the new rows with the former ones.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Build projections anew from the log, beside those that serve, and switch over. Readers notice nothing.
+
+    Examples:
+      findstream rebuild event_index
+      findstream rebuild --all --diff
+      findstream rebuild --all --cancel
+    """
+    chosen = _chosen(names, everything=everything)
+    settings = Settings.load()
+    with open_log(settings) as log, closing(open_store(settings)) as store:
+        if cancel:
+            return _cancel(store, chosen, as_json=as_json)
+        told = []
+        for projection in chosen:
+            began = time.monotonic()
+            with _watched(projection) as watch:
+                rebuilder = Rebuilder(log, store, writer_token("rebuild"), on_progress=watch)
+                built = rebuilder.rebuild(projection, accept_parked=accept_parked, diff=diff)
+            told.append({"projection": projection.name, **asdict(built), "seconds": round(time.monotonic() - began, 3)})
+            if not as_json:
+                emit(_in_words(told[-1]))
+                if built.difference:
+                    _show_samples(projection.name, built.difference, show=True)
+    if as_json:
+        emit_json({"rebuilt": told})
+    return REFUSED if any(each["outcome"] == Outcome.CANCELLED for each in told) else 0
+
+
+def _in_words(built: dict[str, Any]) -> str:
+    rate = f"{built['folded'] / built['seconds']:,.0f} events/s" if built["seconds"] else ""
+    parked = f", {built['parked']} parked" if built["parked"] else ""
+    return (
+        f"{built['projection']}: {built['outcome']}, generation {built['generation']}, {built['folded']:,} events"
+        f" in {built['seconds']:.1f} s {rate}{parked}"
+    )
+
+
+def _cancel(store: Store, chosen: Sequence[Projection], *, as_json: bool) -> int:
+    cancelled = [projection.name for projection in chosen if cancel_build(store, projection.name)]
+    if as_json:
+        emit_json({"cancelled": cancelled})
+    else:
+        emit(f"cancelled: {', '.join(cancelled)}" if cancelled else "no rebuild is under way")
+    return 0
+
+
+def _chosen(names: Sequence[Projection] | None, *, everything: bool) -> Sequence[Projection]:
+    if bool(names) == everything:
+        message = f"name the projections ({_NAMES}), or say --all"
+        raise typer.BadParameter(message, param_hint="NAME")
+    return names or ALL
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 -- it is what is told
+    return "yes" if value else "NO"
+
+
+def _show_samples(name: str, difference: Difference, *, show: bool) -> None:
+    if difference.equal:
+        return
+    if not show:
+        remark(f"{name} differs; --diff shows rows")
+    for kind, key, former, new in difference.samples if show else ():
+        emit(plain(f"{name} {kind} {key}"))
+        emit(plain(f"  serving:  {former}"))
+        emit(plain(f"  replayed: {new}"))
+
+
+@contextmanager
+def _watched(projection: Projection) -> Iterator[Callable[[Progress], None]]:
+    with bar(projection.name, "events") as tell:
+        yield lambda progress: tell(progress.folded, progress.total)
+
+
+parked = typer.Typer(help="Events that a projection could not fold: they wait, in order, and others go on.")
+Key = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
+Of = Annotated[Projection | None, typer.Option("--projection", "-p", parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
+
+
+def _parked(settings: Settings, of: Projection | None) -> list[tuple[str, Parked]]:
+    with open_log(settings) as log, open_catalog(settings, log) as catalog:
+        return [(each.name, event) for each in ([of] if of else ALL) for event in catalog.parked(each.name)]
+
+
+@parked.command("list")
+def parked_list(*, of: Of = None, as_json: Json = False) -> None:
+    """List parked events: the poison event of each key, and those that wait behind it.
+
+    Examples:
+      findstream parked list -p event_index
+    """
+    found = _parked(Settings.load(), of)
+    if as_json:
+        emit_json({"parked": [_document(name, event) for name, event in found]})
+        return
+    emit_table(
+        ("Projection", "Key", "Position", "Recorded (UTC)", "Why"),
+        ((name, p.key, p.position, moment(p.recorded_us), _why(p)) for name, p in found),
+    )
+    if not found:
+        remark("nothing is parked")
+
+
+@parked.command("show")
+def parked_show(key: Annotated[str, typer.Argument(help="A key as `parked list` shows it.")], *, as_json: Json = False) -> None:
+    """Show what is parked under a key: the events whole, and the traceback.
+
+    Examples:
+      findstream parked show 1700000000-0d0c…
+    """
+    found = [(name, event) for name, event in _parked(Settings.load(), None) if event.key == key]
+    if not found:
+        message = f"{key!r} is not parked; see findstream parked list"
+        raise typer.BadParameter(message, param_hint="KEY")
+    if as_json:
+        emit_json({"parked": [_document(name, event, whole=True) for name, event in found]})
+        return
+    for name, event in found:
+        emit(plain(f"{name} {event.position} recorded {moment(event.recorded_us)}"))
+        for line in (*event.error.splitlines(), *event.event.decode("utf-8", "replace").splitlines()):
+            emit(f"  {plain(line)}")
+
+
+@parked.command("redrive")
+def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, as_json: Json = False) -> int:
+    """Fold parked events again, for example after a fix was deployed. What still cannot be folded stays parked (exit code 3).
+
+    The projector makes way for it and goes on by itself afterwards.
+
+    Examples:
+      findstream parked redrive --all
+      findstream parked redrive 1700000000-0d0c… -p event_index
+    """
+    if bool(keys) == everything:
+        message = "name keys, or say --all"
+        raise typer.BadParameter(message, param_hint="KEY")
+    settings = Settings.load()
+    with closing(open_store(settings)) as store:
+        outcomes = [_redriven(store, projection, None if everything else keys) for projection in ([of] if of else ALL)]
+    folded, left = (sum(column) for column in zip(*outcomes, strict=True))
+    if as_json:
+        emit_json({"folded": folded, "parked": left})
+    else:
+        emit(f"{folded} folded, {left} still parked")
+    return REFUSED if left else 0
+
+
+def _redriven(store: Store, projection: Projection, keys: Sequence[str] | None) -> tuple[int, int]:
+    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed."""
+    info = store.serving().get(projection.name)
+    if info is None or info.version != projection.version:
+        return 0, 0
+    with closing(store.open(info)) as generation:
+        waiting = [event for event in generation.parked() if keys is None or event.key in keys]
+        if not waiting:
+            return 0, 0
+        folded, _ = Writer(projection, generation, writer_token("redrive")).redrive(waiting.__contains__)
+        return folded, len(waiting) - folded
+
+
+def _why(event: Parked) -> str:
+    return event.error.rstrip().rpartition("\n")[2] or "waits behind an earlier event of its key"
+
+
+def _document(name: str, event: Parked, *, whole: bool = False) -> dict[str, Any]:
+    document = {
+        "projection": name,
+        "key": event.key,
+        "position": str(event.position),
+        "recorded_us": event.recorded_us,
+        "why": _why(event),
+    }
+    if whole:
+        envelope = parking.decode(event.event)
+        header = {field: getattr(envelope, field) for field in type(envelope).__slots__ if field != "body"}
+        document |= {"error": event.error, "event": header, "body": envelope.body.decode("utf-8", "replace")}
+    return document

@@ -1,0 +1,195 @@
+"""``run``: everything on this machine, with one command; and ``status``: how it fares."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from consumers import logs
+from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, size
+from consumers.composition import now_us, open_catalog, open_home, open_ingest, open_log, open_quarantine
+from consumers.home import Home, RoleState, RunState, alive
+from consumers.local import Supervisor, check_port
+from consumers.notifier.assembly import open_ledger, wiring
+from consumers.notifier.notifier import begin
+from consumers.roles import NAMES, SAMPLE
+from consumers.sample.story import HISTORY_DAYS, history
+from pipeline.settings import Settings
+from projections.reading import ProjectionState
+from schemas.identity import MICROSECONDS
+
+_logger = logging.getLogger("findstream")
+
+
+def run(
+    *,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Make findings up: 14 days of history if the log is empty, then more.")
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.01, max=10_000, help="Findings a second that --sample makes up.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Run everything on this machine: API and page, projector, notifier, reports, chores. Ctrl-C stops it.
+
+    Each role is a process; one that ends is started again.
+    Data lies in FINDSTREAM_HOME (./var); the page is on FINDSTREAM_PORT (8321), on this machine only.
+    With --json each change of state is a line on stdout.
+
+    Examples:
+      findstream run
+      findstream run --sample --rate 5
+      FINDSTREAM_PORT=9000 findstream run
+    """
+    settings = Settings.load()
+    logs.configure("run", settings.log_level)
+    channels = wiring(settings, os.environ).senders
+    home = Home(settings.home.absolute())
+    url = f"http://127.0.0.1:{settings.port}"
+    with home.held():
+        check_port(settings.port)
+        _prepare(settings, sample=sample)
+        state = RunState(pid=os.getpid(), since_us=now_us(), url=url)
+        _greet(home, url, channels)
+        if rate is not None:
+            os.environ["FINDSTREAM_SAMPLE_RATE"] = str(rate)
+
+        def note(roles: Mapping[str, RoleState]) -> None:
+            told = RunState(state.pid, state.since_us, url, roles)
+            home.note(told)
+            if as_json:
+                emit_json(asdict(told) | {"home": str(home.path)})
+
+        Supervisor(
+            roles=[role for role in NAMES if sample or role != SAMPLE],
+            say=_say,
+            note=note,
+            clock=time.monotonic,
+            now_us=now_us,
+        ).run()
+    remark("findstream stopped")
+    return 0
+
+
+def _prepare(settings: Settings, *, sample: bool) -> None:
+    """Give a new log its history, then let the notifier begin behind it."""
+    with open_log(settings) as log, closing(open_ledger(open_home(settings).path)) as ledger:
+        if sample and not log.heads():
+            with open_ingest(settings) as desk:
+                told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")
+            remark(f"made up {told.accepted:,} findings of the last {HISTORY_DAYS} days")
+        begin(log, ledger)
+
+
+def _say(role: str, text: str, level: str) -> None:
+    _logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", f"{role} {text}".strip())
+
+
+def _greet(home: Home, url: str, channels: Mapping[str, object | None]) -> None:
+    deaf = all(sender is None for sender in channels.values())
+    told = "kept, not sent: no webhook (FINDSTREAM_SLACK_WEBHOOK)" if deaf else f"go to {', '.join(channels)}"
+    for name, value in (
+        ("page", f"{url}/"),
+        ("API", f"{url}/docs"),
+        ("data", str(home.path)),
+        ("notices", told),
+        ("reachable", "from this machine only: there is no sign-in yet"),
+        ("look", "findstream status, findstream tail"),
+        ("stop", f"Ctrl-C, or kill {os.getpid()}"),
+    ):
+        remark(f"  {name:<10} {value}")
+
+
+def status(*, as_json: Json = False) -> None:
+    """Show how everything fares: roles, log, projections with their lag, quarantine, notices.
+
+    Examples:
+      findstream status
+      findstream status --json | jq '.projections[].lag_events'
+    """
+    settings = Settings.load()
+    home = open_home(settings)
+    running = home.running()
+    with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(home.path)) as ledger:
+        document: dict[str, Any] = {
+            "home": str(home.path),
+            "run": _run(running),
+            "log": {
+                "events": log.behind({}),
+                "bytes": _bytes(home),
+                "shards": {shard.id: str(log.heads().get(shard.id, "")) for shard in log.shards()},
+            },
+            "projections": [_projection(state) for state in catalog.states()],
+            "quarantine": _quarantined(settings),
+            "notices": [asdict(tally) for tally in ledger.tallies()],
+        }
+    if as_json:
+        emit_json(document)
+        return
+    _show_status(document)
+
+
+def _bytes(home: Home) -> int:
+    """What the log takes on disk, its write-ahead log included."""
+    return sum(path.stat().st_size for path in home.path.glob(f"{home.log.name}*"))
+
+
+def _quarantined(settings: Settings) -> dict[str, int]:
+    with open_quarantine(settings) as quarantine:
+        return {str(status): count for status, count in quarantine.count().items()}
+
+
+def _run(running: RunState | None) -> dict[str, Any] | None:
+    if running is None:
+        return None
+    roles = {name: asdict(role) | {"alive": alive(role.pid)} for name, role in running.roles.items()}
+    return asdict(running) | {"roles": roles}
+
+
+def _projection(state: ProjectionState) -> dict[str, Any]:
+    lag_us = None if state.waiting_since_us is None else max(0, now_us() - state.waiting_since_us)
+    checkpoints = {shard: str(position) for shard, position in state.checkpoints.items()}
+    return asdict(state) | {"checkpoints": checkpoints, "lag_us": lag_us}
+
+
+def _show_status(document: Mapping[str, Any]) -> None:
+    log, running = document["log"], document["run"]
+    emit(plain(f"data    {document['home']}"))
+    emit(plain(f"log     {log['events']:,} events, {size(log['bytes'])}, {len(log['shards'])} shards"))
+    emit(plain(f"run     {running['url']} since {moment(running['since_us'])}" if running else "run     not running"))
+    emit(plain(f"refused {', '.join(f'{count:,} {state}' for state, count in document['quarantine'].items())}"))
+    notices = (f"{tally['count']:,} {tally['state']} to {tally['channel']}" for tally in document["notices"])
+    emit(plain(f"notices {', '.join(notices) or 'none'}"))
+    if running:
+        emit("")
+        emit_table(
+            ("Role", "State", "Process", "Since (UTC)", "Restarts"),
+            (
+                (
+                    name,
+                    role["state"] if role["alive"] else "NOT ALIVE",
+                    role["pid"] or "-",
+                    moment(role["since_us"]),
+                    role["restarts"],
+                )
+                for name, role in running["roles"].items()
+            ),
+        )
+    emit("")
+    emit_table(
+        ("Projection", "Generation", "Lag", "Behind for", "Parked", "Rebuilding"),
+        (
+            (p["name"], p["generation"], f"{p['lag_events']:,}", _seconds(p["lag_us"]), p["parked"], p["building"] or "-")
+            for p in document["projections"]
+        ),
+    )
+
+
+def _seconds(lag_us: int | None) -> str:
+    return "-" if lag_us is None else f"{lag_us / MICROSECONDS:,.1f} s"

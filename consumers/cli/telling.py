@@ -1,0 +1,268 @@
+"""Commands about notices: ``notify`` looks at the ledger, tries channels, redrives; ``report`` is the daily report on demand."""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import typer
+
+from consumers.cli.arguments import day_us
+from consumers.cli.exits import FAILED
+from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
+from consumers.composition import now_us, open_catalog, open_home, open_log
+from consumers.errors import Refused
+from consumers.notifier.assembly import open_ledger, wiring
+from consumers.notifier.channels.port import Answer, Delivered, RateLimited
+from consumers.notifier.ledger.port import Wanted
+from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.render import preview as rendered
+from consumers.reports.daily import DailyReport
+from consumers.reports.reporter import ISSUED_AT_US, Reporter
+from pipeline.settings import Settings
+from schemas.envelope import Envelope
+from schemas.identity import derived_id
+
+notify = typer.Typer(help="Who was told of what, who was not, and why.")
+
+_SOURCE: Final = "monitoring.findstream"
+
+
+def _key(text: str) -> Key:
+    """A notice's key."""
+    try:
+        return Key.parse(text)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+
+
+@notify.command("preview")
+def preview(
+    event_id: Annotated[str, typer.Argument(help="An event's id: ours, or the one that its source gave it.")],
+) -> None:
+    """Print the Slack message for an event, without sending it: paste it into Slack's Block Kit Builder.
+
+    Examples:
+      findstream notify preview 1700000000-0d0c…
+    """
+    settings = Settings.load()
+    emit_json(rendered(_event(settings, event_id), settings.console_url))
+
+
+def _event(settings: Settings, event_id: str) -> Envelope:
+    with open_log(settings) as log, open_catalog(settings, log) as catalog:
+        position = log.find(event_id) or next((entry.position for entry in catalog.event(event_id, now_us=now_us())), None)
+        found = log.fetch([position])[0] if position else None
+    if found is None:
+        message = f"no event has the id {event_id!r}; see findstream events"
+        raise typer.BadParameter(message, param_hint="EVENT_ID")
+    return found.event
+
+
+@notify.command("test")
+def try_channels(
+    *,
+    channel: Annotated[str, typer.Option("--channel", help="Only this channel.")] = "",
+    as_json: Json = False,
+) -> int:
+    """Send a test message to every channel that has a webhook, past the ledger. Exit code 1 if one does not take it.
+
+    Examples:
+      findstream notify test --channel default
+    """
+    settings = Settings.load()
+    senders = wiring(settings, os.environ).senders
+    if channel and channel not in senders:
+        message = f"{channel!r} is no channel; there are {', '.join(senders)}"
+        raise typer.BadParameter(message, param_hint="--channel")
+    told: dict[str, str] = {}
+    failed = False
+    for name in [channel] if channel else senders:
+        sender = senders[name]
+        if sender is None:
+            told[name] = "has no webhook (FINDSTREAM_SLACK_WEBHOOK, or webhook_env or webhook_file in the routes file)"
+            continue
+        answer = sender.send(rendered(_test_event(now_us()), settings.console_url))
+        failed |= not isinstance(answer, Delivered)
+        told[name] = _in_words(answer)
+    if all(sender is None for sender in senders.values()):
+        failed = True
+    if as_json:
+        emit_json({"channels": told})
+    else:
+        emit_table(("Channel", "Answer"), told.items())
+    return FAILED if failed else 0
+
+
+def _in_words(answer: Answer) -> str:
+    if isinstance(answer, Delivered):
+        return "delivered"
+    if isinstance(answer, RateLimited):
+        return f"rate limited; wait {answer.wait_seconds or 'a few'} seconds"
+    return answer.detail
+
+
+def _test_event(time_us: int) -> Envelope:
+    return Envelope(
+        id=derived_id(time_us, "finding.observed", _SOURCE, "test"),
+        type="finding.observed",
+        version=1,
+        time_us=time_us,
+        source=_SOURCE,
+        account="",
+        region="",
+        subject="findstream/test",
+        severity=0,
+        summary="A test: if you can read this, findstream reaches this channel",
+        resources=(),
+        source_id="",
+        correlation_id="",
+        causation_id="",
+        body=b'{"kind":"generic","form":"eventbridge","detail_type":"Test","facts":{"title":"A test of this channel"},"raw":{}}',
+    )
+
+
+@notify.command("ledger")
+def ledger(
+    *,
+    state: Annotated[State | None, typer.Option("--state", help="Only notices in this state.")] = None,
+    reason: Annotated[Reason | None, typer.Option("--reason", help="Only notices with this reason.")] = None,
+    channel: Annotated[str, typer.Option("--channel", help="Only notices to this channel.")] = "",
+    event_id: Annotated[str, typer.Option("--event", help="Only notices of this event: why was I (not) told?")] = "",
+    after: Annotated[Key | None, typer.Option("--after", parser=_key, metavar="KEY", help="Behind this notice.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List notices, the last decided first, with what became of each.
+
+    Examples:
+      findstream notify ledger --state suppressed
+      findstream notify ledger --event 1700000000-0d0c…
+    """
+    settings = Settings.load()
+    with closing(open_ledger(open_home(settings).path)) as book:
+        found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
+        tallies = book.tallies()
+    if as_json:
+        emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
+        return
+    _show(found)
+    remark("; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies) or "no notice was ever decided")
+
+
+@notify.command("dead")
+def dead(
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List dead letters: notices that were given up, with the reason. ``notify redrive`` sends them on their way again.
+
+    Examples:
+      findstream notify dead
+    """
+    ledger(state=State.FAILED, limit=limit, as_json=as_json)
+
+
+@notify.command("redrive")
+def redrive(
+    keys: Annotated[
+        list[Key] | None, typer.Argument(parser=_key, metavar="[KEY]...", help="Keys as `notify dead` shows.")
+    ] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make dead letters pending again; the notifier sends them.
+
+    Examples:
+      findstream notify redrive --all
+      findstream notify redrive findings/1700000000-0d0c…/0
+    """
+    if bool(keys) == everything:
+        message = "name keys, or say --all"
+        raise typer.BadParameter(message, param_hint="KEY")
+    settings = Settings.load()
+    with closing(open_ledger(open_home(settings).path)) as book:
+        now = now_us()
+        redriven = book.redrive(None, now) if everything else sum(book.redrive(key, now) for key in keys or ())
+    if keys and redriven < len(keys):
+        message = f"{redriven} of {len(keys)} were dead letters and are pending again; see findstream notify ledger"
+        raise Refused(message)
+    if as_json:
+        emit_json({"redriven": redriven})
+    else:
+        emit(f"{redriven} dead letters are pending again")
+
+
+def _show(found: list[Notice]) -> None:
+    emit_table(
+        ("Decided (UTC)", "State", "Why", "Channel", "Attempts", "Detail", "Key"),
+        (
+            (moment(n.decided_us), n.state, _why(n), n.channel, n.attempt, n.detail, n.key)
+            for n in found
+        ),
+    )  # fmt: skip
+
+
+def _why(notice: Notice) -> str:
+    return f"{notice.reason}, may be a repeat" if notice.unsure and notice.reason is not Reason.OUTCOME_UNKNOWN else notice.reason
+
+
+def _notice(notice: Notice) -> Mapping[str, Any]:
+    causes = [{"event_id": cause.event_id, "position": str(cause.position)} for cause in notice.causes]
+    return asdict(notice) | {"key": str(notice.key), "causes": causes}
+
+
+def report(
+    *,
+    date: Annotated[
+        int | None, typer.Option("--date", parser=day_us, metavar="DAY", help="The 24 hours before 09:00 UTC of this day.")
+    ] = None,
+    issue: Annotated[bool, typer.Option("--issue", help="Also put it on the log, so that the notifier tells it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the report over 24 hours: the last ones, or those that a day's report tells of.
+
+    Examples:
+      findstream report
+      findstream report --date 2026-01-31 --json
+      findstream report --issue
+    """
+    settings = Settings.load()
+    with open_log(settings) as log, open_catalog(settings, log) as catalog:
+        reporter = Reporter(log, catalog, clock=now_us)
+        built = reporter.report(None if date is None else date + ISSUED_AT_US)
+        event = reporter.issue(built) if issue else None
+    if as_json:
+        emit_json(built.body() | ({"event_id": event.id} if event else {}))
+        return
+    _show_report(built)
+    if event:
+        remark(f"issued as {event.id}")
+
+
+def _show_report(built: DailyReport) -> None:
+    emit(
+        f"{moment(built.window.since_us)} to {moment(built.window.until_us)}: {built.total:,} findings ({built.total_change:+,})"
+    )
+    emit("")
+    emit_table(
+        ("Severity", "Findings", "Change"),
+        (
+            (severity(n), built.totals.severity.get(str(n), 0), f"{built.change.severity.get(str(n), 0):+}")
+            for n in range(4, -1, -1)
+        ),
+    )
+    for title, now, change in (
+        ("Source", built.totals.source, built.change.source),
+        ("Account", built.totals.account, built.change.account),
+    ):
+        emit("")
+        emit_table(
+            (title, "Findings", "Change"), ((name or "-", count, f"{change.get(name, 0):+}") for name, count in now.items())
+        )
+    emit("")
+    emit_table(("Resource", "Findings"), ((top.resource, top.count) for top in built.top_resources))
+    emit(plain(f"{built.open_tasks} open tasks"))

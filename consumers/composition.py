@@ -1,0 +1,85 @@
+"""How the embedded parts are opened from settings: the one place where paths, clocks and parts meet.
+
+Only doors use this. The real clock is read here and handed on as an argument. What is opened here is closed with its block.
+"""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib import metadata
+
+from consumers.home import Home
+from pipeline.ingest import Ingest
+from pipeline.log.port import Log
+from pipeline.log.sqlite import SqliteLog
+from pipeline.quarantine.port import Quarantine
+from pipeline.quarantine.sqlite import SqliteQuarantine
+from pipeline.settings import Settings
+from projections.catalog import Catalog
+from projections.stores.sqlite import SqliteStore
+
+
+def now_us() -> int:
+    """The time of day, in microseconds since the epoch."""
+    return time.time_ns() // 1000  # noqa: TID251 -- the door's clock
+
+
+def writer_token(role: str) -> str:
+    """A name for one writer's life, which no other writer has."""
+    return f"{role}/{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
+def open_home(settings: Settings) -> Home:
+    """The data folder of these settings, made if it is absent."""
+    home = Home(settings.home.absolute())
+    home.make()
+    return home
+
+
+@contextmanager
+def open_log(settings: Settings) -> Iterator[SqliteLog]:
+    """The event log, made if it is absent."""
+    with closing(SqliteLog(open_home(settings).log, shards=settings.shards, clock=now_us)) as log:
+        yield log
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """The generations of all projections. To be closed by who asked."""
+    return SqliteStore(open_home(settings).projections, clock=now_us)
+
+
+@contextmanager
+def open_catalog(settings: Settings, log: SqliteLog) -> Iterator[Catalog]:
+    """The read side over what serves now."""
+    with closing(open_store(settings)) as store, closing(Catalog(store, log, retention_days=settings.retention_days)) as catalog:
+        yield catalog
+
+
+@contextmanager
+def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
+    """The quarantine, made if it is absent."""
+    with closing(SqliteQuarantine(open_home(settings).quarantine, clock=now_us)) as quarantine:
+        yield quarantine
+
+
+def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> Ingest:
+    """The way in, over parts that are open."""
+    return Ingest(log, quarantine, clock=now_us, custom_sources=settings.registered_sources)
+
+
+@contextmanager
+def open_ingest(settings: Settings) -> Iterator[Ingest]:
+    """The way in, over parts of its own."""
+    with open_log(settings) as log, open_quarantine(settings) as quarantine:
+        yield ingest_into(settings, log, quarantine)
+
+
+def version() -> str:
+    """Which build this is; ``source`` if it was not installed."""
+    try:
+        return metadata.version("findstream")
+    except metadata.PackageNotFoundError:
+        return "source"

@@ -1,0 +1,221 @@
+"""An examination of a data folder: whether everything is whole and agrees, whether there is room, whether the clock is right.
+
+Nothing is changed: what does not exist yet is not made. Each finding says what to do.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from consumers.composition import open_catalog, open_log
+from consumers.errors import PortTaken
+from consumers.home import Home, alive
+from consumers.keeping import quick_check
+from consumers.local import check_port
+from consumers.notifier.assembly import wiring
+from consumers.notifier.errors import NotifierError
+from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.notifier.notice import State
+from pipeline.errors import PipelineError, SettingRejected
+from pipeline.log.sqlite import SqliteLog
+from pipeline.settings import Settings
+from projections.projector import named
+from schemas.identity import MICROSECONDS
+
+_MIB: Final = 1 << 20
+_LITTLE_SPACE: Final = 1024 * _MIB
+_NO_SPACE: Final = 100 * _MIB
+_CLOCK_TOLERANCE_US: Final = 5 * MICROSECONDS
+_EARLIEST_US: Final = 1_700_000_000 * MICROSECONDS
+_LAGS: Final = 1000
+_RESTARTS: Final = 3
+_SHOWN: Final = 10
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was found, and what to do about it ("": nothing)."""
+
+    check: str
+    verdict: Verdict
+    told: str
+    do: str = ""
+
+
+def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """All checks, cheap ones first. Settings come from the environment: they are among what is examined."""
+    yield from _spelling(environ)
+    try:
+        settings = Settings.load()
+    except SettingRejected as rejected:
+        yield Finding("settings", Verdict.FAIL, str(rejected), "correct the variable")
+        return
+    yield Finding("settings", Verdict.OK, "every variable has an accepted value")
+    yield _routes(settings, environ)
+    home = Home(settings.home.absolute())
+    yield _folder(home.path)
+    yield _space(home.path)
+    yield from _roles(home, settings.port)
+    yield from _files(home)
+    if home.log.exists():
+        yield from _guarded("log", lambda: _log(settings, home, now_us))
+
+
+def _spelling(environ: Mapping[str, str]) -> Iterator[Finding]:
+    known = {f"FINDSTREAM_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(environ):
+        if name.startswith("FINDSTREAM_") and name not in known:
+            yield Finding("settings", Verdict.WARN, f"{name} is no setting", "see docs/settings.md for its name")
+
+
+def _routes(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    try:
+        senders = wiring(settings, environ).senders
+    except NotifierError as rejected:
+        return Finding("routes", Verdict.FAIL, str(rejected), "correct the routes file or the variable")
+    deaf = [name for name, sender in senders.items() if sender is None]
+    if deaf:
+        told = f"channels without a webhook: {', '.join(deaf)}; notices to them are kept, not sent"
+        return Finding("routes", Verdict.WARN, told, "set FINDSTREAM_SLACK_WEBHOOK, or name a webhook in the routes file")
+    return Finding("routes", Verdict.OK, f"{len(senders)} channels")
+
+
+def _folder(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("data folder", Verdict.OK, f"{path} does not exist yet; the first run makes it")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return Finding("data folder", Verdict.FAIL, f"{path} cannot be read and written by this user", "give it to this user")
+    if path.stat().st_mode & 0o077:
+        return Finding("data folder", Verdict.WARN, f"{path} is open to other users", f"chmod 700 {path}")
+    return Finding("data folder", Verdict.OK, str(path))
+
+
+def _space(path: Path) -> Finding:
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    told = f"{free // _MIB:,} MiB are free"
+    if free < _NO_SPACE:
+        return Finding("disk", Verdict.FAIL, told, "free or add space: appends stop when it is used up")
+    if free < _LITTLE_SPACE:
+        return Finding("disk", Verdict.WARN, told, "free or add space soon")
+    return Finding("disk", Verdict.OK, told)
+
+
+def _roles(home: Home, port: int) -> Iterator[Finding]:
+    run = home.running()
+    if run is None:
+        try:
+            check_port(port)
+        except PortTaken as taken:
+            yield Finding("port", Verdict.WARN, str(taken), "stop what listens there, or choose another port")
+        yield Finding("roles", Verdict.OK, "findstream does not run on this folder")
+        return
+    for name, role in run.roles.items():
+        if not alive(role.pid):
+            yield Finding(f"role {name}", Verdict.FAIL, f"{role.state}, restarted {role.restarts} times", "see what it logs")
+        elif role.restarts > _RESTARTS:
+            yield Finding(f"role {name}", Verdict.WARN, f"restarted {role.restarts} times", "see what it logs")
+        else:
+            yield Finding(f"role {name}", Verdict.OK, f"process {role.pid}")
+
+
+def _files(home: Home) -> Iterator[Finding]:
+    """SQLite's own check of every file, the generations of projections included."""
+    generations = sorted(home.projections.glob("*.db")) if home.projections.exists() else []
+    for path in (home.log, home.quarantine, home.ledger, *generations):
+        if not path.exists():
+            continue
+        name = str(path.relative_to(home.path))
+        fault = quick_check(path)
+        if not fault:
+            yield Finding(name, Verdict.OK, "the file is whole")
+        elif path in generations:
+            yield Finding(name, Verdict.FAIL, fault, f"findstream rebuild {path.stem.rpartition('-')[0]}")
+        else:
+            yield Finding(name, Verdict.FAIL, fault, "findstream restore, from the newest good backup")
+
+
+def _guarded(check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What a check finds; what it raises is a finding too."""
+    try:
+        yield from findings()
+    except (PipelineError, NotifierError, OSError) as broken:
+        yield Finding(check, Verdict.FAIL, str(broken), "findstream restore, from the newest good backup")
+
+
+def _log(settings: Settings, home: Home, now_us: int) -> Iterator[Finding]:
+    with open_log(settings) as log:
+        problems = log.check()
+        for problem in problems[:_SHOWN]:
+            told = f"{problem.flaw} {problem.where} {problem.detail}"
+            yield Finding("log", Verdict.FAIL, told, "findstream restore, from the newest good backup")
+        if not problems:
+            yield Finding("log", Verdict.OK, f"all {log.behind({}):,} events in {len(log.shards())} shards can be read back")
+        yield _clock(log, now_us)
+        if home.ledger.exists():
+            yield from _guarded("ledger", lambda: _ledger(home, log))
+        if home.projections.exists():
+            yield from _projections(settings, log)
+
+
+def _clock(log: SqliteLog, now_us: int) -> Finding:
+    last_us = 0
+    for head in log.heads().values():
+        record = log.fetch([head])[0]
+        last_us = max(last_us, record.recorded_us if record else 0)
+    if now_us < _EARLIEST_US:
+        return Finding("clock", Verdict.FAIL, "the clock stands before 2023-11-14", "set it; run a time service")
+    if last_us > now_us + _CLOCK_TOLERANCE_US:
+        behind = (last_us - now_us) // MICROSECONDS
+        told = f"the log's last event was recorded {behind:,} s in the future"
+        return Finding(
+            "clock", Verdict.WARN, told, "run a time service; recorded times stand still until the clock has caught up"
+        )
+    return Finding("clock", Verdict.OK, "not before the log's last event")
+
+
+def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
+    heads = log.heads()
+    with closing(SqliteLedger(home.ledger)) as ledger:
+        marks, tallies = ledger.marks() or {}, ledger.tallies()
+    beyond = [str(mark) for shard, mark in marks.items() if shard not in heads or mark > heads[shard]]
+    if beyond:
+        told = f"the notifier's marks are ahead of the log: {', '.join(beyond)}"
+        yield Finding("ledger", Verdict.FAIL, told, "restore log and ledger from one backup; these files do not belong together")
+    dead = sum(tally.count for tally in tallies if tally.state is State.FAILED)
+    if dead:
+        yield Finding("ledger", Verdict.WARN, f"{dead} dead letters", "findstream notify dead, then findstream notify redrive")
+    if not beyond and not dead:
+        yield Finding("ledger", Verdict.OK, f"{sum(tally.count for tally in tallies):,} notices, no dead letters")
+
+
+def _projections(settings: Settings, log: SqliteLog) -> Iterator[Finding]:
+    heads = log.heads()
+    with open_catalog(settings, log) as catalog:
+        states = catalog.states()
+    for state in states:
+        ahead = [str(position) for shard, position in state.checkpoints.items() if position > heads.get(shard, position)]
+        if ahead or state.checkpoints.keys() - heads.keys():
+            told = f"it is ahead of the log: {', '.join(ahead)}"
+            yield Finding(state.name, Verdict.FAIL, told, f"findstream rebuild {state.name}")
+        elif state.version != named(state.name).version:
+            yield Finding(state.name, Verdict.WARN, "it was built by another version", f"findstream rebuild {state.name}")
+        elif state.parked:
+            yield Finding(state.name, Verdict.WARN, f"{state.parked} events are parked", "findstream parked list")
+        elif state.lag_events > _LAGS:
+            yield Finding(state.name, Verdict.WARN, f"{state.lag_events:,} events behind", "is the projector running?")
+        else:
+            yield Finding(state.name, Verdict.OK, f"generation {state.generation}, {state.lag_events:,} events behind")

@@ -1,0 +1,17 @@
+"""What can break at the consumers' doors. The docstring says when, then what the operator does."""
+
+
+class ConsumerError(Exception):
+    """The base of all below."""
+
+
+class Refused(ConsumerError):
+    """The command was understood and could be done, but should not. The message says why, and how to insist if one may."""
+
+
+class AlreadyRunning(Refused):
+    """Another ``findstream run`` holds this data folder. Do: stop it, or choose another ``FINDSTREAM_HOME``."""
+
+
+class PortTaken(ConsumerError):
+    """Something else listens on the port. Do: stop it, or choose another ``FINDSTREAM_PORT``."""

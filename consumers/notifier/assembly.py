@@ -1,0 +1,75 @@
+"""The notifier put together from the settings: where a door meets everything else in this room.
+
+The ledger is ``<home>/notices.db``. Secrets are read here, once, and go to their senders only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from consumers.notifier import routes
+from consumers.notifier.channels.port import Sender
+from consumers.notifier.channels.slack import SlackSender
+from consumers.notifier.courier import Clock
+from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.notifier.notifier import Notifier
+from consumers.notifier.render import Renderer
+from consumers.notifier.routes import Routing
+from pipeline.log.port import Log
+from pipeline.settings import Settings
+
+LEDGER: Final = "notices.db"
+_DEFAULT: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the settings say about notifying: the routes, and per channel its sender, None where there is no webhook."""
+
+    routing: Routing
+    senders: Mapping[str, Sender | None]
+
+
+def wiring(settings: Settings, environ: Mapping[str, str]) -> Wiring:
+    """Routes and senders. Raises ``RoutesRejected``. ``environ`` holds the variables that the routes file names."""
+    routing = routes.load(settings.routes) if settings.routes is not None else routes.DEFAULT
+    senders: dict[str, Sender | None] = {}
+    for name, source in routing.channels.items():
+        webhook = routes.webhook(name, source, environ)
+        if webhook is None and name == _DEFAULT:
+            webhook = _default_webhook(settings)
+        senders[name] = None if webhook is None else SlackSender(webhook)
+    return Wiring(routing, senders)
+
+
+def open_ledger(home: Path) -> SqliteLedger:
+    """The ledger of ``home``, made if it is missing. Raises ``LedgerUnavailable``, ``LedgerUnreadable``."""
+    home.mkdir(parents=True, exist_ok=True)
+    return SqliteLedger(home / LEDGER)
+
+
+def open_notifier(
+    settings: Settings,
+    log: Log,
+    ledger: SqliteLedger,
+    environ: Mapping[str, str],
+    *,
+    clock: Clock,
+    random: Callable[[], float],
+) -> Notifier:
+    """The notifier that ``settings`` describe. It has then taken ``ledger`` over. Raises ``RoutesRejected``."""
+    wired = wiring(settings, environ)
+    renderer = Renderer(settings.console_url)
+    return Notifier(log, ledger, wired.routing.routes, wired.senders, renderer, clock=clock, random=random)
+
+
+def _default_webhook(settings: Settings) -> SecretStr | None:
+    if settings.slack_webhook is not None:
+        return routes.checked(settings.slack_webhook.get_secret_value(), "FINDSTREAM_SLACK_WEBHOOK")
+    if settings.slack_webhook_file is not None:
+        source = routes.ChannelSource(webhook_file=settings.slack_webhook_file)
+        return routes.webhook(_DEFAULT, source, {})
+    return None

@@ -1,0 +1,33 @@
+"""What can break in the notifier. The docstring says when, then what the operator does."""
+
+from pipeline.errors import PipelineError
+
+
+class NotifierError(PipelineError):
+    """The base of all below."""
+
+
+class RoutesRejected(NotifierError):
+    """The routes file cannot be accepted; the message names file, key and accepted form, never a secret. Do: correct it."""
+
+
+class LedgerUnavailable(NotifierError):
+    """The ledger cannot be read or written just now (locked, full disk). Nothing of the call was kept.
+
+    Do: mend the cause that the message names; the notifier tries again by itself.
+    """
+
+
+class LedgerUnreadable(NotifierError):
+    """The ledger file is damaged. Do: restore it from a backup; what happened since is decided again, and may be sent again."""
+
+
+class LedgerTaken(NotifierError):
+    """Another notifier has taken this ledger over; nothing of the call was kept.
+
+    Do: nothing; the one that was fenced ends, the other goes on.
+    """
+
+
+class Unrenderable(NotifierError):
+    """An event could not be made into a message. The notice is a dead letter. Do: deploy a fix, then redrive it."""

@@ -1,0 +1,53 @@
+"""The facts that the notifier tells the log: ``notice.sent``, ``notice.suppressed``, ``notice.failed``.
+
+Identity:  the id derives from notice, fate and attempt; it is made once, with the outcome, and relayed until the log has it.
+Causation: the event that the notice tells of. Severity is 0: a notice is none of its own.
+"""
+
+from typing import Final
+
+import orjson
+
+from consumers.notifier.notice import Notice, Reason, State
+from schemas.envelope import Envelope
+from schemas.identity import derived_id
+
+SOURCE: Final = "findstream.notifier"
+
+_TYPES: Final = {State.SENT: "notice.sent", State.FAILED: "notice.failed", State.SUPPRESSED: "notice.suppressed"}
+_SAID: Final = {State.SENT: "sent", State.FAILED: "not sent", State.SUPPRESSED: "held back"}
+
+
+def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None, *, time_us: int) -> Envelope:
+    """The fact that ``notice`` has come to ``state``, which is one of the three last ones.
+
+    ``event`` is the first that the notice tells of; None if the log no longer holds it.
+    """
+    kind, key, cause = _TYPES[state], notice.key, notice.causes[0].event_id
+    body = {
+        "route": key.route,
+        "group": key.group,
+        "flush": key.flush,
+        "channel": notice.channel,
+        "event_ids": [event_id for event_id, _ in notice.causes],
+        "reason": reason,
+        "attempts": notice.attempt,
+        "resent": notice.unsure,
+    }
+    return Envelope(
+        id=derived_id(time_us, kind, cause, *map(str, key), str(notice.attempt)),
+        type=kind,
+        version=1,
+        time_us=time_us,
+        source=SOURCE,
+        account=event.account if event else "",
+        region=event.region if event else "",
+        subject=f"notice/{key.route}/{key.group}",
+        severity=0,
+        summary=f"{_SAID[state]} to {notice.channel}: {reason}",
+        resources=(),
+        source_id="",
+        correlation_id=(event.correlation_id or event.id) if event else cause,
+        causation_id=cause,
+        body=orjson.dumps(body),
+    )

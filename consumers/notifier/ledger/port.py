@@ -1,0 +1,130 @@
+"""The port of the ledger: the notifier's own memory, apart from every projection, so that no replay touches it.
+
+Durability:  every method that writes returns after its write is durable, and writes all of it or nothing.
+Writer:      one notifier at a time. ``claim`` fences whoever claimed before; with a stale token every write of a notifier raises
+             ``LedgerTaken`` and changes nothing. Reading and ``redrive`` need no token.
+Intent:      ``intend`` is durable before the request goes out. A notice found ``sending`` by the next writer may or may not have
+             arrived: ``recover`` makes it pending and unsure. A settled notice is never pending again but by ``redrive``.
+Facts:       ``notice.*`` facts are kept with the outcome they tell of, in one write, and wait in the outbox until relayed.
+Errors:      ``LedgerUnavailable`` from every method, for the while.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.retry import Outcome, Pace
+from pipeline.log.port import Position
+from schemas.envelope import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A notice as decided. ``fact`` goes to the outbox with it, if the notice is new."""
+
+    notice: Notice
+    fact: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many notices of a channel are in a state."""
+
+    channel: str
+    state: State
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A question to the ledger. None and empty strings do not filter; all filters must hold. ``after``: behind this notice."""
+
+    state: State | None = None
+    reason: Reason | None = None
+    channel: str = ""
+    event_id: str = ""
+    after: Key | None = None
+    limit: int = 50
+
+
+class Ledger(Protocol):
+    """What every ledger offers. Methods may be called from several threads, and by other processes for reading and redrive."""
+
+    def claim(self) -> int:
+        """Become the writer. Returns the token that every later write must show."""
+        ...
+
+    def begin(self, marks: Mapping[str, Position]) -> bool:
+        """Set the live mark: what stands on the log up to it is never notified of. False, and no change, if it was set before."""
+        ...
+
+    def doubt(self, until_us: int) -> None:
+        """This ledger was put back from a copy: what happened before ``until_us`` may have been told of since it was copied.
+
+        Every notice that is not settled for good becomes unsure, and so do those decided later about events before ``until_us``.
+        """
+        ...
+
+    def marks(self) -> Mapping[str, Position] | None:
+        """How far each shard has been decided; None before ``begin``. A shard that is missing begins at its first event."""
+        ...
+
+    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft]) -> int:
+        """Keep decisions and how far the log was read, together. A draft whose key is known is dropped.
+
+        Returns how many were new.
+        """
+        ...
+
+    def recover(self, token: int, now_us: int) -> int:
+        """Make every ``sending`` notice pending, due and unsure. Returns how many there were."""
+        ...
+
+    def due(self, channel: str, now_us: int) -> Notice | None:
+        """The notice that was decided first of those that are pending and due."""
+        ...
+
+    def next_due_us(self, channel: str) -> int | None:
+        """When the next pending notice of ``channel`` is due; None if there is none."""
+        ...
+
+    def pace(self, channel: str) -> Pace:
+        """How the channel rests."""
+        ...
+
+    def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
+        """Write down that a request is about to go out. Returns the notice as it then is, with its attempt counted."""
+        ...
+
+    def settle(self, token: int, notice: Notice, outcome: Outcome, now_us: int, fact: Envelope | None = None) -> None:
+        """Write down what became of a pending or sending notice. Raises ``LedgerTaken`` if it is no longer as ``notice`` says."""
+        ...
+
+    def orphans(self, channels: Collection[str], limit: int) -> list[Notice]:
+        """Pending notices to any other channel than these, first decided first."""
+        ...
+
+    def outbox(self, limit: int) -> list[tuple[int, Envelope]]:
+        """Facts that were not relayed yet, oldest first, numbered."""
+        ...
+
+    def relayed(self, numbers: Sequence[int]) -> None:
+        """Drop these facts from the outbox; unknown numbers do not matter."""
+        ...
+
+    def redrive(self, key: Key | None, now_us: int) -> int:
+        """Make one dead letter, or all (None), pending and due again. Returns how many."""
+        ...
+
+    def get(self, key: Key) -> Notice | None:
+        """One notice, or None."""
+        ...
+
+    def notices(self, wanted: Wanted) -> list[Notice]:
+        """Notices, the last decided first."""
+        ...
+
+    def tallies(self) -> list[Tally]:
+        """How many notices there are, by channel and state."""
+        ...

@@ -1,0 +1,231 @@
+"""The ledger in one SQLite file, beside the log but apart from it.
+
+Durability: each write is on disk when its method returns; transactions are a few rows long, and no request is made inside one.
+Threads:    all that ``pipeline.sqlite_file`` promises: any number of threads and processes.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, LedgerUnreadable
+from consumers.notifier.ledger import rows
+from consumers.notifier.ledger.port import Draft, Tally, Wanted
+from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.retry import Outcome, Pace
+from pipeline.log.port import Position
+from pipeline.sqlite_backup import back_up
+from pipeline.sqlite_file import Connect, Errors, Schema, SqliteFile, connect
+from schemas.envelope import Envelope
+
+_ERRORS: Final = Errors(LedgerUnavailable, LedgerUnavailable, LedgerUnreadable)
+_SCHEMA: Final = Schema(0x66736E6C, rows.FORMAT, rows.TABLES)  # "fsnl" in ASCII
+
+
+class SqliteLedger:
+    """The port of the ledger on the file at ``path``, which is made if it is missing.
+
+    Raises ``LedgerUnavailable``, ``LedgerUnreadable``, or ``UnknownFormat`` if the file is no ledger of this build.
+    """
+
+    def __init__(self, path: Path, *, connect: Connect = connect) -> None:
+        self._file = SqliteFile(path, _SCHEMA, _ERRORS, connect=connect)
+
+    def close(self) -> None:
+        """Let the file go. Later calls raise ``LedgerUnavailable``."""
+        self._file.close()
+
+    def backup(self, target: Path) -> None:
+        """Copy the ledger, as it is at one moment, to ``target``; the notifier may go on meanwhile. Raises ``BackupFailed``."""
+        back_up(self._file, target)
+
+    def claim(self) -> int:
+        """Become the writer, as the port says."""
+        with self._file.writing() as db:
+            [(token,)] = db.execute("UPDATE writer SET token = token + 1 RETURNING token").fetchall()
+        return int(token)
+
+    def begin(self, marks: Mapping[str, Position]) -> bool:
+        """Set the live mark, as the port says."""
+        with self._file.writing() as db:
+            first = db.execute("UPDATE writer SET begun = 1 WHERE begun = 0").rowcount == 1
+            if first:
+                self._mark(db, marks)
+        return first
+
+    def doubt(self, until_us: int) -> None:
+        """What happened before ``until_us`` may have been told of, as the port says."""
+        with self._file.writing() as db:
+            db.execute("UPDATE writer SET doubt_us = max(doubt_us, ?)", (until_us,))
+            db.execute(rows.DOUBT)
+
+    def marks(self) -> Mapping[str, Position] | None:
+        """How far each shard has been decided, as the port says."""
+        with self._file.snapshot() as db:
+            [(begun,)] = db.execute("SELECT begun FROM writer").fetchall()
+            found = db.execute("SELECT shard, position FROM marks").fetchall()
+        return {shard: Position.parse(position) for shard, position in found} if begun else None
+
+    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft]) -> int:
+        """Keep decisions and how far the log was read, as the port says."""
+        new = 0
+        with self._writing(token) as db:
+            [(doubt_us,)] = db.execute("SELECT doubt_us FROM writer").fetchall()
+            for draft in drafts:
+                new += self._insert(db, draft, doubt_us)
+            self._mark(db, marks)
+        return new
+
+    def recover(self, token: int, now_us: int) -> int:
+        """Make every ``sending`` notice pending and unsure, as the port says."""
+        with self._writing(token) as db:
+            return db.execute(rows.RECOVER, (Reason.OUTCOME_UNKNOWN, now_us, now_us)).rowcount
+
+    def due(self, channel: str, now_us: int) -> Notice | None:
+        """The first notice that is pending and due, as the port says."""
+        where = "channel = ? AND state = 'pending' AND due_us <= ? ORDER BY number LIMIT 1"
+        with self._file.snapshot() as db:
+            return next(iter(self._found(db, where, (channel, now_us))), None)
+
+    def next_due_us(self, channel: str) -> int | None:
+        """When the next pending notice is due, as the port says."""
+        with self._file.snapshot() as db:
+            [(due_us,)] = db.execute(
+                "SELECT min(due_us) FROM notices WHERE channel = ? AND state = 'pending'", (channel,)
+            ).fetchall()
+        return None if due_us is None else int(due_us)
+
+    def pace(self, channel: str) -> Pace:
+        """How the channel rests, as the port says."""
+        with self._file.snapshot() as db:
+            found = db.execute("SELECT not_before_us, failures FROM channels WHERE name = ?", (channel,)).fetchone()
+        return Pace() if found is None else Pace(*found)
+
+    def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
+        """Write down that a request is about to go out, as the port says."""
+        first_us = now_us if notice.first_attempt_us is None else notice.first_attempt_us
+        after = replace(notice, state=State.SENDING, attempt=notice.attempt + 1, first_attempt_us=first_us, changed_us=now_us)
+        with self._writing(token) as db:
+            self._change(db, notice, after)
+        return after
+
+    def settle(self, token: int, notice: Notice, outcome: Outcome, now_us: int, fact: Envelope | None = None) -> None:
+        """Write down what became of a notice, and of its channel, as the port says."""
+        after = replace(
+            notice,
+            state=outcome.state,
+            reason=outcome.reason,
+            due_us=outcome.due_us,
+            unsure=outcome.unsure,
+            detail=outcome.detail,
+            changed_us=now_us,
+        )
+        with self._writing(token) as db:
+            self._change(db, notice, after)
+            db.execute(
+                "INSERT INTO channels VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET not_before_us = ?2, failures = ?3",
+                (notice.channel, outcome.pace.not_before_us, outcome.pace.failures),
+            )
+            if fact is not None:
+                self._tell(db, fact)
+
+    def orphans(self, channels: Collection[str], limit: int) -> list[Notice]:
+        """Pending notices to any other channel, as the port says."""
+        others = ", ".join("?" * len(channels))
+        with self._file.snapshot() as db:
+            where = f"state = 'pending' AND channel NOT IN ({others}) ORDER BY number LIMIT ?"
+            return self._found(db, where, (*channels, limit))
+
+    def outbox(self, limit: int) -> list[tuple[int, Envelope]]:
+        """Facts to relay, as the port says."""
+        with self._file.snapshot() as db:
+            found = db.execute("SELECT number, header, body FROM outbox ORDER BY number LIMIT ?", (limit,)).fetchall()
+        return [(number, rows.fact_of(header, body)) for number, header, body in found]
+
+    def relayed(self, numbers: Sequence[int]) -> None:
+        """Drop facts from the outbox, as the port says."""
+        with self._file.writing() as db:
+            db.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in numbers])
+
+    def redrive(self, key: Key | None, now_us: int) -> int:
+        """Make dead letters pending again, as the port says."""
+        statement, values = (rows.REDRIVE, ()) if key is None else (rows.REDRIVE_ONE, key)
+        with self._file.writing() as db:
+            return db.execute(statement, (Reason.REDRIVEN, now_us, now_us, *values)).rowcount
+
+    def get(self, key: Key) -> Notice | None:
+        """One notice, as the port says."""
+        with self._file.snapshot() as db:
+            return next(iter(self._found(db, rows.BY_KEY, tuple(key))), None)
+
+    def notices(self, wanted: Wanted) -> list[Notice]:
+        """Notices, the last decided first, as the port says."""
+        asked: dict[str, Sequence[Any]] = {
+            "state = ?": (wanted.state,) if wanted.state else (),
+            "reason = ?": (wanted.reason,) if wanted.reason else (),
+            "channel = ?": (wanted.channel,) if wanted.channel else (),
+            "number IN (SELECT number FROM causes WHERE event_id = ?)": (wanted.event_id,) if wanted.event_id else (),
+            f"number < (SELECT number FROM notices WHERE {rows.BY_KEY})": wanted.after or (),  # noqa: S608  # a constant
+        }
+        given = {where: values for where, values in asked.items() if values}
+        where = " AND ".join(("1", *given)) + " ORDER BY number DESC LIMIT ?"
+        with self._file.snapshot() as db:
+            return self._found(db, where, (*(value for values in given.values() for value in values), wanted.limit))
+
+    def tallies(self) -> list[Tally]:
+        """Counts by channel and state, as the port says."""
+        with self._file.snapshot() as db:
+            found = db.execute("SELECT channel, state, count(*) FROM notices GROUP BY channel, state ORDER BY 1, 2").fetchall()
+        return [Tally(channel, State(state), count) for channel, state, count in found]
+
+    @contextmanager
+    def _writing(self, token: int) -> Iterator[sqlite3.Connection]:
+        with self._file.writing() as db:
+            [(current,)] = db.execute("SELECT token FROM writer").fetchall()
+            if current != token:
+                message = f"{self._file.path}: another notifier has taken over"
+                raise LedgerTaken(message)
+            yield db
+
+    @staticmethod
+    def _change(db: sqlite3.Connection, before: Notice, after: Notice) -> None:
+        done = db.execute(rows.CHANGE, (*rows.row(after), *before.key, before.state, before.attempt))
+        if done.rowcount != 1:
+            message = f"notice {before.key} is no longer {before.state} at attempt {before.attempt}"
+            raise LedgerTaken(message)
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, draft: Draft, doubt_us: int) -> int:
+        notice = draft.notice
+        if doubt_us and notice.state is State.PENDING and any(cause.time_us < doubt_us for cause in notice.causes):
+            notice = replace(notice, unsure=True)
+        done = db.execute(rows.INSERT, rows.row(notice))
+        if not done.rowcount:
+            return 0
+        db.executemany(
+            "INSERT INTO causes VALUES (?, ?, ?, ?)",
+            [(done.lastrowid, place, cause.event_id, str(cause.position)) for place, cause in enumerate(notice.causes)],
+        )
+        if draft.fact is not None:
+            SqliteLedger._tell(db, draft.fact)
+        return 1
+
+    @staticmethod
+    def _tell(db: sqlite3.Connection, fact: Envelope) -> None:
+        db.execute("INSERT INTO outbox (header, body) VALUES (?, ?)", rows.fact_row(fact))
+
+    @staticmethod
+    def _mark(db: sqlite3.Connection, marks: Mapping[str, Position]) -> None:
+        db.executemany(
+            "INSERT INTO marks VALUES (?1, ?2) ON CONFLICT DO UPDATE SET position = ?2",
+            [(shard, str(position)) for shard, position in marks.items()],
+        )
+
+    @staticmethod
+    def _found(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Notice]:
+        found = db.execute(f"{rows.SELECT} WHERE {where}", values).fetchall()
+        causes = "SELECT event_id, position FROM causes WHERE number = ? ORDER BY place"
+        return [rows.notice_of(values[1:], db.execute(causes, values[:1]).fetchall()) for values in found]

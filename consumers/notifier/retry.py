@@ -1,0 +1,89 @@
+"""When a message that did not go out is tried again: pure.
+
+Rate limit:  after as long as the channel asked, at least a second and at most an hour.
+Outage:      exponential back-off with full jitter: a random part of 1 s, 2 s, 4 s … at most 5 min.
+Giving up:   three days after a message's first request; then it is a dead letter. What waits behind an outage has not begun.
+The channel: rests too, so that many waiting messages do not mean many requests. Its rest grows with its failures in a row, a
+             message's with its own, and behind the rest another message is tried first: so one that Slack cannot digest holds
+             nobody up. A rate limit is no message's fault and keeps the order.
+Source:      AWS Architecture Blog, "Exponential Backoff And Jitter".
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from consumers.notifier.channels.port import Answer, Delivered, RateLimited, Refused
+from consumers.notifier.notice import Notice, Reason, State
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient we are."""
+
+    first: timedelta = timedelta(seconds=1)
+    longest: timedelta = timedelta(minutes=5)
+    shortest: timedelta = timedelta(milliseconds=100)
+    longest_rest: timedelta = timedelta(hours=1)
+    """The most that is believed of a Retry-After."""
+    give_up: timedelta = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A channel's rest: nothing is sent to it before ``not_before_us``. ``failures`` counts those in a row."""
+
+    not_before_us: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer makes of a notice and of its channel. ``due_us`` is when to try again, if it is pending."""
+
+    state: State
+    reason: Reason
+    due_us: int
+    unsure: bool
+    detail: str
+    pace: Pace
+
+
+def judge(notice: Notice, answer: Answer, pace: Pace, policy: Policy, *, now_us: int, chance: float) -> Outcome:
+    """What becomes of ``notice``, which has just been sent and answered. ``chance`` is random, 0 <= chance < 1."""
+    match answer:
+        case Delivered():
+            reason = Reason.OUTCOME_UNKNOWN if notice.unsure else Reason.DELIVERED
+            return Outcome(State.SENT, reason, now_us, notice.unsure, "", Pace())
+        case Refused(detail):
+            return Outcome(State.FAILED, Reason.REFUSED, now_us, notice.unsure, detail, Pace())
+        case RateLimited(wait_seconds):
+            rested = Pace(now_us + _rest(policy, wait_seconds, pace, chance), pace.failures + 1)
+            again = Outcome(State.PENDING, Reason.RATE_LIMITED, rested.not_before_us, notice.unsure, "429", rested)
+            return _unless_late(again, notice, policy, now_us)
+    rested = Pace(now_us + _backoff(policy, pace.failures + 1, chance), pace.failures + 1)
+    due_us = max(rested.not_before_us + 1, now_us + _backoff(policy, notice.attempt, chance))
+    unsure = notice.unsure or answer.unsure
+    return _unless_late(Outcome(State.PENDING, Reason.UNAVAILABLE, due_us, unsure, answer.detail, rested), notice, policy, now_us)
+
+
+def _unless_late(again: Outcome, notice: Notice, policy: Policy, now_us: int) -> Outcome:
+    begun_us = now_us if notice.first_attempt_us is None else notice.first_attempt_us
+    if now_us - begun_us >= policy.give_up // _MICROSECOND:
+        return replace(again, state=State.FAILED, reason=Reason.GAVE_UP)
+    return again
+
+
+def _rest(policy: Policy, wait_seconds: float | None, pace: Pace, chance: float) -> int:
+    if wait_seconds is None:
+        return _backoff(policy, pace.failures + 1, chance)
+    asked = timedelta(seconds=min(max(wait_seconds, 1.0), policy.longest_rest.total_seconds()))
+    return asked // _MICROSECOND
+
+
+def _backoff(policy: Policy, failures: int, chance: float) -> int:
+    most = min(policy.first * 2 ** min(failures - 1, 30), policy.longest)
+    wait: timedelta = max(most * chance, policy.shortest)
+    return wait // _MICROSECOND

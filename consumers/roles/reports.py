@@ -1,0 +1,13 @@
+"""Issues the daily report."""
+
+from threading import Event
+
+from consumers.composition import now_us, open_catalog, open_log
+from consumers.reports.reporter import Reporter
+from pipeline.settings import Settings
+
+
+def run(settings: Settings, stop: Event) -> None:
+    """Issue each day's report when it is due."""
+    with open_log(settings) as log, open_catalog(settings, log) as catalog:
+        Reporter(log, catalog, clock=now_us).run(stop)

@@ -1,0 +1,26 @@
+"""The story that ``findstream run --sample`` tells: a fortnight of history first, then life at a slow pace."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from consumers.sample.stream import Item, Mix, spread
+from schemas.identity import MICROSECONDS
+
+HISTORY_DAYS: Final = 14
+HISTORY_ITEMS: Final = 6000
+_ACCOUNTS: Final = 24
+_BEAT_SECONDS: Final = 120
+_USUAL_BEATS: Final = 6.0
+_OTHERS: Final = 94.0
+
+
+def history(now_us: int) -> Iterator[Item]:
+    """Fourteen days of findings that end now; it begins with the roll-out of all agents."""
+    since_us = now_us - HISTORY_DAYS * 86_400 * MICROSECONDS
+    return spread(since_us, since_us, now_us, count=HISTORY_ITEMS, mix=Mix(rhythm=0.5, overture=True, accounts=_ACCOUNTS))
+
+
+def trickle(rate: float) -> Mix:
+    """Life at ``rate`` findings a second, with enough heartbeats among them that each agent beats every two minutes or so."""
+    share = min(0.5, _ACCOUNTS / _BEAT_SECONDS / rate)
+    return Mix(accounts=_ACCOUNTS, weights={"heartbeat": max(_USUAL_BEATS, _OTHERS * share / (1 - share))})

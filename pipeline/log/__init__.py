@@ -1,0 +1,1 @@
+"""The event log: the truth that everything else is derived from."""

@@ -1,0 +1,1 @@
+"""What could not be understood, kept whole until somebody mends it."""

@@ -1,0 +1,87 @@
+"""Every setting, read from the environment once by each door. ``docs/settings.md`` lists them; a test holds the two equal."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import SettingRejected
+
+_SOURCE: Final = re.compile(r"[!-+\--~]{1,256}", re.ASCII)
+
+
+def _sources(listed: str | None) -> str | None:
+    """The list without white space. Raises ``ValueError`` naming what is no source."""
+    names = [name.strip() for name in (listed or "").split(",")]
+    for name in names:
+        if name and not _SOURCE.fullmatch(name):
+            message = (
+                f"{name!r} is no source: expected names of 1 to 256 printable ASCII characters without spaces, comma separated"
+            )
+            raise ValueError(message)
+    return ",".join(name for name in names if name) or None
+
+
+class Settings(BaseSettings):
+    """``FINDSTREAM_…`` variables. Frozen: a process is configured once, at its start."""
+
+    model_config = SettingsConfigDict(env_prefix="FINDSTREAM_", frozen=True, extra="ignore")
+
+    home: Annotated[Path, Field(description="Folder of all data: log, projections, ledger, quarantine.")] = Path("var")
+    port: Annotated[int, Field(ge=1, le=65535, description="TCP port of the API and the page, on loopback.")] = 8321
+    shards: Annotated[
+        int, Field(ge=1, le=256, description="Shards of a new embedded log; an existing log keeps its own number.")
+    ] = 4
+    retention_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days after which an entry of the event index is no longer shown.")
+    ] = 90
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level of the structured logs on stderr.")
+    ] = "INFO"
+    cors_origins: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[a-z0-9.:\[\]-]+(,https?://[a-z0-9.:\[\]-]+)*$",
+            description="Origins whose pages may call the API from a browser, comma separated.",
+        ),
+    ] = None
+    slack_webhook: Annotated[SecretStr | None, Field(description="Incoming webhook of the default Slack channel. A secret.")] = (
+        None
+    )
+    slack_webhook_file: Annotated[Path | None, Field(description="File holding the webhook, instead of the variable itself.")] = (
+        None
+    )
+    routes: Annotated[
+        Path | None, Field(description="TOML file of channels and routes; without it HIGH and above go to the default channel.")
+    ] = None
+    sample_rate: Annotated[
+        float, Field(ge=0.01, le=10_000, description="Findings a second that `findstream run --sample` makes up.")
+    ] = 1.0
+    console_url: Annotated[
+        str, Field(pattern=r"^https?://[^\s<>|]+$", description="Base of the links in messages, without a final slash.")
+    ] = "http://127.0.0.1:8321"
+
+    custom_sources: Annotated[
+        str | None,
+        AfterValidator(_sources),
+        Field(description="Sources of your own that may send findings beside `aws.*` and `monitoring.*`, comma separated."),
+    ] = None
+
+    @property
+    def registered_sources(self) -> frozenset[str]:
+        """The names in ``custom_sources``."""
+        return frozenset((self.custom_sources or "").split(",")) - {""}
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process. Raises ``SettingRejected`` naming each wrong variable and its accepted form."""
+        try:
+            return cls()
+        except ValidationError as broken:
+            lines = [
+                f"FINDSTREAM_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+                for error in broken.errors(include_input=False, include_url=False)
+            ]
+            raise SettingRejected("; ".join(lines)) from None

@@ -1,0 +1,117 @@
+"""What the agent in each account is doing: deployment, heartbeat, findings.
+
+Key:    the account, kept per shard and merged on reading: latest by time (ties by event id), counts summed.
+Order:  none is needed: every field keeps its latest, so that shards and late events may come as they like.
+Replay: folding the log again gives equal rows.
+Silence is computed on reading, with ``now`` as an argument.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
+
+from pipeline.log.port import Batch, Columns
+from projections.projection import Changes, Document, Rows
+from projections.reading import AgentStatus
+from schemas.agents import AgentBeat, AgentDeployed
+from schemas.envelope import Envelope
+from schemas.registry import REGISTRY
+
+SILENT_AFTER_US: Final = 600_000_000
+"""An active agent without a heartbeat for ten minutes (two missed beats of five) is offline."""
+
+_FINDING: Final = "finding.observed"
+_SEVERITIES: Final = 5
+
+
+class AgentStatuses:
+    """The fold. A document holds ``[time_us, id, value]`` stamps, so that the latest wins wherever it came from."""
+
+    name: ClassVar[str] = "agent_status"
+    version: ClassVar[int] = 1
+    folds: ClassVar[Mapping[str, int]] = {"finding.observed": 1, "agent.deployed": 1, "agent.beat": 1}
+
+    def parking_key(self, batch: Batch, index: int) -> str:
+        """All that concerns one account waits together."""
+        return batch.columns.account[index]
+
+    def fold(self, rows: Rows, batch: Batch) -> Changes:
+        """Fold findings (many) by their headers, then the agents' own events one by one, in the order in which bodies lie."""
+        c = batch.columns
+        accounts = set(c.account) - {""}
+        documents = rows.documents([_key(account, batch.shard) for account in accounts])
+        changed: dict[str, Document] = {
+            account: documents.get(_key(account, batch.shard)) or {"account": account, "counts": [0] * _SEVERITIES}
+            for account in accounts
+        }
+        _fold_findings(changed, c)
+        for index, kind in enumerate(c.type):
+            if kind != _FINDING and c.account[index]:
+                _fold_agent(changed[c.account[index]], batch.envelope(index))
+        return Changes(documents={_key(account, batch.shard): document for account, document in changed.items()})
+
+
+def _key(account: str, shard: str) -> str:
+    return f"{account}@{shard}"
+
+
+def _fold_findings(documents: Mapping[str, Document], c: Columns) -> None:
+    latest: dict[tuple[str, str], tuple[int, str]] = {}
+    for key, stamp in zip(zip(c.type, c.account, strict=True), zip(c.time_us, c.id, strict=True), strict=True):
+        if key not in latest or latest[key] < stamp:
+            latest[key] = stamp
+    for (kind, account), (time_us, event_id) in latest.items():
+        if kind == _FINDING and account:
+            _keep_latest(documents[account], "finding", [time_us, event_id, None])
+    for (kind, account, severity), count in Counter(zip(c.type, c.account, c.severity, strict=True)).items():
+        if kind == _FINDING and account:
+            documents[account]["counts"][severity] += count
+
+
+def _fold_agent(document: Document, event: Envelope) -> None:
+    stamp = [event.time_us, event.id]
+    match REGISTRY.parse(event):
+        case AgentBeat(version=version):
+            _keep_latest(document, "beat", [*stamp, {"version": version, "region": event.region}])
+        case AgentDeployed(status=told, version=version):
+            _keep_latest(document, "deployed", [*stamp, {"status": told, "version": version, "region": event.region}])
+            if told == "active":
+                _keep_latest(document, "active", [*stamp, None])
+
+
+def _keep_latest(document: Document, field: str, stamped: list[Any]) -> None:
+    known = document.get(field)
+    if known is None or stamped[:2] > known[:2]:
+        document[field] = stamped
+
+
+def merged(documents: Iterable[Document]) -> list[Document]:
+    """One document an account: stamps keep their latest, counts add up. By account."""
+    accounts: dict[str, Document] = {}
+    for document in documents:
+        whole = accounts.setdefault(document["account"], {"account": document["account"], "counts": [0] * _SEVERITIES})
+        whole["counts"] = [a + b for a, b in zip(whole["counts"], document["counts"], strict=True)]
+        for field in ("finding", "beat", "deployed", "active"):
+            if field in document:
+                _keep_latest(whole, field, document[field])
+    return [accounts[account] for account in sorted(accounts)]
+
+
+def status(document: Document, *, now_us: int) -> AgentStatus:
+    """What a merged document means at ``now_us``."""
+    deployed, beat, active = (document.get(field) for field in ("deployed", "beat", "active"))
+    told = max((stamp for stamp in (deployed, beat) if stamp), key=lambda stamp: stamp[:2], default=None)
+    state = deployed[2]["status"] if deployed else "active" if beat else "unregistered"
+    alive_us = max((stamp[0] for stamp in (beat, active) if stamp), default=0)
+    if state == "active" and now_us - alive_us > SILENT_AFTER_US:
+        state = "offline"
+    return AgentStatus(
+        account=document["account"],
+        region=told[2]["region"] if told else "",
+        status=state,
+        version=told[2]["version"] if told else "",
+        deployed_at_us=active[0] if active else None,
+        last_heartbeat_us=beat[0] if beat else None,
+        last_finding_us=document["finding"][0] if "finding" in document else None,
+        counts=dict(enumerate(document["counts"])),
+    )

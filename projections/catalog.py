@@ -1,0 +1,178 @@
+"""The questions of ``projections.reading``, answered from whichever generations serve just now."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from time import monotonic, sleep
+from typing import Final
+
+from pipeline.log.port import Log, Position
+from projections import agent_status, daily_aggregates, event_index, task_board
+from projections.errors import GenerationGone, NotFresh
+from projections.event_index import Entry, EventPage, EventQuery
+from projections.projection import Parked, Projection
+from projections.projector import ALL
+from projections.reading import AgentStatus, Count, ProjectionState, Task
+from projections.stores.port import Generation, GenerationInfo, GenerationRows, Status, Store
+
+DAY_US: Final = 86_400_000_000
+
+_FIRST_PAUSE_SECONDS: Final = 0.001
+_LONGEST_PAUSE_SECONDS: Final = 0.05
+
+
+class Catalog:
+    """The read side over one store, for any number of threads: each answer is one short read transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        log: Log,
+        *,
+        retention_days: int,
+        projections: Sequence[Projection] = ALL,
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._retention_us = retention_days * DAY_US
+        self._projections = projections
+        self._pause = pause
+        self._lock = threading.Lock()
+        self._open: dict[str, Generation] = {}
+
+    def events(self, query: EventQuery, *, now_us: int) -> EventPage:
+        """A page of the event index. Raises ``CursorRejected``."""
+        with self._rows(event_index.EventIndex.name) as rows:
+            return event_index.page(rows, query, recorded_since_us=now_us - self._retention_us)
+
+    def event(self, event_id: str, *, now_us: int) -> Sequence[Entry]:
+        """The entries with this id: ours (at most one), else those whose source gave them it (newest first, at most 100)."""
+        with self._rows(event_index.EventIndex.name) as rows:
+            return event_index.find(rows, event_id, recorded_since_us=now_us - self._retention_us)
+
+    def agents(self, *, now_us: int) -> Sequence[AgentStatus]:
+        """All agents, by account."""
+        with self._rows(agent_status.AgentStatuses.name) as rows:
+            documents = agent_status.merged(document for _, document in rows.all_documents())
+        return [agent_status.status(document, now_us=now_us) for document in documents]
+
+    def tasks(self, *, now_us: int) -> Sequence[Task]:
+        """All tasks that are not deleted, by priority, due date, id."""
+        with self._rows(task_board.TaskBoard.name) as rows:
+            return task_board.tasks((document for _, document in rows.all_documents()), now_us=now_us)
+
+    def daily(self, since_us: int, until_us: int) -> Sequence[Count]:
+        """Findings per UTC day, source, severity and account, for days that begin in the range; by day, then the rest."""
+        days = range(-(-since_us // DAY_US), -(-until_us // DAY_US))
+        return self._counts(days.start * 24, days.stop * 24, daily_aggregates.HOURS_A_DAY)
+
+    def hourly(self, since_us: int, until_us: int) -> Sequence[Count]:
+        """The same per hour, for hours that begin in the range."""
+        hour_us = daily_aggregates.HOUR_US
+        return self._counts(-(-since_us // hour_us), -(-until_us // hour_us), 1)
+
+    def states(self) -> Sequence[ProjectionState]:
+        """One state a projection, by name."""
+        return [self._state(projection) for projection in sorted(self._projections, key=lambda p: p.name)]
+
+    def parked(self, projection: str) -> Sequence[Parked]:
+        """The events parked in a projection's serving generation, in the order in which they were parked."""
+        with self._rows(projection) as rows:
+            return rows.parked()
+
+    def wait_for(self, projection: str, positions: Sequence[Position], timeout_seconds: float) -> None:
+        """Return when the serving generation has folded up to all these positions. Raises ``NotFresh`` at the deadline."""
+        deadline = monotonic() + timeout_seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while missing := [p for p in positions if not self._reached(self._checkpoints(projection).get(p.shard), p)]:
+            if monotonic() >= deadline:
+                message = f"{projection} has not reached {missing[0]} within {timeout_seconds:g} s; ask again"
+                raise NotFresh(message)
+            self._pause(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Close all generations."""
+        with self._lock:
+            for generation in self._open.values():
+                generation.close()
+            self._open.clear()
+
+    @staticmethod
+    def _reached(checkpoint: Position | None, position: Position) -> bool:
+        return checkpoint is not None and checkpoint >= position
+
+    def _checkpoints(self, projection: str) -> Mapping[str, Position]:
+        with self._rows(projection) as rows:
+            return rows.checkpoints()
+
+    def _counts(self, since_hour: int, until_hour: int, hours: int) -> list[Count]:
+        with self._rows(daily_aggregates.DailyAggregates.name) as rows:
+            buckets = list(daily_aggregates.per_bucket(rows.counts(since_hour, until_hour), hours))
+        return [
+            Count(key.hour * daily_aggregates.HOUR_US, key.source, key.severity, key.account, count) for key, count in buckets
+        ]
+
+    def _state(self, projection: Projection) -> ProjectionState:
+        with self._reading(projection.name) as (info, rows):
+            checkpoints = rows.checkpoints()
+            parked = len(rows.parked())
+        builds = self._store.generations(projection.name)
+        lag = self._log.behind(checkpoints)
+        return ProjectionState(
+            name=projection.name,
+            version=info.version,
+            generation=info.number,
+            checkpoints=checkpoints,
+            lag_events=lag,
+            waiting_since_us=self._waiting_since(checkpoints) if lag else None,
+            parked=parked,
+            building=next((build.number for build in builds if build.status is Status.BUILDING), None),
+        )
+
+    def _waiting_since(self, checkpoints: Mapping[str, Position]) -> int | None:
+        firsts = (self._log.read(shard.id, checkpoints.get(shard.id), 1).recorded_us for shard in self._log.shards())
+        return min((first[0] for first in firsts if first), default=None)
+
+    @contextmanager
+    def _rows(self, projection: str) -> Iterator[GenerationRows]:
+        with self._reading(projection) as (_, rows):
+            yield rows
+
+    @contextmanager
+    def _reading(self, projection: str) -> Iterator[tuple[GenerationInfo, GenerationRows]]:
+        """The serving generation and its rows as of a moment at which it served: never older than what was read before."""
+        with ExitStack() as stack:
+            rows = None
+            while rows is None:
+                stack.close()
+                info = self._serving(projection)
+                try:
+                    rows = stack.enter_context(self._begin(info))
+                    rows.checkpoints()  # the first question: from here on the rows stand still
+                except GenerationGone:
+                    if self._serving(projection) == info:
+                        raise
+                else:
+                    rows = rows if self._serving(projection) == info else None
+            yield info, rows
+
+    def _serving(self, projection: str) -> GenerationInfo:
+        """The serving generation; made empty if the projector has not come to it yet."""
+        versions = {known.name: known.version for known in self._projections}
+        return self._store.serving().get(projection) or self._store.create(projection, versions[projection], serving=True)
+
+    @contextmanager
+    def _begin(self, info: GenerationInfo) -> Iterator[GenerationRows]:
+        """The rows of a generation, which is opened anew if another was read before; readers of the other finish."""
+        with ExitStack() as stack:
+            with self._lock:
+                opened = self._open.get(info.projection)
+                if opened is None or opened.info != info:
+                    fresh = self._store.open(info)
+                    if opened is not None:
+                        opened.close()
+                    opened = self._open[info.projection] = fresh
+                rows = stack.enter_context(opened.reading())
+            yield rows

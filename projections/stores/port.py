@@ -1,0 +1,154 @@
+"""The port of a store: generations of projections, each with rows, checkpoints, id markers and parked events.
+
+Atomicity: a commit is kept whole or not at all: rows, checkpoints, markers and parked events together.
+Fencing:   a commit is refused unless its writer holds the generation's token and the checkpoints are those it read.
+Reading:   from any process, in short transactions; a reader never waits for the writer.
+Errors:    any call may raise ``StoreUnavailable``; what it was to change is then unchanged, and calling again is safe.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from pipeline.log.port import Position
+from projections.event_index import SegmentRows
+from projections.projection import Changes, CountKey, Document, Parked, Rows
+
+
+class Status(StrEnum):
+    """Where a generation is in its life."""
+
+    BUILDING = "building"
+    SERVING = "serving"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationInfo:
+    """One build of a projection. ``version`` is the fold's; ``number`` counts builds from 1."""
+
+    projection: str
+    number: int
+    version: int
+    status: Status
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Ids seen: the hour of their events (since the epoch), the UTC day on which they were recorded, and they, packed."""
+
+    hour: int
+    day: int
+    ids: bytes
+
+
+@dataclass(slots=True)
+class Commit:
+    """All that folding one or more batches changes.
+
+    ``expected`` and ``reached`` have the same shards: the checkpoint that was read (None: none yet), and the new one.
+    ``unparked`` are positions of parked events that were folded after all.
+    """
+
+    expected: Mapping[str, Position | None]
+    reached: Mapping[str, Position]
+    changes: Changes = field(default_factory=Changes)
+    markers: Sequence[Marker] = ()
+    parked: Sequence[Parked] = ()
+    unparked: Sequence[Position] = ()
+
+
+class GenerationRows(SegmentRows, Rows, Protocol):
+    """The rows of one generation as of one moment."""
+
+    def checkpoints(self) -> dict[str, Position]:
+        """The last position folded, per shard."""
+        ...
+
+    def counts(self, since_hour: int, until_hour: int) -> Iterator[tuple[CountKey, int]]:
+        """All counters of the hours in the range, in key order."""
+        ...
+
+    def all_documents(self) -> Iterator[tuple[str, Document]]:
+        """All documents, by key."""
+        ...
+
+    def parked(self) -> Sequence[Parked]:
+        """The parked events, in the order in which they were parked."""
+        ...
+
+
+class Generation(GenerationRows, Protocol):
+    """One generation, open for its writer."""
+
+    @property
+    def info(self) -> GenerationInfo:
+        """Which one it is."""
+        ...
+
+    def claim(self, token: str) -> None:
+        """Become its writer: commits under any other token are refused from now on."""
+        ...
+
+    def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
+        """The markers of these event hours, recorded on ``since_day`` or later."""
+        ...
+
+    def forget_markers(self, before_day: int) -> None:
+        """Delete the markers recorded before this day. They need not go at once."""
+        ...
+
+    def commit(self, token: str, commit: Commit) -> None:
+        """Keep a commit, durably as far as the store promises (rows may be folded again). Raises ``Fenced``."""
+        ...
+
+    def reading(self) -> AbstractContextManager[GenerationRows]:
+        """The rows as of one moment, unmoved by commits until the context ends. Keep it short. For any thread, at any time."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held open; a reader that is under way finishes. Closing twice is harmless."""
+        ...
+
+
+class Store(Protocol):
+    """All generations of all projections."""
+
+    def generations(self, projection: str) -> Sequence[GenerationInfo]:
+        """All builds of a projection, by number."""
+        ...
+
+    def serving(self) -> Mapping[str, GenerationInfo]:
+        """The build of each projection that readers get. Cheap: asked at each step and each read."""
+        ...
+
+    def create(self, projection: str, version: int, *, serving: bool) -> GenerationInfo:
+        """A new, empty generation. With ``serving`` it serves at once, unless another does by now: then that one is returned."""
+        ...
+
+    def open(self, info: GenerationInfo) -> Generation:
+        """A generation, to write or to read. Raises ``GenerationGone``."""
+        ...
+
+    def switch(self, info: GenerationInfo, catch_up: Callable[[], None]) -> None:
+        """Let ``info`` serve and retire the one that does, atomically for readers.
+
+        ``catch_up`` is called once while the serving generation takes no commits; it folds what is left into the new one.
+        If it raises, or with ``GenerationGone`` if ``info`` was dropped meanwhile, the one that served goes on serving.
+        """
+        ...
+
+    def drop(self, info: GenerationInfo) -> None:
+        """Delete a generation that does not serve. Readers that have it open go on."""
+        ...
+
+    def building(self, projection: str) -> AbstractContextManager[None]:
+        """Hold the right to build a projection; generations that a dead builder left are dropped. Raises ``RebuildRunning``."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held open; generations that were opened close by themselves. Closing twice is harmless."""
+        ...

@@ -1,0 +1,185 @@
+"""One projection's writer: folds batches into one generation, each commit whole, in order, once.
+
+A poison event parks its key (law 7): it and the key's later events wait in order, others go on. Only a fold's own exception
+parks; an error of the store or the log is the caller's to retry. A newer version of a folded type stops the projection (law 5).
+"""
+
+import traceback
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import orjson
+
+from pipeline.errors import PipelineError
+from pipeline.log.port import Batch
+from projections import parking
+from projections.errors import NewerVersion, ProjectionError
+from projections.guard import WINDOW_DAYS, Guard, Intake
+from projections.projection import Changes, Document, Parked, Projection, Rows
+from projections.stores.port import Commit, Generation, Marker
+
+_TRACEBACK_CHARACTERS: Final = 10_000
+
+
+class Writer:
+    """The only writer of ``generation`` from construction on; whoever wrote before is fenced."""
+
+    def __init__(self, projection: Projection, generation: Generation, token: str) -> None:
+        self.projection = projection
+        self.generation = generation
+        self._token = token
+        generation.claim(token)
+        self.checkpoints = generation.checkpoints()
+        self._guard = Guard(generation)
+        waiting = generation.parked()
+        self._parked_keys = {parked.key for parked in waiting}
+        self.parked = len(waiting)
+        self._tidied_day = 0
+
+    def fold(self, batches: Sequence[Batch]) -> int:
+        """Fold batches, one a shard, each beginning behind the shard's checkpoint; returns how many events they had.
+
+        Raises ``Fenced``, ``NewerVersion`` (what came before it is committed), or the store's or log's error; then fold again.
+        """
+        newer: list[str] = []
+        batches = [kept for kept in (self._up_to_newer(batch, newer) for batch in batches) if len(kept)]
+        if batches:
+            try:
+                self._fold(batches)
+            except BaseException:
+                self._guard.reset()
+                raise
+        if newer:
+            raise NewerVersion(newer[0])
+        return sum(map(len, batches))
+
+    def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True) -> tuple[int, int]:
+        """Fold the parked events of the keys that ``chosen`` names again, in order; returns (folded, still parked).
+
+        A key whose first event still cannot be folded keeps waiting, with the new traceback.
+        """
+        waiting = self.generation.parked()
+        keys = {parked.key for parked in waiting if chosen(parked)}
+        again = [parked for parked in waiting if parked.key in keys]
+        folding = _Folding(self.projection, self.generation, self._parked_keys - keys)
+        for parked in again:
+            folding.fold(parking.unpark(parked))
+        positions = [parked.position for parked in again]
+        self._keep(folding, Commit(expected=dict(self.checkpoints), reached=dict(self.checkpoints), unparked=positions))
+        return len(again) - len(folding.parked), self.parked
+
+    def tidy(self) -> None:
+        """Forget markers that can decide nothing any more. Call it only where nothing of the log is left to fold.
+
+        What comes later is then recorded later; while one shard is read ahead of another, it need not be.
+        """
+        newest = self._guard.newest_day
+        if newest > self._tidied_day:
+            self.generation.forget_markers(newest - WINDOW_DAYS - 1)
+            self._tidied_day = newest
+
+    def _fold(self, batches: Sequence[Batch]) -> None:
+        folding = _Folding(self.projection, self.generation, self._parked_keys)
+        markers: list[Marker] = []
+        for batch in batches:
+            fresh, marked = self._fresh(batch)
+            markers += marked
+            folding.fold(fresh)
+        expected = {batch.shard: self.checkpoints.get(batch.shard) for batch in batches}
+        reached = {batch.shard: batch.positions[-1] for batch in batches}
+        self._keep(folding, Commit(expected, reached, markers=markers))
+
+    def _keep(self, folding: "_Folding", commit: Commit) -> None:
+        commit.changes, commit.parked = folding.changes, folding.parked
+        self.generation.commit(self._token, commit)
+        self.checkpoints |= commit.reached
+        self.parked += len(commit.parked) - len(commit.unparked)
+        self._parked_keys = folding.parked_keys
+        self._guard.kept()
+
+    def _up_to_newer(self, batch: Batch, newer: list[str]) -> Batch:
+        """The batch, or what stands before its first event of a version that this build does not know."""
+        folds, c = self.projection.folds, batch.columns
+        for kind, version in Intake.of(batch).versions:
+            if version > folds.get(kind, version):
+                break
+        else:
+            return batch
+        index = next(i for i, kind in enumerate(c.type) if c.version[i] > folds.get(kind, c.version[i]))
+        kind = c.type[index]
+        newer.append(
+            f"{self.projection.name} folds {kind} up to version {folds[kind]};"
+            f" {batch.positions[index]} has version {c.version[index]}: deploy a build that knows it"
+        )
+        return batch.select(range(index))
+
+    def _fresh(self, batch: Batch) -> tuple[Batch, list[Marker]]:
+        fresh, markers = self._guard.sift(batch, self.projection.folds)
+        return (batch if len(fresh) == len(batch) else batch.select(fresh)), markers
+
+
+class _Folding:
+    """What folding towards one commit comes to: changes, and parked events with the keys that wait behind them."""
+
+    def __init__(self, projection: Projection, rows: Rows, parked_keys: Collection[str]) -> None:
+        self.changes = Changes()
+        self.parked: list[Parked] = []
+        self.parked_keys = set(parked_keys)
+        self._projection = projection
+        self._rows = _Overlay(self.changes, rows)
+
+    def fold(self, batch: Batch) -> None:
+        """Fold events of one shard, in order; what cannot be folded is parked."""
+        self.parked += sorted(self._fold(batch), key=lambda parked: parked.position)
+
+    def _fold(self, batch: Batch) -> list[Parked]:
+        """Fold a batch whole if it can be, else by halves; returns what was parked, a key's events in order."""
+        parked, free = self._waiting(batch)
+        error = self._try(free) if len(free) else ""
+        if error and len(free) == 1:
+            key = self._projection.parking_key(free, 0)
+            self.parked_keys.add(key)
+            parked.append(_parked(key, free, 0, error))
+        elif error:
+            middle = len(free) // 2
+            parked += self._fold(free.select(range(middle)))
+            parked += self._fold(free.select(range(middle, len(free))))
+        return parked
+
+    def _waiting(self, batch: Batch) -> tuple[list[Parked], Batch]:
+        """The events that wait behind a parked one, parked too, and the others."""
+        if not self.parked_keys:
+            return [], batch
+        keys = [self._projection.parking_key(batch, index) for index in range(len(batch))]
+        waiting = [_parked(key, batch, index, "") for index, key in enumerate(keys) if key in self.parked_keys]
+        free = [index for index, key in enumerate(keys) if key not in self.parked_keys]
+        return waiting, batch.select(free) if waiting else batch
+
+    def _try(self, batch: Batch) -> str:
+        """Fold a batch whole or not at all; returns the traceback of the fold's own exception, if it raised one."""
+        try:
+            changes = self._projection.fold(self._rows, batch)
+        except (PipelineError, ProjectionError):
+            raise  # log or store cannot be read just now: no fault of the event
+        except Exception:  # noqa: BLE001  # law 7: a fold's own exception parks the event
+            return traceback.format_exc()[-_TRACEBACK_CHARACTERS:]
+        self.changes.absorb(changes)
+        return ""
+
+
+def _parked(key: str, batch: Batch, index: int, error: str) -> Parked:
+    record = batch.record(index)
+    return Parked(key, record.position, record.recorded_us, parking.encode(record.event), error)
+
+
+class _Overlay:
+    """The rows with changes that are not committed yet. Documents are copies: a fold that fails halfway spoils nothing."""
+
+    def __init__(self, changes: Changes, rows: Rows) -> None:
+        self._changes = changes
+        self._rows = rows
+
+    def documents(self, keys: Collection[str]) -> dict[str, Document]:
+        changed = self._changes.documents
+        found = self._rows.documents([key for key in keys if key not in changed])
+        return found | {key: orjson.loads(orjson.dumps(changed[key])) for key in keys if key in changed}

@@ -1,0 +1,168 @@
+"""``notify`` and ``report``: who was told of what and why, and the day in numbers."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import orjson
+import pytest
+
+from consumers.composition import now_us, open_log
+from consumers.notifier.assembly import open_ledger, open_notifier
+from pipeline.settings import Settings
+from tests.cli.shell import Findstream, finding, written
+
+Fold = Callable[[], None]
+
+
+class Slack:
+    """A local server that takes or refuses every message."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.messages: list[bytes] = []
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
+    told = Slack()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.messages.append(self.rfile.read(int(self.headers["Content-Length"])))
+            body = b"ok" if told.status == 200 else b"channel_is_archived"
+            self.send_response(told.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- the name it has there
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", f"http://127.0.0.1:{server.server_port}/hook")
+        yield told
+        server.shutdown()
+
+
+def notify_of_everything() -> None:
+    """Do what the notifier does with what is on the log, from its beginning."""
+    settings = Settings.load()
+    with open_log(settings) as log, closing(open_ledger(settings.home)) as ledger:
+        ledger.begin({})
+        notifier = open_notifier(settings, log, ledger, {}, clock=now_us, random=random.random)
+        while notifier.step():
+            pass
+        for channel in notifier.channels:
+            while notifier.deliver(channel).notice:
+                pass
+        notifier.relay()
+
+
+@pytest.fixture
+def event(findstream: Findstream, fold: Fold, tmp_path: Path) -> str:
+    """The id of the one finding on the log, which is HIGH."""
+    findstream("ingest", written(tmp_path, "a.ndjson", finding(1)))
+    fold()
+    return str(findstream("events", "--json").json["events"][0]["id"])
+
+
+def test_a_message_can_be_seen_before_it_is_sent(findstream: Findstream, event: str) -> None:
+    by_our_id = findstream("notify", "preview", event).json
+
+    assert "probe 1 failed" in orjson.dumps(by_our_id).decode()
+    assert findstream("notify", "preview", finding(1)["id"]).json == by_our_id
+
+
+def test_a_channel_can_be_tried(findstream: Findstream, slack: Slack) -> None:
+    answer = findstream("notify", "test", "--json")
+
+    assert (answer.code, answer.json) == (0, {"channels": {"default": "delivered"}})
+    assert b"findstream reaches this channel" in slack.messages[0]
+    assert "delivered" in findstream("notify", "test", "--channel", "default").out
+
+
+def test_a_channel_that_refuses_says_why(findstream: Findstream, slack: Slack) -> None:
+    slack.status = 410
+
+    answer = findstream("notify", "test", "--json")
+
+    assert (answer.code, answer.json["channels"]["default"]) == (1, "410 channel_is_archived")
+
+
+def test_a_channel_without_a_webhook_says_what_is_missing(findstream: Findstream) -> None:
+    answer = findstream("notify", "test")
+
+    assert answer.code == 1
+    assert "FINDSTREAM_SLACK_WEBHOOK" in answer.out
+
+
+def test_a_wrong_webhook_is_named_but_not_shown(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "hush://secret")
+
+    answer = findstream("notify", "test")
+
+    assert answer.code == 2
+    assert "FINDSTREAM_SLACK_WEBHOOK" in answer.err
+    assert "secret" not in answer.err
+
+
+def test_the_ledger_tells_why_nobody_was_told(findstream: Findstream, event: str) -> None:
+    notify_of_everything()
+
+    (notice,) = findstream("notify", "ledger", "--event", event, "--json").json["notices"]
+
+    assert (notice["state"], notice["reason"]) == ("suppressed", "no_webhook")
+    assert notice["causes"][0]["event_id"] == event
+    assert findstream("notify", "ledger", "--state", "sent", "--json").json["notices"] == []
+    assert "no_webhook" in findstream("notify", "ledger").out
+
+
+def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Slack, event: str) -> None:
+    slack.status = 410
+    notify_of_everything()
+    (dead,) = findstream("notify", "dead", "--json").json["notices"]
+    slack.status = 200
+
+    redriven = findstream("notify", "redrive", dead["key"], "--json")
+    notify_of_everything()
+
+    assert dead["causes"][0]["event_id"] == event
+    assert (redriven.code, redriven.json) == (0, {"redriven": 1})
+    assert [notice["state"] for notice in findstream("notify", "ledger", "--json").json["notices"]] == ["sent"]
+    assert findstream("notify", "dead").err == "default: 1 sent\n"
+
+
+def test_what_is_no_dead_letter_is_not_redriven(findstream: Findstream, slack: Slack, event: str) -> None:
+    assert event
+    notify_of_everything()
+    (sent,) = findstream("notify", "ledger", "--json").json["notices"]
+
+    answer = findstream("notify", "redrive", sent["key"])
+
+    assert answer.code == 3
+    assert "0 of 1 were dead letters" in answer.err
+    assert len(slack.messages) == 1
+    assert findstream("notify", "redrive", "--all").out == "0 dead letters are pending again\n"
+
+
+def test_the_report_of_a_day_counts_what_was_found(findstream: Findstream, event: str) -> None:
+    assert event
+    told = findstream("report", "--date", "2026-01-01", "--json").json
+
+    assert told["date"] == "2026-01-01"
+    assert told["totals"]["severity"] == {"3": 1}
+    assert "1 findings" in findstream("report", "--date", "2026-01-01").out
+
+
+def test_a_report_can_be_put_on_the_log(findstream: Findstream, event: str) -> None:
+    assert event
+    told = findstream("report", "--date", "2026-01-01", "--issue", "--json").json
+
+    issued = findstream("tail", "--since-start", "--no-follow", "--type", "report.issued", "--json").lines
+    assert [each["id"] for each in issued] == [told["event_id"]]
+    assert "issued as " in findstream("report", "--issue").err

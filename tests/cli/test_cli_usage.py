@@ -1,0 +1,142 @@
+"""Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
+
+import orjson
+import pytest
+
+from tests.cli.shell import Findstream
+
+COMMANDS = (
+    "run", "ingest", "sample", "status", "tail", "events", "replay", "rebuild", "report", "backup", "restore", "doctor",
+    "quarantine list", "quarantine show", "quarantine reingest", "quarantine discard",
+    "parked list", "parked show", "parked redrive",
+    "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
+)  # fmt: skip
+WITHOUT_DATA = (
+    "status", "tail --no-follow", "events", "replay", "rebuild --all", "rebuild --all --cancel", "report", "doctor",
+    "quarantine list", "quarantine reingest --all", "parked list", "parked redrive --all",
+    "notify ledger", "notify dead", "notify redrive --all", "sample --count 3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_what_a_command_does_with_an_example(findstream: Findstream, command: str) -> None:
+    answer = findstream(*command.split(), "--help")
+
+    assert answer.code == 0
+    assert f"findstream {command}" in answer.out
+    assert "Examples:" in answer.out
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "notify preview"])
+def test_every_command_can_answer_in_json(findstream: Findstream, command: str) -> None:
+    assert "--json" in findstream(*command.split(), "--help").out
+
+
+@pytest.mark.parametrize("command", WITHOUT_DATA)
+def test_json_is_all_there_is_on_stdout_also_without_any_data(findstream: Findstream, command: str) -> None:
+    answer = findstream(*command.split(), "--json")
+
+    assert answer.code == 0
+    documents = [orjson.loads(line) for line in answer.out.splitlines()]
+    assert bool(documents) is not command.startswith("tail")
+
+
+@pytest.mark.parametrize("command", [command for command in WITHOUT_DATA if not command.startswith("sample")])
+def test_people_get_words_also_without_any_data(findstream: Findstream, command: str) -> None:
+    answer = findstream(*command.split())
+
+    assert answer.code == 0
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("bogus", "No such command 'bogus'"),
+        ("events --bogus", "--bogus"),
+        ("events -s LOUD", "'--severity' / '-s': 'LOUD' is no severity; write UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL, or 0 to 4"),
+        ("events --since soon", "'--since': 'soon' is no time; write 15m, 2h or 7d (ago), 2026-01-31"),
+        ("events --since 2026-01-31T09:00:00", "is no time"),
+        ("events --limit 0", "'--limit'"),
+        ("events --cursor x", "cursor: not one of this system's"),
+        ("events --direction up", "'--direction'"),
+        ("ingest nowhere.json", "FILE: nowhere.json does not exist"),
+        ("rebuild", "NAME: name the projections (event_index, "),
+        ("rebuild weather", "'weather' is no projection; there are event_index, "),
+        ("replay weather", "'weather' is no projection"),
+        ("parked show nothing", "KEY: 'nothing' is not parked"),
+        ("parked redrive", "KEY: name keys, or say --all"),
+        ("quarantine show nothing", "ID: 'nothing' is not in the quarantine"),
+        ("quarantine reingest", "ID: name ids, or say --all"),
+        ("notify preview nothing", "EVENT_ID: no event has the id 'nothing'"),
+        ("notify test --channel nowhere", "--channel: 'nowhere' is no channel; there are default"),
+        ("notify redrive", "KEY: name keys, or say --all"),
+        ("notify redrive nothing", "not of the form route/group/flush"),
+        ("report --date yesterday", "'--date': 'yesterday' is no day; write it as 2026-01-31"),
+        ("sample --storms 2", "'--storms': '2' is no share; write a number from 0 to 0.9"),
+        ("run --rate 0", "'--rate'"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(findstream: Findstream, arguments: str, says: str) -> None:
+    answer = findstream(*arguments.split())
+
+    assert answer.code == 2
+    assert answer.out == ""
+    assert len(answer.err.splitlines()) == 1
+    assert answer.err.startswith("findstream: ")
+    assert says in answer.err
+
+
+def test_a_wrong_setting_is_named_with_its_accepted_form(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_PORT", "http")
+
+    answer = findstream("status")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert "FINDSTREAM_PORT: " in answer.err
+    assert "integer" in answer.err
+
+
+def test_without_a_command_help_is_shown(findstream: Findstream) -> None:
+    assert "Usage: findstream" in findstream().out
+
+
+def test_the_version_can_be_asked_for(findstream: Findstream) -> None:
+    answer = findstream("--version")
+
+    assert answer.code == 0
+    assert answer.out.startswith("findstream ")
+
+
+def test_a_defect_is_told_in_one_line_too(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        message = "it broke"
+        raise ZeroDivisionError(message)
+
+    monkeypatch.setattr("pipeline.settings.Settings.load", broken)
+
+    answer = findstream("status")
+
+    assert answer.code == 1
+    assert (
+        answer.err == "findstream: a defect of findstream: ZeroDivisionError: it broke (FINDSTREAM_LOG_LEVEL=DEBUG shows where)\n"
+    )
+
+
+def test_the_trace_of_a_defect_can_be_asked_for(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pipeline.settings.Settings.load", broken)
+    monkeypatch.setenv("FINDSTREAM_LOG_LEVEL", "DEBUG")
+
+    assert "Traceback" in findstream("status").err
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_HOME", "/dev/null/var")
+
+    answer = findstream("status")
+
+    assert answer.code == 1
+    assert "/dev/null" in answer.err

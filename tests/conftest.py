@@ -1,0 +1,22 @@
+"""How much the tests try.
+
+Property tests try few examples by default, many with ``--hypothesis-profile=thorough``. Tests marked ``torture`` run only with
+``FINDSTREAM_TORTURE=1``. ``make torture`` asks for both.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("small", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("small")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("FINDSTREAM_TORTURE") != "1":
+        left_out = pytest.mark.skip(reason="takes long: make torture")
+        for item in items:
+            if item.get_closest_marker("torture"):
+                item.add_marker(left_out)

@@ -1,0 +1,235 @@
+"""The examination: what is well is told so, what is broken is named with what to do, and nothing is changed by looking."""
+
+import os
+import shutil
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from consumers import doctor
+from consumers.composition import now_us, open_catalog, open_ingest, open_log, open_store
+from consumers.doctor import Finding, Verdict, examine
+from consumers.home import Home, RoleState, RunState
+from consumers.notifier.assembly import open_ledger
+from consumers.sample import CALM, generate
+from pipeline.log.port import Position
+from pipeline.settings import Settings
+from projections.projector import Projector
+from tests.local.running import free_port
+
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A data folder with thirty findings, folded, and settings without a mistake."""
+    for name in [name for name in os.environ if name.startswith("FINDSTREAM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FINDSTREAM_HOME", str(tmp_path / "var"))
+    monkeypatch.setenv("FINDSTREAM_PORT", str(free_port()))
+    monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "http://127.0.0.1:9/hook")
+    settings = Settings.load()
+    story = generate(1, now_us() - HOUR_US, step_us=1000, mix=CALM)
+    with (
+        open_ingest(settings) as desk,
+        open_log(settings) as log,
+        closing(open_store(settings)) as store,
+        closing(open_ledger(settings.home)) as ledger,
+    ):
+        desk.take_lines([next(story).payload for _ in range(30)], origin="test")
+        ledger.begin(log.heads())
+        projector = Projector(log, store, token="test")
+        projector.step()
+        projector.close()
+    return Home(settings.home)
+
+
+def found(check: str, *, now: int | None = None) -> Finding:
+    """What one check found; of several the worst."""
+    ranks = [Verdict.OK, Verdict.WARN, Verdict.FAIL]
+    return max((each for each in examine(now or now_us()) if each.check == check), key=lambda each: ranks.index(each.verdict))
+
+
+def test_a_healthy_folder_passes_every_check(home: Home) -> None:
+    assert home
+    assert [each for each in examine(now_us()) if each.verdict is not Verdict.OK] == []
+
+
+def test_looking_changes_nothing(home: Home) -> None:
+    before = {path.name: path.read_bytes() for path in home.path.rglob("*.db")}
+
+    list(examine(now_us()))
+
+    assert {path.name: path.read_bytes() for path in home.path.rglob("*.db")} == before
+
+
+def test_a_folder_that_is_not_there_yet_is_no_fault_and_is_not_made(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert home
+    monkeypatch.setenv("FINDSTREAM_HOME", str(tmp_path / "new"))
+
+    assert {each.verdict for each in examine(now_us())} == {Verdict.OK}
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_wrong_setting_ends_the_examination(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    monkeypatch.setenv("FINDSTREAM_PORT", "0")
+
+    assert [each.verdict for each in examine(now_us())] == [Verdict.FAIL]
+    assert "FINDSTREAM_PORT" in found("settings").told
+
+
+def test_a_misspelt_setting_is_noticed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    monkeypatch.setenv("FINDSTREAM_PROT", "8000")
+
+    assert found("settings") == Finding(
+        "settings", Verdict.WARN, "FINDSTREAM_PROT is no setting", "see docs/settings.md for its name"
+    )
+
+
+def test_a_channel_without_a_webhook_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    monkeypatch.delenv("FINDSTREAM_SLACK_WEBHOOK")
+
+    assert (found("routes").verdict, "default" in found("routes").told) == (Verdict.WARN, True)
+
+
+def test_a_wrong_webhook_is_a_failure_that_keeps_the_secret(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "secret")
+
+    assert found("routes").verdict is Verdict.FAIL
+    assert "secret" not in found("routes").told
+
+
+def test_a_folder_open_to_others_is_a_warning(home: Home) -> None:
+    home.path.chmod(0o755)
+
+    assert found("data folder").verdict is Verdict.WARN
+    assert found("data folder").do == f"chmod 700 {home.path}"
+
+
+@pytest.mark.parametrize(("free_mib", "verdict"), [(10, Verdict.FAIL), (500, Verdict.WARN), (5000, Verdict.OK)])
+def test_the_disk_should_have_room(home: Home, monkeypatch: pytest.MonkeyPatch, free_mib: int, verdict: Verdict) -> None:
+    assert home
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free_mib << 20))
+
+    assert (found("disk").verdict, found("disk").told) == (verdict, f"{free_mib:,} MiB are free")
+
+
+def test_a_clock_behind_the_log_is_a_warning(home: Home) -> None:
+    assert home
+    assert found("clock", now=now_us() - HOUR_US).verdict is Verdict.WARN
+    assert "s in the future" in found("clock", now=now_us() - HOUR_US).told
+
+
+def test_a_clock_that_was_never_set_is_a_failure(home: Home) -> None:
+    assert home
+    assert found("clock", now=5).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("name", ["log.db", "quarantine.db", "notices.db", "projections/event_index-1.db"])
+def test_a_damaged_file_is_named(home: Home, name: str) -> None:
+    path = home.path / name
+    for side in ("-wal", "-shm"):
+        Path(f"{path}{side}").unlink(missing_ok=True)
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = b"\xa5" * 4096
+    path.write_bytes(bytes(content))
+
+    assert found(name).verdict is Verdict.FAIL
+    assert ("findstream rebuild event_index" if "event_index" in name else "findstream restore") in found(name).do
+
+
+def test_a_damaged_block_of_the_log_is_found_by_reading_it_back(home: Home) -> None:
+    with closing(sqlite3.connect(home.log)) as tampered, tampered:
+        tampered.execute("UPDATE block SET bodies = zeroblob(length(bodies)) WHERE address = (SELECT min(address) FROM block)")
+
+    assert found("log.db").verdict is Verdict.OK
+    assert found("log").verdict is Verdict.FAIL
+
+
+def test_a_file_that_is_something_else_is_a_failure_not_a_crash(home: Home) -> None:
+    home.log.unlink()
+    with closing(sqlite3.connect(home.log)) as other, other:
+        other.execute("CREATE TABLE something (else_ TEXT)")
+
+    assert found("log").verdict is Verdict.FAIL
+
+
+def test_a_ledger_ahead_of_its_log_is_a_failure(home: Home) -> None:
+    with closing(sqlite3.connect(home.ledger)) as tampered, tampered:
+        tampered.execute("UPDATE marks SET position = ?", (str(Position("shard-0", 999)),))
+        tampered.execute("UPDATE marks SET shard = 'shard-0' WHERE shard = (SELECT min(shard) FROM marks)")
+
+    assert found("ledger").verdict is Verdict.FAIL
+
+
+def test_a_projection_that_lags_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    monkeypatch.setattr(doctor, "_LAGS", 0)
+    with open_ingest(Settings.load()) as desk:
+        desk.take_lines([next(generate(2, now_us() - HOUR_US, step_us=1, mix=CALM)).payload], origin="test")
+
+    assert found("event_index") == Finding("event_index", Verdict.WARN, "1 events behind", "is the projector running?")
+
+
+def test_a_projection_of_another_version_is_a_warning(home: Home) -> None:
+    with closing(sqlite3.connect(home.projections / "catalog.db")) as tampered, tampered:
+        tampered.execute("UPDATE generation SET version = 0 WHERE projection = 'event_index'")
+
+    assert found("event_index").do == "findstream rebuild event_index"
+
+
+def test_a_projection_ahead_of_the_log_is_a_failure(home: Home) -> None:
+    with closing(sqlite3.connect(home.projections / "event_index-1.db")) as tampered, tampered:
+        tampered.execute("UPDATE checkpoint SET sequence = '999999'")
+
+    assert found("event_index").verdict is Verdict.FAIL
+    with open_log(Settings.load()) as log, open_catalog(Settings.load(), log) as catalog:
+        assert catalog.states()
+
+
+def test_a_port_that_is_taken_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        monkeypatch.setenv("FINDSTREAM_PORT", str(busy.getsockname()[1]))
+
+        assert found("port").verdict is Verdict.WARN
+
+
+def test_roles_that_died_or_restart_often_are_told(home: Home) -> None:
+    roles = {
+        "api": RoleState("running", os.getpid(), 1, 0),
+        "projector": RoleState("running", os.getpid(), 1, 9),
+        "notifier": RoleState("waiting", None, 1, 2),
+    }
+    with home.held():
+        home.note(RunState(os.getpid(), 1, "http://127.0.0.1:1", roles))
+
+        verdicts = {name: found(f"role {name}").verdict for name in roles}
+
+    assert verdicts == {"api": Verdict.OK, "projector": Verdict.WARN, "notifier": Verdict.FAIL}
+
+
+def test_every_failure_and_warning_says_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.path.chmod(0o755)
+    home.quarantine.write_bytes(b"no database at all, just a text of some length" * 100)
+    monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "secret")
+    monkeypatch.setenv("FINDSTREAM_PROT", "1")
+
+    told = [each for each in examine(now_us()) if each.verdict is not Verdict.OK]
+
+    assert len(told) >= 4
+    assert all(each.do for each in told)
+    assert orjson.dumps([each.told for each in told])

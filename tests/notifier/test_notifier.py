@@ -1,0 +1,499 @@
+"""Reading, deciding, delivering and telling, with a clock that a test moves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from consumers.notifier.channels.port import RateLimited, Refused, Unavailable
+from consumers.notifier.errors import LedgerTaken, LedgerUnavailable
+from consumers.notifier.ledger.port import Tally, Wanted
+from consumers.notifier.notice import Reason, State
+from consumers.notifier.notifier import begin
+from consumers.notifier.routes import Route
+from pipeline.errors import LogUnavailable
+from pipeline.log.port import Shard
+from tests.notifier.examples import event, finding, report
+from tests.notifier.world import RENDERER, ScriptedSender, World, drain, repeats, settle, world
+
+DOWN = Unavailable("500 rollup_error", unsure=False)
+LOST = Unavailable("TimeoutError", unsure=True)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+# reading and deciding
+
+
+def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+
+    drain(notifier)
+
+    assert here.ops.requests == [RENDERER.render(event())]
+    assert here.notice(event()).state == State.SENT
+    [fact] = here.facts()
+    assert (fact.type, fact.version, fact.causation_id, fact.correlation_id) == ("notice.sent", 1, event().id, event().id)
+    assert (fact.account, fact.region, fact.severity) == ("123456789012", "eu-central-1", 0)
+    assert fact.subject == f"notice/all/{event().id}"
+    assert fact.data == {
+        "route": "all",
+        "group": event().id,
+        "flush": 0,
+        "channel": "ops",
+        "event_ids": [event().id],
+        "reason": "delivered",
+        "attempts": 1,
+        "resent": False,
+    }
+
+
+def test_facts_are_of_the_form_that_is_published(tmp_path: Path) -> None:
+    registry = pytest.importorskip("schemas.registry").REGISTRY
+    routes = [Route(name="a", channel="ops"), Route(name="b", channel="nowhere")]
+    with world(tmp_path, routes=routes, channels={"ops": ScriptedSender(Refused("404 no_service")), "nowhere": None}) as here:
+        notifier = here.start()
+        here.log.put(event(1), "shard-0")
+        here.log.put(event(2), "shard-0")
+        drain(notifier)
+
+        assert sorted({fact.type for fact in here.facts()}) == ["notice.failed", "notice.sent", "notice.suppressed"]
+        assert all(registry.check(fact) for fact in here.facts())
+
+
+def test_what_stood_on_the_log_before_the_first_start_is_not_told(here: World) -> None:
+    here.log.append([event(1), event(2)])
+    notifier = here.start()
+    here.log.append([event(3)])
+
+    drain(notifier)
+
+    assert here.ops.requests == [RENDERER.render(event(3))]
+
+
+def test_the_live_mark_can_be_set_before_producers_and_notifier_start(here: World) -> None:
+    assert begin(here.log, here.ledger)
+    here.log.append([event(1)])
+    assert not begin(here.log, here.ledger)
+
+    drain(here.start())
+
+    assert here.ops.requests == [RENDERER.render(event(1))]
+
+
+def test_what_came_while_it_was_away_is_told_at_the_next_start(here: World) -> None:
+    here.start()
+    here.log.append([event(1)])
+
+    drain(here.start())
+
+    assert len(here.ops.requests) == 1
+
+
+def test_its_own_facts_and_those_below_every_route_are_read_over(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event(1, type="task.created", severity=4), event(2)])
+    drain(notifier)
+    read = len(here.log.events())
+
+    drain(here.start())
+
+    assert read == len(here.log.events()) == 3
+    assert len(here.ops.requests) == 1
+
+
+def test_an_event_that_no_route_wants_leaves_no_notice(tmp_path: Path) -> None:
+    with world(tmp_path, routes=[Route(name="all", channel="ops", min_severity="CRITICAL")]) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        drain(notifier)
+
+        assert here.ledger.notices(Wanted()) == []
+        assert here.facts() == []
+
+
+def test_an_event_told_again_is_no_second_notice_on_the_same_shard_or_another(here: World) -> None:
+    notifier = here.start()
+    here.log.put(event(), "shard-0")
+    drain(notifier)
+    here.log.put(event(), "shard-0")
+    here.log.put(event(), "shard-1")
+    drain(notifier)
+    drain(here.start())
+
+    assert len(here.ops.requests) == 1
+    assert [fact.type for fact in here.facts()] == ["notice.sent"]
+
+
+def test_an_event_twice_in_one_batch_is_one_notice(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event(), event()])
+
+    drain(notifier)
+
+    assert len(here.ops.requests) == 1
+
+
+def test_reading_the_log_again_from_its_start_sends_nothing(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event(1), finding("guardduty", id=event(2).id), report(id=event(3).id)])
+    drain(notifier)
+    told = len(here.facts())
+    with here.ledger._file.writing() as db:
+        db.execute("DELETE FROM marks")
+
+    again = here.start()
+    assert again.step() > 0
+    drain(again)
+
+    assert len(here.ops.requests) == 2
+    assert len(here.facts()) == told
+
+
+def test_a_report_on_the_log_is_told(tmp_path: Path) -> None:
+    route = Route(name="reports", channel="ops", types=("report.issued",))
+    with world(tmp_path, routes=[route]) as here:
+        notifier = here.start()
+        here.log.append([report()])
+        drain(notifier)
+
+        assert here.ops.requests == [RENDERER.render(report())]
+
+
+def test_a_shard_is_read_when_its_parents_are_at_their_end(here: World) -> None:
+    here.log.layout = [Shard("parent"), Shard("child", parents=("parent",)), Shard("grandchild", parents=("child",))]
+    notifier = here.start()
+    here.log.put(event(1), "parent")
+    here.log.put(event(2), "child")
+    here.log.put(event(3), "grandchild")
+
+    assert [notifier.step(), notifier.step()] == [1, 0]
+    here.log.layout[:2] = [Shard("parent", closed=True), Shard("child", parents=("parent",), closed=True)]
+    assert [notifier.step(), notifier.step(), notifier.step()] == [1, 1, 0]
+
+
+def test_without_a_webhook_a_notice_is_suppressed_with_the_reason(tmp_path: Path) -> None:
+    with world(tmp_path, channels={"ops": None}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        drain(notifier)
+
+        notice = here.notice(event())
+        assert (notice.state, notice.reason, notice.attempt) == (State.SUPPRESSED, Reason.NO_WEBHOOK, 0)
+        [fact] = here.facts()
+        assert (fact.type, fact.data["reason"], fact.causation_id) == ("notice.suppressed", "no_webhook", event().id)
+
+
+def test_a_suppressed_notice_is_told_once(tmp_path: Path) -> None:
+    with world(tmp_path, channels={"ops": None}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        drain(notifier)
+        here.log.append([event()])
+        drain(notifier)
+
+        assert len(here.facts()) == 1
+
+
+# delivery
+
+
+def test_a_channels_notices_are_sent_in_the_order_of_the_decisions(here: World) -> None:
+    notifier = here.start()
+    for number in range(1, 6):
+        here.log.put(event(number), "shard-0")
+
+    drain(notifier)
+
+    assert here.ops.requests == [RENDERER.render(event(number)) for number in range(1, 6)]
+
+
+def test_a_rate_limit_is_waited_for_as_long_as_slack_asks(here: World) -> None:
+    here.ops.answers = [RateLimited(30)]
+    notifier = here.start()
+    here.log.put(event(1), "shard-0")
+    here.log.put(event(2), "shard-0")
+    notifier.step()
+    begun = here.clock()
+
+    assert notifier.deliver("ops").outcome is not None
+    here.clock.advance(29.999)
+    resting = notifier.deliver("ops")
+    assert (resting.notice, resting.again_us) == (None, begun + 30_000_000)
+    assert len(here.ops.requests) == 1
+
+    here.clock.advance(0.001)
+    settle(notifier)
+    assert here.ops.requests == [RENDERER.render(event(number)) for number in (1, 1, 2)]
+
+
+def test_a_rest_outlives_a_restart(here: World) -> None:
+    here.ops.answers = [RateLimited(30)]
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    settle(notifier)
+
+    assert settle(here.start()) == []
+    here.clock.advance(30)
+    assert len(settle(here.start())) == 1
+
+
+def test_an_outage_delays_and_loses_nothing(here: World) -> None:
+    here.ops.answers = [DOWN] * 6
+    notifier = here.start()
+    for number in range(1, 4):
+        here.log.put(event(number), "shard-0")
+    notifier.step()
+
+    waits = []
+    while here.ledger.next_due_us("ops") is not None:
+        visit = notifier.deliver("ops")
+        if visit.notice is None and visit.again_us is not None and visit.again_us > here.clock():
+            waits.append(round((visit.again_us - here.clock()) / 1e6, 3))
+            here.clock.now_us = visit.again_us
+
+    assert waits[:6] == [0.5, 1, 2, 4, 8, 16]
+    assert sorted(map(str, here.ops.requests[6:])) == sorted(str(RENDERER.render(event(number))) for number in (1, 2, 3))
+    assert here.ledger.tallies() == [Tally("ops", State.SENT, 3)]
+
+
+def test_a_known_failure_is_resent_without_a_mark(here: World) -> None:
+    here.ops.answers = [DOWN, RateLimited(1)]
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    for _ in range(3):
+        settle(notifier)
+        here.clock.advance(60)
+    notifier.relay()
+
+    assert not any(map(repeats, here.ops.requests))
+    assert here.facts()[0].data["resent"] is False
+    assert here.facts()[0].data["attempts"] == 3
+
+
+def test_an_unknown_outcome_is_resent_and_marked(here: World) -> None:
+    here.ops.answers = [LOST]
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    settle(notifier)
+    here.clock.advance(60)
+    settle(notifier)
+    notifier.relay()
+
+    assert [repeats(request) for request in here.ops.requests] == [False, True]
+    assert (here.notice(event()).state, here.notice(event()).reason) == (State.SENT, Reason.OUTCOME_UNKNOWN)
+    assert (here.facts()[0].data["resent"], here.facts()[0].data["reason"]) == (True, "outcome_unknown")
+
+
+def test_a_message_that_upsets_slack_holds_nobody_up(here: World) -> None:
+    notifier = here.start()
+    for number in range(1, 4):
+        here.log.put(event(number), "shard-0")
+    notifier.step()
+    here.ops.answers = [DOWN]
+    settle(notifier)
+
+    here.clock.advance(0.5)
+    assert len(settle(notifier)) == 2
+    assert [here.notice(event(number)).state for number in (1, 2, 3)] == [State.PENDING, State.SENT, State.SENT]
+
+    here.clock.advance(0.1)
+    settle(notifier)
+    assert here.notice(event(1)).state == State.SENT
+
+
+def test_a_refusal_is_a_dead_letter_at_once_and_the_next_is_sent(here: World) -> None:
+    here.ops.answers = [Refused("400 invalid_payload")]
+    notifier = here.start()
+    here.log.put(event(1), "shard-0")
+    here.log.put(event(2), "shard-0")
+    drain(notifier)
+
+    dead = here.notice(event(1))
+    assert (dead.state, dead.reason, dead.detail, dead.attempt) == (State.FAILED, Reason.REFUSED, "400 invalid_payload", 1)
+    assert here.notice(event(2)).state == State.SENT
+    assert {fact.type: fact.causation_id for fact in here.facts()} == {"notice.failed": event(1).id, "notice.sent": event(2).id}
+
+
+def test_a_dead_letter_is_sent_when_it_is_redriven(here: World) -> None:
+    here.ops.answers = [Refused("404 no_service"), Refused("404 no_service")]
+    notifier = here.start()
+    here.log.append([event()])
+    drain(notifier)
+
+    assert here.ledger.redrive(here.notice(event()).key, here.clock()) == 1
+    drain(notifier)
+    assert here.ledger.redrive(None, here.clock()) == 1
+    drain(notifier)
+
+    assert here.notice(event()).state == State.SENT
+    assert sorted(fact.type for fact in here.facts()) == ["notice.failed", "notice.failed", "notice.sent"]
+    assert len({fact.id for fact in here.facts()}) == 3
+
+
+def test_a_message_is_given_up_after_three_days_of_outage(here: World) -> None:
+    here.ops.answers = [DOWN] * 10_000
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    for _ in range(3 * 24):
+        here.clock.advance(3600)
+        notifier.deliver("ops")
+        assert here.notice(event()).state == State.PENDING
+    here.clock.advance(3600)
+    notifier.deliver("ops")
+
+    assert (here.notice(event()).state, here.notice(event()).reason) == (State.FAILED, Reason.GAVE_UP)
+
+
+def test_an_event_that_the_log_lost_is_a_dead_letter(here: World) -> None:
+    notifier = here.start()
+    receipt = here.log.put(event(), "shard-0")
+    notifier.step()
+    assert receipt.position is not None
+    here.log.lost.add(receipt.position)
+    drain(notifier)
+
+    assert (here.notice(event()).state, here.notice(event()).reason) == (State.FAILED, Reason.EVENT_MISSING)
+    assert here.ops.requests == []
+    here.log.lost.clear()
+    here.ledger.redrive(None, here.clock())
+    drain(notifier)
+    assert here.notice(event()).state == State.SENT
+
+
+def test_an_event_that_no_template_can_show_is_a_dead_letter_and_the_next_is_sent(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.notifier.view._TEMPLATES", {"guardduty": "no such template"})
+    notifier = here.start()
+    here.log.put(finding("guardduty", id=event(1).id), "shard-0")
+    here.log.put(event(2), "shard-0")
+    drain(notifier)
+
+    assert (here.notice(event(1)).state, here.notice(event(1)).reason) == (State.FAILED, Reason.UNRENDERABLE)
+    assert here.notice(event(2)).state == State.SENT
+
+
+def test_a_channel_that_is_down_does_not_hold_up_another(tmp_path: Path) -> None:
+    down, well = ScriptedSender(*[DOWN] * 100), ScriptedSender()
+    routes = [Route(name="a", channel="down"), Route(name="b", channel="well")]
+    with world(tmp_path, routes=routes, channels={"down": down, "well": well}) as here:
+        notifier = here.start()
+        here.log.append([event(number) for number in range(1, 6)])
+        drain(notifier)
+
+        assert len(well.requests) == 5
+        assert len(down.requests) == 1
+        assert here.ledger.tallies() == [Tally("down", State.PENDING, 5), Tally("well", State.SENT, 5)]
+
+
+def test_notices_to_a_channel_that_was_removed_become_dead_letters(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        notifier.step()
+
+        here.channels = {"other": ScriptedSender()}
+        notifier = here.start()
+        notifier.relay()
+
+        assert (here.notice(event()).state, here.notice(event()).reason) == (State.FAILED, Reason.CHANNEL_REMOVED)
+        assert [fact.type for fact in here.facts()] == ["notice.failed"]
+
+
+# what is unavailable
+
+
+def test_a_log_that_is_down_is_read_on_later(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+    here.log.down = True
+    with pytest.raises(LogUnavailable):
+        notifier.step()
+    here.log.down = False
+
+    notifier.step()
+    here.log.down = True
+    with pytest.raises(LogUnavailable):
+        notifier.deliver("ops")
+    assert here.notice(event()).state == State.PENDING
+    here.log.down = False
+    drain(notifier)
+
+    assert len(here.ops.requests) == 1
+
+
+def test_facts_that_the_log_does_not_take_are_told_later(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    settle(notifier)
+    here.log.down = True
+    with pytest.raises(LogUnavailable):
+        notifier.relay()
+    here.log.down = False
+    here.log.refusing = {"notice.sent"}
+    assert notifier.relay() == 0
+    here.log.refusing = set()
+
+    assert notifier.relay() == 1
+    assert len(here.facts()) == 1
+
+
+def test_a_fact_that_is_relayed_twice_keeps_its_id(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    settle(notifier)
+    [(_, waiting)] = here.ledger.outbox(10)
+    here.log.append([waiting])
+
+    notifier.relay()
+
+    assert len({fact.id for fact in here.facts()}) == 1
+
+
+def test_an_outcome_that_the_ledger_could_not_take_is_written_later_and_nothing_is_resent(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        message = "disk full"
+        raise LedgerUnavailable(message)
+
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+    with monkeypatch.context() as patched:
+        patched.setattr(here.ledger, "settle", full)
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable):
+                notifier.deliver("ops")
+    drain(notifier)
+
+    assert len(here.ops.requests) == 1
+    assert (here.notice(event()).state, here.notice(event()).reason) == (State.SENT, Reason.DELIVERED)
+
+
+def test_a_notifier_that_was_followed_by_another_sends_nothing_more(here: World) -> None:
+    old = here.start()
+    here.log.append([event(1)])
+    old.step()
+    new = here.start()
+
+    with pytest.raises(LedgerTaken):
+        old.deliver("ops")
+    here.log.append([event(2)])
+    with pytest.raises(LedgerTaken):
+        old.step()
+    drain(new)
+
+    assert len(here.ops.requests) == 2

@@ -1,0 +1,198 @@
+"""When the daily report is issued, and that it is issued once."""
+
+import time
+from threading import Event, Thread
+
+import pytest
+
+from consumers.reports.daily import DAY_US, HOUR_US, read
+from consumers.reports.reporter import Reporter
+from pipeline.errors import LogUnavailable
+from pipeline.log.port import Outcome, Receipt
+from projections.reading import Count
+from schemas.envelope import Envelope
+from schemas.identity import MICROSECONDS
+from tests.notifier.memory_log import MemoryLog
+from tests.notifier.world import Clock
+from tests.reports.readings import MadeUp
+
+MIDNIGHT = 1_714_608_000_000_000
+"""2024-05-02T00:00:00Z."""
+NINE = MIDNIGHT + 9 * HOUR_US
+
+
+class OnceLog(MemoryLog):
+    """A log that refuses known ids, as the embedded one does."""
+
+    def put(self, event: Envelope, shard: str) -> Receipt:
+        if any(known.id == event.id for known in self.events()):
+            return Receipt(event.id, Outcome.DUPLICATE, None)
+        return super().put(event, shard)
+
+
+class Office:
+    """A reporter that can be started again, its clock and its log."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.clock.now_us = NINE
+        self.log = OnceLog()
+        self.reading = MadeUp(counts=[Count(NINE - HOUR_US, "aws.health", 2, "", 7)])
+
+    def start(self) -> Reporter:
+        return Reporter(self.log, self.reading, clock=self.clock)
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def test_a_report_is_issued_at_nine(office: Office) -> None:
+    reporter = office.start()
+    office.clock.now_us = NINE - 1
+    assert reporter.step() is None
+
+    office.clock.now_us = NINE
+    event = reporter.step()
+
+    assert event is not None
+    assert office.log.events() == [event]
+    assert (event.type, event.version, event.subject, event.time_us) == ("report.issued", 1, "report/2024-05-02", NINE)
+    report = read(event.data)
+    assert report is not None
+    assert report.total == 7
+    assert event.summary == "7 findings in the 24 hours before 2024-05-02"
+
+
+def test_a_report_is_of_the_form_that_is_published(office: Office) -> None:
+    registry = pytest.importorskip("schemas.registry").REGISTRY
+    reporter = office.start()
+
+    assert registry.check(reporter.step())
+    assert registry.check(reporter.issue(reporter.report()))
+
+
+def test_it_is_issued_once_a_day_whatever_restarts(office: Office) -> None:
+    reporter = office.start()
+    assert reporter.step() is not None
+
+    for _ in range(3):
+        office.clock.advance(3600)
+        assert reporter.step() is None
+        assert office.start().step() is None
+
+    assert len(office.log.events()) == 1
+
+
+def test_the_same_day_told_twice_is_the_same_event(office: Office) -> None:
+    first = office.start().step()
+    office.log = OnceLog()
+    office.clock.advance(7200)
+    second = office.start().step()
+
+    assert first is not None
+    assert second is not None
+    assert (first.id, first.time_us) == (second.id, second.time_us)
+
+
+def test_who_was_down_at_nine_issues_at_the_next_start_of_the_day(office: Office) -> None:
+    office.clock.now_us = MIDNIGHT + 23 * HOUR_US
+
+    event = office.start().step()
+
+    assert event is not None
+    assert event.time_us == NINE
+
+
+def test_an_older_day_is_not_made_up_for(office: Office) -> None:
+    office.clock.now_us = MIDNIGHT + DAY_US + HOUR_US
+
+    assert office.start().step() is None
+
+
+def test_every_day_has_its_report(office: Office) -> None:
+    reporter = office.start()
+    for _ in range(3):
+        reporter.step()
+        office.clock.now_us += DAY_US
+
+    assert [event.subject for event in office.log.events()] == ["report/2024-05-02", "report/2024-05-03", "report/2024-05-04"]
+    assert len({event.id for event in office.log.events()}) == 3
+
+
+def test_it_waits_for_projections_that_are_behind_but_not_for_ever(office: Office) -> None:
+    reporter = office.start()
+    office.reading.behind = True
+    assert reporter.step() is None
+    office.clock.now_us = NINE + 14 * 60 * MICROSECONDS
+    assert reporter.step() is None
+
+    office.clock.now_us = NINE + 15 * 60 * MICROSECONDS
+    assert reporter.step() is not None
+
+
+def test_it_issues_as_soon_as_projections_have_caught_up(office: Office) -> None:
+    reporter = office.start()
+    office.reading.behind = True
+    assert reporter.step() is None
+    office.reading.behind = False
+
+    assert reporter.step() is not None
+
+
+def test_a_log_that_is_down_gets_the_report_later(office: Office) -> None:
+    reporter = office.start()
+    office.log.down = True
+    with pytest.raises(LogUnavailable):
+        reporter.step()
+    office.log.down = False
+    office.log.refusing = {"report.issued"}
+    with pytest.raises(LogUnavailable, match="refused by the test"):
+        reporter.step()
+    office.log.refusing = set()
+
+    assert reporter.step() is not None
+
+
+def test_a_report_on_demand_ends_with_the_running_hour(office: Office) -> None:
+    office.clock.now_us = NINE + 5
+
+    assert office.start().report().window.until_us == NINE + HOUR_US
+    assert office.start().report(NINE).window.until_us == NINE
+    assert office.log.events() == []
+
+
+def test_a_report_on_demand_can_be_issued_and_is_another_than_the_daily_one(office: Office) -> None:
+    reporter = office.start()
+    daily = reporter.step()
+    asked = reporter.issue(reporter.report(NINE))
+    office.clock.advance(1)
+    again = reporter.issue(reporter.report(NINE))
+
+    assert daily is not None
+    assert len({daily.id, asked.id, again.id}) == 3
+    assert len(office.log.events()) == 3
+
+
+def test_a_report_on_demand_that_the_log_does_not_take_is_an_error(office: Office) -> None:
+    reporter = office.start()
+    office.log.refusing = {"report.issued"}
+
+    with pytest.raises(LogUnavailable, match="refused by the test"):
+        reporter.issue(reporter.report())
+
+
+def test_the_role_runs_until_it_is_stopped_and_outlives_an_outage(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    stop = Event()
+    office.log.down = True
+    thread = Thread(target=office.start().run, args=(stop,))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while "waiting: the test has taken the log down" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.005)  # a poll for the other thread's progress
+    stop.set()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert "waiting: the test has taken the log down" in caplog.text

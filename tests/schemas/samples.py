@@ -1,0 +1,115 @@
+"""Events to try schemas on: one body of every type, and any envelope at all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from hypothesis import strategies as st
+
+from schemas.envelope import MAX_TIME_US, Envelope
+from schemas.identity import event_id
+
+TASK = "01890a5d-ac96-774b-bcce-b302099a8057"
+FINDING = "1700000000-cd65ea2c-2ad9-8e94-a85b-1b6df72efef9"
+NOTICE = {"route": "default", "group": "aws.guardduty", "flush": 0, "channel": "slack", "event_ids": [FINDING], "reason": "NEW"}
+COUNTS = {"source": {"aws.health": 2}, "severity": {"3": 2}, "account": {"123456789012": 2}}
+
+
+def finding(kind: str, **facts: object) -> dict[str, Any]:
+    """A body of ``finding.observed``."""
+    return {"kind": kind, "form": "eventbridge", "detail_type": "Something", "facts": facts, "raw": {"id": "1", "detail": {}}}
+
+
+BODIES: Mapping[str, dict[str, Any]] = {
+    "finding.observed": finding("guardduty", title="Unusual call", score=8.5, count=3),
+    "agent.deployed": {"status": "active", "version": "1.2.0", "stack_id": "arn:aws:cloudformation:stack/agent", "reason": ""},
+    "agent.beat": {"version": "1.2.0"},
+    "agent.went_silent": {"last_heartbeat_us": 1_700_000_000_000_000},
+    "task.created": {
+        "task_id": TASK,
+        "title": "Look at it",
+        "description": "Somebody called what nobody calls.",
+        "priority": "high",
+        "assignee_id": "u1",
+        "event_id": FINDING,
+        "event": {"summary": "Unusual call"},
+        "due_us": 1_700_000_000_000_000,
+        "created_by": "u2",
+    },
+    "task.updated": {"version": 2, "title": "Look at it now", "due_us": None, "by": "u2"},
+    "task.status_changed": {"status": "closed", "by": "u1"},
+    "task.commented": {"comment": "It was me.", "by": "u1"},
+    "task.deleted": {"by": "u2"},
+    "notice.sent": {**NOTICE, "attempts": 1, "resent": True},
+    "notice.suppressed": NOTICE,
+    "notice.failed": {**NOTICE, "attempts": 5},
+    "report.issued": {
+        "date": "2024-05-01",
+        "window": {"since_us": 0, "until_us": 86_400_000_000},
+        "totals": COUNTS,
+        "change": {"source": {"aws.health": -1}, "severity": {}, "account": {}},
+        "top_resources": [{"resource": "arn:aws:s3:::bucket", "count": 2}],
+        "open_tasks": 4,
+    },
+}
+"""A body of version 1 of each type."""
+
+
+def event(event_type: str, data: object = None, **changes: Any) -> Envelope:
+    """An event of a type with this data in its body, by default that of ``BODIES``."""
+    time_us = changes.get("time_us", 1_700_000_000_000_001)
+    fields: dict[str, Any] = {
+        "id": event_id(time_us, event_type),
+        "type": event_type,
+        "version": 1,
+        "time_us": time_us,
+        "source": "aws.guardduty",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "subject": "some/subject",
+        "severity": 3,
+        "summary": "Something happened",
+        "resources": ("arn:aws:s3:::bucket",),
+        "source_id": "",
+        "correlation_id": "",
+        "causation_id": "",
+        "body": orjson.dumps(BODIES[event_type] if data is None else data),
+    }
+    return Envelope(**{**fields, **changes})
+
+
+_hostile = st.text(
+    st.sampled_from("a/\\u{}%\n\x00\x7f\x85\ufdd0\uffff\U0001ffff\U0010ffff\"'é⇒ \u2028") | st.characters(codec="utf-8")
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | _hostile,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_hostile, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _texts(longest: int, shortest: int = 0) -> st.SearchStrategy[str]:
+    return _hostile.map(lambda text: text[:longest]).filter(lambda text: len(text) >= shortest)
+
+
+@st.composite
+def envelopes(draw: st.DrawFn) -> Envelope:
+    """Any valid event, of types and versions that nobody may know."""
+    time_us = draw(st.integers(0, MAX_TIME_US - 1))
+    return Envelope(
+        id=event_id(time_us, draw(st.integers(-(2**63), 2**64 - 1))),
+        type=draw(st.from_regex(r"[a-z][a-z_]{0,9}(\.[a-z][a-z_]{0,9}){1,2}", fullmatch=True)),
+        version=draw(st.integers(1, 999)),
+        time_us=time_us,
+        source=draw(_texts(256, 1)),
+        account=draw(st.just("") | st.from_regex(r"[0-9]{12}", fullmatch=True)),
+        region=draw(_texts(64)),
+        subject=draw(_texts(2048, 1)),
+        severity=draw(st.integers(0, 4)),
+        summary=draw(_texts(512)),
+        resources=tuple(draw(st.lists(_hostile, max_size=4))),
+        source_id=draw(_texts(1024)),
+        correlation_id=draw(_texts(256)),
+        causation_id=draw(_texts(256)),
+        body=orjson.dumps(draw(st.dictionaries(_hostile, json_values, max_size=4))),
+    )

@@ -1,0 +1,80 @@
+"""A generation that fails when it is told to, at the n-th thing asked of it."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from pipeline.log.port import Position
+from projections.errors import StoreUnavailable
+from projections.event_index import Direction, PackedSegment, Sought
+from projections.projection import CountKey, Document, Parked
+from projections.stores.port import Commit, Generation, GenerationInfo, GenerationRows, Marker, Store
+
+
+class FlakyGeneration:
+    """Asks ``broken`` before each call on behalf of the writer; where it says so, the call fails and does nothing."""
+
+    def __init__(self, generation: Generation, broken: Callable[[], bool]) -> None:
+        self._generation = generation
+        self._broken = broken
+
+    def _sound(self) -> Generation:
+        if self._broken():
+            message = "the test has broken the store"
+            raise StoreUnavailable(message)
+        return self._generation
+
+    @property
+    def info(self) -> GenerationInfo:
+        return self._generation.info
+
+    def claim(self, token: str) -> None:
+        self._sound().claim(token)
+
+    def checkpoints(self) -> dict[str, Position]:
+        return self._sound().checkpoints()
+
+    def segments(self, sought: Sought, direction: Direction) -> Iterator[PackedSegment]:
+        return self._sound().segments(sought, direction)
+
+    def counts(self, since_hour: int, until_hour: int) -> Iterator[tuple[CountKey, int]]:
+        return self._sound().counts(since_hour, until_hour)
+
+    def documents(self, keys: Collection[str]) -> dict[str, Document]:
+        return self._sound().documents(keys)
+
+    def all_documents(self) -> Iterator[tuple[str, Document]]:
+        return self._sound().all_documents()
+
+    def parked(self) -> Sequence[Parked]:
+        return self._sound().parked()
+
+    def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
+        yield from self._sound().markers(hours, since_day)
+        self._sound()  # or halfway through
+
+    def forget_markers(self, before_day: int) -> None:
+        self._sound().forget_markers(before_day)
+
+    def commit(self, token: str, commit: Commit) -> None:
+        self._sound().commit(token, commit)
+
+    def reading(self) -> AbstractContextManager[GenerationRows]:
+        return self._generation.reading()
+
+    def close(self) -> None:
+        self._generation.close()
+
+
+class FlakyStore:
+    """A store whose generations are flaky."""
+
+    def __init__(self, store: Store, broken: Callable[[], bool]) -> None:
+        self._store = store
+        self._broken = broken
+
+    def open(self, info: GenerationInfo) -> Generation:
+        return FlakyGeneration(self._store.open(info), self._broken)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)

@@ -1,0 +1,15 @@
+"""Folders for the many examples of a property test: in memory where the machine has such a place, for they are synced a lot."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108  # TemporaryDirectory makes a private folder in it
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty folder, deleted afterwards."""
+    with TemporaryDirectory(prefix="findstream-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
