@@ -15,3 +15,7 @@ class AlreadyRunning(Refused):
 
 class PortTaken(ConsumerError):
     """Something else listens on the port. Do: stop it, or choose another ``FINDSTREAM_PORT``."""
+
+
+class WorkerLost(ConsumerError):
+    """A process that did a part of the work died. What it worked on is as it was. Do: see why (memory?), and start it again."""

@@ -13,6 +13,7 @@ from consumers.cli import feeding, folding, keeping, looking, quarantine, runnin
 from consumers.cli.exits import guarded
 from consumers.cli.output import emit
 from consumers.composition import version
+from consumers.garbage import collect_seldom
 
 app = typer.Typer(
     name="findstream",
@@ -67,4 +68,5 @@ def call(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of ``findstream``."""
+    collect_seldom()
     sys.exit(call(sys.argv[1:]))

@@ -1,23 +1,25 @@
 """Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
 
+from consumers import rebuilding
 from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
-from consumers.cli.progress import bar
+from consumers.cli.progress import bar, bars
 from consumers.composition import open_catalog, open_log, open_store, writer_token
+from consumers.rebuilding import End
 from pipeline.settings import Settings
 from projections import parking
 from projections.compare import Difference
 from projections.projection import Parked, Projection
 from projections.projector import ALL, named
-from projections.rebuild import Outcome, Progress, Rebuilder
+from projections.rebuild import Outcome, Progress, Rebuilder, Rebuilt
 from projections.rebuild import cancel as cancel_build
 from projections.stores.port import Store
 from projections.writer import Writer
@@ -80,9 +82,12 @@ def rebuild(
     cancel: Annotated[bool, typer.Option("--cancel", help="Stop the rebuilds that run, in whichever process.")] = False,
     accept_parked: Annotated[bool, typer.Option("--accept-parked", help="Switch even if events had to be parked.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Compare the new rows with the former ones.")] = False,
+    processes: Annotated[int | None, typer.Option(min=1, help="How many at once.", show_default="one a processor")] = None,
     as_json: Json = False,
 ) -> int:
     """Build projections anew from the log, beside those that serve, and switch over. Readers notice nothing.
+
+    Each projection ends by itself: what cannot switch keeps the others from nothing.
 
     Examples:
       findstream rebuild event_index
@@ -91,32 +96,47 @@ def rebuild(
     """
     chosen = _chosen(names, everything=everything)
     settings = Settings.load()
-    with open_log(settings) as log, closing(open_store(settings)) as store:
-        if cancel:
+    if cancel:
+        with closing(open_store(settings)) as store:
             return _cancel(store, chosen, as_json=as_json)
-        told = []
-        for projection in chosen:
-            began = time.monotonic()
-            with _watched(projection) as watch:
-                rebuilder = Rebuilder(log, store, writer_token("rebuild"), on_progress=watch)
-                built = rebuilder.rebuild(projection, accept_parked=accept_parked, diff=diff)
-            told.append({"projection": projection.name, **asdict(built), "seconds": round(time.monotonic() - began, 3)})
-            if not as_json:
-                emit(_in_words(told[-1]))
-                if built.difference:
-                    _show_samples(projection.name, built.difference, show=True)
+    began = time.monotonic()
+    with bars("events") as tell:
+        ends = rebuilding.rebuild(
+            settings,
+            chosen,
+            processes=processes or rebuilding.processors(),
+            on_progress=lambda p: tell(p.projection, p.folded, p.total),
+            accept_parked=accept_parked,
+            diff=diff,
+        )
+    return _tell_ends(ends, round(time.monotonic() - began, 3), as_json=as_json)
+
+
+def _tell_ends(ends: Mapping[str, End], seconds: float, *, as_json: bool) -> int:
+    """Tell how all ended; then raise what kept the first from it, if anything did."""
+    built = {name: end for name, end in ends.items() if isinstance(end, Rebuilt)}
+    failed = {name: end for name, end in ends.items() if not isinstance(end, Rebuilt)}
     if as_json:
-        emit_json({"rebuilt": told})
-    return REFUSED if any(each["outcome"] == Outcome.CANCELLED for each in told) else 0
+        told = [{"projection": name, **asdict(end)} for name, end in built.items()]
+        told += [{"projection": name, "outcome": "failed", "why": str(why)} for name, why in failed.items()]
+        emit_json({"rebuilt": told, "seconds": seconds})
+    else:
+        for name, end in built.items():
+            emit(_in_words(name, end))
+            if end.difference:
+                _show_samples(name, end.difference, show=True)
+        if folded := max((end.folded for end in built.values()), default=0):
+            remark(f"{folded:,} events folded in {seconds:.1f} s, {folded / max(seconds, 0.001):,.0f} events/s")
+    for name, why in list(failed.items())[1:]:
+        remark(f"{name}: {why}")
+    for why in failed.values():
+        raise why
+    return REFUSED if any(end.outcome is Outcome.CANCELLED for end in built.values()) else 0
 
 
-def _in_words(built: dict[str, Any]) -> str:
-    rate = f"{built['folded'] / built['seconds']:,.0f} events/s" if built["seconds"] else ""
-    parked = f", {built['parked']} parked" if built["parked"] else ""
-    return (
-        f"{built['projection']}: {built['outcome']}, generation {built['generation']}, {built['folded']:,} events"
-        f" in {built['seconds']:.1f} s {rate}{parked}"
-    )
+def _in_words(name: str, built: Rebuilt) -> str:
+    parked = f", {built.parked} parked" if built.parked else ""
+    return f"{name}: {built.outcome}, generation {built.generation}, {built.folded:,} events{parked}"
 
 
 def _cancel(store: Store, chosen: Sequence[Projection], *, as_json: bool) -> int:

@@ -78,7 +78,7 @@ def test_all_can_be_rebuilt_at_once(filled: Findstream) -> None:
 
     assert answer.code == 0
     assert len(answer.out.splitlines()) == 4
-    assert "event_index: switched, generation 2, 5 events in" in answer.out
+    assert "event_index: switched, generation 2, 5 events\n" in answer.out
 
 
 def test_a_rebuild_shows_what_it_changes(filled: Findstream, home: Path) -> None:
