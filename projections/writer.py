@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.log.port import Batch
 from projections import parking
 from projections.errors import NewerVersion, ProjectionError
-from projections.guard import WINDOW_DAYS, Guard, Intake
+from projections.guard import WINDOW_DAYS, Guard, Intake, joined
 from projections.projection import Changes, Document, Parked, Projection, Rows
 from projections.stores.port import Commit, Generation, Marker
 
@@ -87,7 +87,7 @@ class Writer:
             folding.fold(fresh)
         expected = {batch.shard: self.checkpoints.get(batch.shard) for batch in batches}
         reached = {batch.shard: batch.positions[-1] for batch in batches}
-        self._keep(folding, Commit(expected, reached, markers=markers))
+        self._keep(folding, Commit(expected, reached, markers=joined(markers)))
 
     def _keep(self, folding: "_Folding", commit: Commit) -> None:
         commit.changes, commit.parked = folding.changes, folding.parked

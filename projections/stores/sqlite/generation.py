@@ -25,8 +25,9 @@ _SCHEMA: Final = """
 CREATE TABLE writer(only INTEGER PRIMARY KEY CHECK (only = 1), token TEXT NOT NULL);
 INSERT INTO writer VALUES (1, '');
 CREATE TABLE checkpoint(shard TEXT PRIMARY KEY, sequence TEXT NOT NULL, sub INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE marker(hour INTEGER NOT NULL, day INTEGER NOT NULL, ids BLOB NOT NULL);
+CREATE TABLE marker(hour INTEGER NOT NULL, day INTEGER NOT NULL, small INTEGER NOT NULL, ids BLOB NOT NULL);
 CREATE INDEX marker_by_hour ON marker(hour, day);
+CREATE INDEX marker_small ON marker(hour, day) WHERE small;
 CREATE TABLE parked(
   number INTEGER PRIMARY KEY, key TEXT NOT NULL, shard TEXT NOT NULL, sequence TEXT NOT NULL, sub INTEGER NOT NULL,
   recorded_us INTEGER NOT NULL, event BLOB NOT NULL, error TEXT NOT NULL
@@ -36,6 +37,7 @@ CREATE TABLE document(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 _SMALL_MARKER: Final = 64 * 18
 _SMALL_MARKERS: Final = 64
+_SMALL: Final = "FROM marker WHERE hour = ? AND day = ? AND small"
 _VARIABLES: Final = 500
 """Bound to one statement; SQLite's limit is 32,766 (SQLite, "Implementation Limits")."""
 _DOCUMENTS: Final = "SELECT key, value FROM document WHERE key IN ({})"
@@ -211,14 +213,13 @@ class SqliteGeneration(_Rows):
     def _mark(self, marker: Marker) -> None:
         """Add a marker row. Many small ones of an hour become one."""
         connection = self._connection
-        small = connection.execute(
-            "SELECT rowid, ids FROM marker WHERE hour = ? AND day = ? AND length(ids) < ?",
-            (marker.hour, marker.day, _SMALL_MARKER),
-        ).fetchall()
-        if len(small) >= _SMALL_MARKERS:
-            connection.executemany("DELETE FROM marker WHERE rowid = ?", [(rowid,) for rowid, _ in small])
-            marker = Marker(marker.hour, marker.day, b"".join(ids for _, ids in small) + marker.ids)
-        connection.execute("INSERT INTO marker VALUES (?, ?, ?)", (marker.hour, marker.day, marker.ids))
+        of_hour = (marker.hour, marker.day)
+        (count,) = connection.execute(f"SELECT count(*) {_SMALL}", of_hour).fetchone()
+        ids = marker.ids
+        if count >= _SMALL_MARKERS:
+            ids = b"".join(row[0] for row in connection.execute(f"SELECT ids {_SMALL}", of_hour)) + ids
+            connection.execute(f"DELETE {_SMALL}", of_hour)
+        connection.execute("INSERT INTO marker VALUES (?, ?, ?, ?)", (*of_hour, len(ids) < _SMALL_MARKER, ids))
 
     @contextmanager
     def reading(self) -> Iterator[GenerationRows]:
