@@ -162,9 +162,14 @@ class _Folding:
         except (PipelineError, ProjectionError):
             raise  # log or store cannot be read just now: no fault of the event
         except Exception:  # noqa: BLE001  # law 7: a fold's own exception parks the event
-            return traceback.format_exc()[-_TRACEBACK_CHARACTERS:]
+            return _storable(traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
         self.changes.absorb(changes)
         return ""
+
+
+def _storable(text: str) -> str:
+    """``text`` with lone surrogates spelled out: no store could keep them, and what cannot be parked would stop the shard."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _parked(key: str, batch: Batch, index: int, error: str) -> Parked:

@@ -347,6 +347,23 @@ def test_a_traceback_is_kept_to_its_last_ten_thousand_characters(desk: Desk) -> 
     assert desk.parked()[0].error.endswith('xxx"\n')
 
 
+def test_a_traceback_that_is_no_unicode_parks_all_the_same(desk: Desk) -> None:
+    class Garbled(Diary):
+        def fold(self, rows: Rows, batch: Batch) -> Changes:
+            if self.poison.intersection(batch.columns.id):
+                raise ValueError(b"caf\xe9".decode(errors="surrogateescape"))
+            return super().fold(rows, batch)
+
+    poison, other = noted(1), noted(2)
+    desk.diary = Garbled({poison.id})
+    desk.restart()
+
+    desk.fold(poison, other)
+
+    assert [parked.error.splitlines()[-1] for parked in desk.parked()] == [r"ValueError: caf\udce9"]
+    assert desk.diaries() == {other.subject: ids(other)}
+
+
 def test_a_newer_version_stops_the_projection_behind_what_came_before_it(store: Store) -> None:
     with closing(Desk(store, Diary(), shards=2)) as desk:
         known = [noted(number, "subject-0") for number in range(3)]
