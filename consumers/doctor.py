@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from consumers.agreement import beyond
 from consumers.composition import open_catalog, open_log
 from consumers.errors import PortTaken
 from consumers.home import Home, alive
@@ -188,27 +189,25 @@ def _clock(log: SqliteLog, now_us: int) -> Finding:
 
 
 def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
-    heads = log.heads()
     with closing(SqliteLedger(home.ledger)) as ledger:
         marks, tallies = ledger.marks() or {}, ledger.tallies()
-    beyond = [str(mark) for shard, mark in marks.items() if shard not in heads or mark > heads[shard]]
-    if beyond:
-        told = f"the notifier's marks are ahead of the log: {', '.join(beyond)}"
+    ahead = beyond(marks, log.heads())
+    if ahead:
+        told = f"the notifier's marks are ahead of the log: {', '.join(ahead)}"
         yield Finding("ledger", Verdict.FAIL, told, "restore log and ledger from one backup; these files do not belong together")
     dead = sum(tally.count for tally in tallies if tally.state is State.FAILED)
     if dead:
         yield Finding("ledger", Verdict.WARN, f"{dead} dead letters", "findstream notify dead, then findstream notify redrive")
-    if not beyond and not dead:
+    if not ahead and not dead:
         yield Finding("ledger", Verdict.OK, f"{sum(tally.count for tally in tallies):,} notices, no dead letters")
 
 
 def _projections(settings: Settings, log: SqliteLog) -> Iterator[Finding]:
-    heads = log.heads()
     with open_catalog(settings, log) as catalog:
         states = catalog.states()
+    heads = log.heads()
     for state in states:
-        ahead = [str(position) for shard, position in state.checkpoints.items() if position > heads.get(shard, position)]
-        if ahead or state.checkpoints.keys() - heads.keys():
+        if ahead := beyond(state.checkpoints, heads):
             told = f"it is ahead of the log: {', '.join(ahead)}"
             yield Finding(state.name, Verdict.FAIL, told, f"findstream rebuild {state.name}")
         elif state.version != named(state.name).version:

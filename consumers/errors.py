@@ -15,3 +15,10 @@ class AlreadyRunning(Refused):
 
 class PortTaken(ConsumerError):
     """Something else listens on the port. Do: stop it, or choose another ``FINDSTREAM_PORT``."""
+
+
+class LogCutShort(ConsumerError):
+    """The log ends before what was folded or told from it: it was replaced, cut off, or put back apart from the rest.
+
+    Do: as the message says: restore, or rebuild if the log is the right one. Nothing was changed.
+    """
