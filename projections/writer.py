@@ -22,18 +22,25 @@ _TRACEBACK_CHARACTERS: Final = 10_000
 
 
 class Writer:
-    """The only writer of ``generation`` from construction on; whoever wrote before is fenced."""
+    """The only writer of ``generation`` from construction on; whoever wrote before is fenced.
+
+    ``generation`` is the writer's: it is closed if the writer cannot be made.
+    """
 
     def __init__(self, projection: Projection, generation: Generation, token: str) -> None:
         self.projection = projection
         self.generation = generation
         self._token = token
-        generation.claim(token)
-        self.checkpoints = generation.checkpoints()
+        try:
+            generation.claim(token)
+            self.checkpoints = generation.checkpoints()
+            waiting = generation.waiting()
+        except BaseException:
+            generation.close()
+            raise
         self._guard = Guard(generation)
-        waiting = generation.parked()
-        self._parked_keys = {parked.key for parked in waiting}
-        self.parked = len(waiting)
+        self._parked_keys = set(waiting)
+        self.parked = sum(waiting.values())
         self._tidied_day = 0
 
     def fold(self, batches: Sequence[Batch]) -> int:

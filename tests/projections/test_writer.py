@@ -290,6 +290,27 @@ def test_an_error_of_the_store_parks_nothing_and_loses_nothing(desk: Desk, at: i
     assert list(desk.parked()) == []
 
 
+@pytest.mark.parametrize("at", range(3), ids=["claiming", "reading checkpoints", "reading what waits"])
+def test_a_writer_that_cannot_be_made_closes_its_generation(desk: Desk, at: int) -> None:
+    calls = iter([False] * at + [True])
+    generation = FlakyGeneration(desk.store.open(desk.info), lambda: next(calls, False))
+
+    with pytest.raises(StoreUnavailable, match="broken"):
+        Writer(desk.diary, generation, "another")
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        generation.checkpoints()
+
+
+def test_what_waits_is_counted_without_reading_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.diary.poison = {noted(0).id}
+    desk.fold(*(noted(number, "one") for number in range(5)))
+    monkeypatch.setattr(FlakyGeneration, "parked", lambda _: pytest.fail("payloads were read"))
+    desk.close()
+
+    assert desk.restart().parked == 5
+
+
 def test_an_error_of_the_log_parks_nothing_and_loses_nothing(desk: Desk) -> None:
     """Bodies are read late: within the fold."""
 

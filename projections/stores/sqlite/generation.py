@@ -105,6 +105,9 @@ class _Rows:
             for key, shard, sequence, sub, recorded_us, event, error in rows
         ]
 
+    def waiting(self) -> dict[str, int]:
+        return dict(self._select("SELECT key, count(*) FROM parked GROUP BY key"))
+
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
         rows = self._select(
             "SELECT hour, day, ids FROM marker WHERE hour IN (SELECT value FROM json_each(?)) AND day >= ?",
