@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.log.port import Batch
 from projections.event_index import EventIndex
-from projections.projection import Changes, Rows
+from projections.projection import Changes, Parked, Rows
 from projections.stores.sqlite import SqliteStore
 from tests.cli.shell import Findstream, finding, written
 
@@ -155,6 +155,25 @@ def test_after_a_fix_it_is_folded_and_shown(findstream: Findstream, poisoned: py
     assert (answer.code, answer.out) == (0, "1 folded, 0 still parked\n")
     assert len(findstream("events", "--json").json["events"]) == 5
     assert findstream("replay", "--json").json["equal"] is True
+
+
+def test_a_redrive_compares_keys_not_whole_events(
+    findstream: Findstream, poisoned: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events compared with each other would make a redrive of many take hours."""
+
+    def compared(one: Parked, other: object) -> bool:
+        pytest.fail(f"{one} was compared with {other}")
+
+    poisoned.undo()
+    monkeypatch.setattr(Parked, "__eq__", compared)
+
+    assert findstream("parked", "redrive", "--all", "--json").json == {"folded": 1, "parked": 0}
+
+
+def test_a_key_that_is_not_parked_is_not_redriven(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:
+    assert poisoned
+    assert findstream("parked", "redrive", "another", "--json").json == {"folded": 0, "parked": 0}
 
 
 def test_a_rebuild_that_would_park_asks_first(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:
