@@ -31,6 +31,7 @@ CREATE TABLE parked(
   number INTEGER PRIMARY KEY, key TEXT NOT NULL, shard TEXT NOT NULL, sequence TEXT NOT NULL, sub INTEGER NOT NULL,
   recorded_us INTEGER NOT NULL, event BLOB NOT NULL, error TEXT NOT NULL
 );
+CREATE INDEX parked_by_position ON parked(shard, sequence, sub);
 CREATE TABLE document(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
