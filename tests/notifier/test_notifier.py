@@ -244,6 +244,31 @@ def test_a_rest_outlives_a_restart(here: World) -> None:
     assert len(settle(here.start())) == 1
 
 
+@pytest.mark.parametrize("answer", [RateLimited(30), DOWN])
+def test_a_clock_that_went_back_strands_no_channel(here: World, answer: RateLimited | Unavailable) -> None:
+    here.ops.answers = [answer]
+    notifier = here.start()
+    here.log.append([event(1)])
+    drain(notifier)
+
+    here.clock.advance(-365 * 86_400)
+    here.log.append([event(2)])
+    drain(notifier)
+
+    assert {here.notice(event(number)).state for number in (1, 2)} == {State.SENT}
+
+
+def test_a_notice_decided_before_the_clock_went_back_is_sent(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+
+    here.clock.advance(-365 * 86_400)
+    drain(notifier)
+
+    assert here.notice(event()).state == State.SENT
+
+
 def test_an_outage_delays_and_loses_nothing(here: World) -> None:
     here.ops.answers = [DOWN] * 6
     notifier = here.start()
