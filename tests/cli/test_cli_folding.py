@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_replay_of_one_projection_looks_at_that_one_only(filled: Findstream) -> 
 
 
 def test_replay_shows_what_differs_and_says_so_by_its_exit_code(filled: Findstream, home: Path) -> None:
-    with sqlite3.connect(home / "projections" / "daily_aggregates-1.db") as tampered:
+    with closing(sqlite3.connect(home / "projections" / "daily_aggregates-1.db")) as tampered, tampered:
         tampered.execute("INSERT INTO counter(hour, blob) SELECT hour, blob FROM counter")
 
     answer, shown = filled("replay", "--json"), filled("replay", "--diff")
@@ -82,7 +83,7 @@ def test_all_can_be_rebuilt_at_once(filled: Findstream) -> None:
 
 
 def test_a_rebuild_shows_what_it_changes(filled: Findstream, home: Path) -> None:
-    with sqlite3.connect(home / "projections" / "daily_aggregates-1.db") as tampered:
+    with closing(sqlite3.connect(home / "projections" / "daily_aggregates-1.db")) as tampered, tampered:
         tampered.execute("DELETE FROM counter")
 
     answer = filled("rebuild", "daily_aggregates", "--diff")
@@ -92,15 +93,15 @@ def test_a_rebuild_shows_what_it_changes(filled: Findstream, home: Path) -> None
 
 
 def test_a_rebuild_can_be_cancelled_from_elsewhere(filled: Findstream, home: Path) -> None:
-    store = SqliteStore(home / "projections", clock=lambda: 1)
-    store.create("event_index", 1, serving=False)
+    with closing(SqliteStore(home / "projections", clock=lambda: 1)) as store:
+        store.create("event_index", 1, serving=False)
 
     assert filled("rebuild", "--all", "--cancel", "--json").json == {"cancelled": ["event_index"]}
     assert filled("rebuild", "event_index", "--cancel").out == "no rebuild is under way\n"
 
 
 def test_a_second_rebuild_of_the_same_is_refused(filled: Findstream, home: Path) -> None:
-    with SqliteStore(home / "projections", clock=lambda: 1).building("event_index"):
+    with closing(SqliteStore(home / "projections", clock=lambda: 1)) as store, store.building("event_index"):
         answer = filled("rebuild", "event_index")
 
     assert answer.code == 3
