@@ -122,6 +122,7 @@ class Courier:
 
 
 def _settlement(notice: Notice, outcome: Outcome, event: Envelope | None, now_us: int) -> _Settlement:
-    told = outcome.state in _LAST
-    fact = facts.settled(notice, outcome.state, outcome.reason, event, time_us=now_us) if told else None
+    fact = None
+    if outcome.state in _LAST:
+        fact = facts.settled(notice, outcome.state, outcome.reason, event, time_us=now_us, detail=outcome.detail)
     return _Settlement(notice, outcome, now_us, fact)

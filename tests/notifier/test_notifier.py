@@ -50,6 +50,7 @@ def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
         "reason": "delivered",
         "attempts": 1,
         "resent": False,
+        "detail": "",
     }
 
 
@@ -346,6 +347,8 @@ def test_a_refusal_is_a_dead_letter_at_once_and_the_next_is_sent(here: World) ->
     assert (dead.state, dead.reason, dead.detail, dead.attempt) == (State.FAILED, Reason.REFUSED, "400 invalid_payload", 1)
     assert here.notice(event(2)).state == State.SENT
     assert {fact.type: fact.causation_id for fact in here.facts()} == {"notice.failed": event(1).id, "notice.sent": event(2).id}
+    details = {fact.data["reason"]: fact.data["detail"] for fact in here.facts()}
+    assert details == {"refused": "400 invalid_payload", "delivered": ""}
 
 
 def test_a_dead_letter_is_sent_when_it_is_redriven(here: World) -> None:
