@@ -19,3 +19,10 @@ class PortTaken(ConsumerError):
 
 class WorkerLost(ConsumerError):
     """A process that did a part of the work died. What it worked on is as it was. Do: see why (memory?), and start it again."""
+
+
+class LogCutShort(ConsumerError):
+    """The log ends before what was folded or told from it: it was replaced, cut off, or put back apart from the rest.
+
+    Do: as the message says: restore, or rebuild if the log is the right one. Nothing was changed.
+    """

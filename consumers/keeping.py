@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from consumers.agreement import beyond
 from consumers.errors import Refused
 from consumers.home import Home
 from consumers.notifier.ledger.sqlite import SqliteLedger
@@ -140,10 +141,9 @@ def _prove(source: Path, copy: Home, clock: Clock) -> None:
         raise BackupRejected(message)
     if copy.ledger.exists():
         with closing(SqliteLog(copy.log, clock=clock)) as log, closing(SqliteLedger(copy.ledger)) as ledger:
-            heads = log.heads()
-            beyond = [str(mark) for shard, mark in (ledger.marks() or {}).items() if shard not in heads or mark > heads[shard]]
-        if beyond:
-            message = f"{source}: the ledger is ahead of the log ({', '.join(beyond)}): what comes there would never be told of"
+            ahead = beyond(ledger.marks() or {}, log.heads())
+        if ahead:
+            message = f"{source}: the ledger is ahead of the log ({', '.join(ahead)}): what comes there would never be told of"
             raise BackupRejected(message)
 
 

@@ -236,4 +236,5 @@ def _reject(refused: Refused, at: str) -> Reject:
 
 
 def _at(origin: str, refused: Refused) -> str:
-    return f"{origin}:{refused.unit.line} {refused.unit.place}".rstrip()
+    """Where a refused unit stood. A file's name may be bytes that are no text; those are spelled out."""
+    return f"{origin}:{refused.unit.line} {refused.unit.place}".rstrip().encode(errors="backslashreplace").decode()

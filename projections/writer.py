@@ -22,18 +22,25 @@ _TRACEBACK_CHARACTERS: Final = 10_000
 
 
 class Writer:
-    """The only writer of ``generation`` from construction on; whoever wrote before is fenced."""
+    """The only writer of ``generation`` from construction on; whoever wrote before is fenced.
+
+    ``generation`` is the writer's: it is closed if the writer cannot be made.
+    """
 
     def __init__(self, projection: Projection, generation: Generation, token: str) -> None:
         self.projection = projection
         self.generation = generation
         self._token = token
-        generation.claim(token)
-        self.checkpoints = generation.checkpoints()
+        try:
+            generation.claim(token)
+            self.checkpoints = generation.checkpoints()
+            waiting = generation.waiting()
+        except BaseException:
+            generation.close()
+            raise
         self._guard = Guard(generation)
-        waiting = generation.parked()
-        self._parked_keys = {parked.key for parked in waiting}
-        self.parked = len(waiting)
+        self._parked_keys = set(waiting)
+        self.parked = sum(waiting.values())
         self._tidied_day = 0
 
     def fold(self, batches: Sequence[Batch]) -> int:
@@ -162,9 +169,14 @@ class _Folding:
         except (PipelineError, ProjectionError):
             raise  # log or store cannot be read just now: no fault of the event
         except Exception:  # noqa: BLE001  # law 7: a fold's own exception parks the event
-            return traceback.format_exc()[-_TRACEBACK_CHARACTERS:]
+            return _storable(traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
         self.changes.absorb(changes)
         return ""
+
+
+def _storable(text: str) -> str:
+    """``text`` with lone surrogates spelled out: no store could keep them, and what cannot be parked would stop the shard."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _parked(key: str, batch: Batch, index: int, error: str) -> Parked:

@@ -255,11 +255,13 @@ def _redriven(store: Store, projection: Projection, keys: Sequence[str] | None) 
     if info is None or info.version != projection.version:
         return 0, 0
     with closing(store.open(info)) as generation:
-        waiting = [event for event in generation.parked() if keys is None or event.key in keys]
-        if not waiting:
+        chosen = generation.waiting().keys() & keys if keys is not None else generation.waiting().keys()
+        if not chosen:
             return 0, 0
-        folded, _ = Writer(projection, generation, writer_token("redrive")).redrive(waiting.__contains__)
-        return folded, len(waiting) - folded
+        writer = Writer(projection, generation, writer_token("redrive"))
+        folded, _ = writer.redrive(lambda parked: parked.key in chosen)
+        left = generation.waiting()
+        return folded, sum(left.get(key, 0) for key in chosen)
 
 
 def _why(event: Parked) -> str:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from consumers import logs
+from consumers.agreement import ask_of_ledger, ask_of_projections
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, size
-from consumers.composition import now_us, open_catalog, open_home, open_ingest, open_log, open_quarantine
+from consumers.composition import now_us, open_catalog, open_home, open_ingest, open_log, open_quarantine, open_store
 from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
 from consumers.notifier.assembly import open_ledger, wiring
@@ -78,8 +79,14 @@ def run(
 
 
 def _prepare(settings: Settings, *, sample: bool) -> None:
-    """Give a new log its history, then let the notifier begin behind it."""
-    with open_log(settings) as log, closing(open_ledger(open_home(settings).path)) as ledger:
+    """Give a new log its history, then let the notifier begin behind it. Raises ``LogCutShort``."""
+    with (
+        open_log(settings) as log,
+        closing(open_store(settings)) as store,
+        closing(open_ledger(open_home(settings).path)) as ledger,
+    ):
+        ask_of_projections(log, store)
+        ask_of_ledger(log, ledger)
         if sample and not log.heads():
             with open_ingest(settings) as desk:
                 told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")

@@ -77,7 +77,11 @@ class GenerationRows(SegmentRows, Rows, Protocol):
         ...
 
     def parked(self) -> Sequence[Parked]:
-        """The parked events, in the order in which they were parked."""
+        """The parked events, whole, in the order in which they were parked."""
+        ...
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many parked events each key has that has some; payloads are not read."""
         ...
 
 

@@ -231,6 +231,17 @@ def test_parked_events_stay_in_the_order_in_which_they_were_parked(generation: G
     assert list(generation.parked()) == [waiting[1], again, waiting[2]]
 
 
+def test_how_many_wait_is_told_by_key(generation: Generation) -> None:
+    assert generation.waiting() == {}
+
+    generation.commit("writer", Commit({}, {}, parked=[parked("z", 9, error="Traceback"), parked("a", 10), parked("z", FAR)]))
+
+    assert generation.waiting() == {"a": 1, "z": 2}
+    generation.commit("writer", Commit({}, {}, unparked=[Position("a", 10)]))
+    with generation.reading() as rows:
+        assert rows.waiting() == {"z": 2}
+
+
 def test_markers_are_found_by_hour_and_day(generation: Generation) -> None:
     marked = {(hour, day, bytes([hour, day]) * 8) for hour in (1, 2, 3) for day in (10, 11, 12)}
     generation.commit("writer", Commit({}, {}, markers=[Marker(*mark) for mark in marked]))

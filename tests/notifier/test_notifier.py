@@ -50,6 +50,7 @@ def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
         "reason": "delivered",
         "attempts": 1,
         "resent": False,
+        "detail": "",
     }
 
 
@@ -244,6 +245,31 @@ def test_a_rest_outlives_a_restart(here: World) -> None:
     assert len(settle(here.start())) == 1
 
 
+@pytest.mark.parametrize("answer", [RateLimited(30), DOWN])
+def test_a_clock_that_went_back_strands_no_channel(here: World, answer: RateLimited | Unavailable) -> None:
+    here.ops.answers = [answer]
+    notifier = here.start()
+    here.log.append([event(1)])
+    drain(notifier)
+
+    here.clock.advance(-365 * 86_400)
+    here.log.append([event(2)])
+    drain(notifier)
+
+    assert {here.notice(event(number)).state for number in (1, 2)} == {State.SENT}
+
+
+def test_a_notice_decided_before_the_clock_went_back_is_sent(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+
+    here.clock.advance(-365 * 86_400)
+    drain(notifier)
+
+    assert here.notice(event()).state == State.SENT
+
+
 def test_an_outage_delays_and_loses_nothing(here: World) -> None:
     here.ops.answers = [DOWN] * 6
     notifier = here.start()
@@ -321,6 +347,8 @@ def test_a_refusal_is_a_dead_letter_at_once_and_the_next_is_sent(here: World) ->
     assert (dead.state, dead.reason, dead.detail, dead.attempt) == (State.FAILED, Reason.REFUSED, "400 invalid_payload", 1)
     assert here.notice(event(2)).state == State.SENT
     assert {fact.type: fact.causation_id for fact in here.facts()} == {"notice.failed": event(1).id, "notice.sent": event(2).id}
+    details = {fact.data["reason"]: fact.data["detail"] for fact in here.facts()}
+    assert details == {"refused": "400 invalid_payload", "delivered": ""}
 
 
 def test_a_dead_letter_is_sent_when_it_is_redriven(here: World) -> None:

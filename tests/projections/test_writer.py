@@ -290,6 +290,27 @@ def test_an_error_of_the_store_parks_nothing_and_loses_nothing(desk: Desk, at: i
     assert list(desk.parked()) == []
 
 
+@pytest.mark.parametrize("at", range(3), ids=["claiming", "reading checkpoints", "reading what waits"])
+def test_a_writer_that_cannot_be_made_closes_its_generation(desk: Desk, at: int) -> None:
+    calls = iter([False] * at + [True])
+    generation = FlakyGeneration(desk.store.open(desk.info), lambda: next(calls, False))
+
+    with pytest.raises(StoreUnavailable, match="broken"):
+        Writer(desk.diary, generation, "another")
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        generation.checkpoints()
+
+
+def test_what_waits_is_counted_without_reading_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.diary.poison = {noted(0).id}
+    desk.fold(*(noted(number, "one") for number in range(5)))
+    monkeypatch.setattr(FlakyGeneration, "parked", lambda _: pytest.fail("payloads were read"))
+    desk.close()
+
+    assert desk.restart().parked == 5
+
+
 def test_an_error_of_the_log_parks_nothing_and_loses_nothing(desk: Desk) -> None:
     """Bodies are read late: within the fold."""
 
@@ -345,6 +366,23 @@ def test_a_traceback_is_kept_to_its_last_ten_thousand_characters(desk: Desk) -> 
 
     assert len(desk.parked()[0].error) == 10_000
     assert desk.parked()[0].error.endswith('xxx"\n')
+
+
+def test_a_traceback_that_is_no_unicode_parks_all_the_same(desk: Desk) -> None:
+    class Garbled(Diary):
+        def fold(self, rows: Rows, batch: Batch) -> Changes:
+            if self.poison.intersection(batch.columns.id):
+                raise ValueError(b"caf\xe9".decode(errors="surrogateescape"))
+            return super().fold(rows, batch)
+
+    poison, other = noted(1), noted(2)
+    desk.diary = Garbled({poison.id})
+    desk.restart()
+
+    desk.fold(poison, other)
+
+    assert [parked.error.splitlines()[-1] for parked in desk.parked()] == [r"ValueError: caf\udce9"]
+    assert desk.diaries() == {other.subject: ids(other)}
 
 
 def test_a_newer_version_stops_the_projection_behind_what_came_before_it(store: Store) -> None:

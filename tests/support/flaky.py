@@ -1,6 +1,6 @@
 """A generation that fails when it is told to, at the n-th thing asked of it."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -48,6 +48,9 @@ class FlakyGeneration:
 
     def parked(self) -> Sequence[Parked]:
         return self._sound().parked()
+
+    def waiting(self) -> Mapping[str, int]:
+        return self._sound().waiting()
 
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
         yield from self._sound().markers(hours, since_day)

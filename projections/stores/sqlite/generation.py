@@ -32,6 +32,7 @@ CREATE TABLE parked(
   number INTEGER PRIMARY KEY, key TEXT NOT NULL, shard TEXT NOT NULL, sequence TEXT NOT NULL, sub INTEGER NOT NULL,
   recorded_us INTEGER NOT NULL, event BLOB NOT NULL, error TEXT NOT NULL
 );
+CREATE INDEX parked_by_position ON parked(shard, sequence, sub);
 CREATE TABLE document(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
@@ -106,6 +107,9 @@ class _Rows:
             Parked(key, Position(shard, int(sequence), sub), recorded_us, event, error)
             for key, shard, sequence, sub, recorded_us, event, error in rows
         ]
+
+    def waiting(self) -> dict[str, int]:
+        return dict(self._select("SELECT key, count(*) FROM parked GROUP BY key"))
 
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
         rows = self._select(
