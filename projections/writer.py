@@ -5,13 +5,13 @@ parks; an error of the store or the log is the caller's to retry. A newer versio
 """
 
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 import orjson
 
 from pipeline.errors import PipelineError
-from pipeline.log.port import Batch
+from pipeline.log.port import Batch, Position
 from projections import parking
 from projections.errors import NewerVersion, ProjectionError
 from projections.guard import WINDOW_DAYS, Guard, Intake, joined
@@ -22,29 +22,36 @@ _TRACEBACK_CHARACTERS: Final = 10_000
 
 
 class Writer:
-    """The only writer of ``generation`` from construction on; whoever wrote before is fenced.
-
-    ``generation`` is the writer's: it is closed if the writer cannot be made.
-    """
+    """Folds the shards that it claimed; whoever wrote them before is fenced."""
 
     def __init__(self, projection: Projection, generation: Generation, token: str) -> None:
         self.projection = projection
         self.generation = generation
+        self.checkpoints: dict[str, Position] = {}
+        self.parked = 0
+        """How many events wait, in all shards, as of the last claim and what was folded since."""
         self._token = token
-        try:
-            generation.claim(token)
-            self.checkpoints = generation.checkpoints()
-            waiting = generation.waiting()
-        except BaseException:
-            generation.close()
-            raise
+        self._claimed: set[str] = set()
         self._guard = Guard(generation)
-        self._parked_keys = set(waiting)
-        self.parked = sum(waiting.values())
+        self._parked_keys: set[str] = set()
         self._tidied_day = 0
 
+    def claim(self, shards: Iterable[str]) -> None:
+        """Become the writer of these shards too. Only then do their checkpoints say where to go on. Claiming twice is harmless.
+
+        What other writers of this generation have committed meanwhile is read anew: a shard's parents were theirs, perhaps.
+        """
+        new = set(shards) - self._claimed
+        if new:
+            self.generation.claim(self._token, new)
+            self.checkpoints = self.generation.checkpoints()
+            waiting = self.generation.waiting()
+            self.parked, self._parked_keys = sum(waiting.values()), set(waiting)
+            self._guard.reset()
+            self._claimed |= new
+
     def fold(self, batches: Sequence[Batch]) -> int:
-        """Fold batches, one a shard, each beginning behind the shard's checkpoint; returns how many events they had.
+        """Fold batches, one a claimed shard, each beginning behind the shard's checkpoint; returns how many events they had.
 
         Raises ``Fenced``, ``NewerVersion`` (what came before it is committed), or the store's or log's error; then fold again.
         """
@@ -65,6 +72,7 @@ class Writer:
 
         A key whose first event still cannot be folded keeps waiting, with the new traceback.
         """
+        self.claim(self.generation.checkpoints())
         waiting = self.generation.parked()
         keys = {parked.key for parked in waiting if chosen(parked)}
         again = [parked for parked in waiting if parked.key in keys]

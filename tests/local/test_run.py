@@ -100,7 +100,7 @@ def test_a_writer_that_takes_over_for_a_moment_is_let_through(tmp_path: Path) ->
             closing(SqliteStore(tmp_path / "var" / "projections", clock=lambda: 1)) as store,
             closing(store.open(store.serving()["event_index"])) as generation,
         ):
-            generation.claim("somebody else")
+            generation.claim("somebody else", generation.checkpoints())
         with closing(SqliteLedger(tmp_path / "var" / "notices.db")) as ledger:
             ledger.claim()
 

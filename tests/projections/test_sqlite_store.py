@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 @pytest.fixture
 def generation(store: SqliteStore) -> Iterator[SqliteGeneration]:
     with closing(store.open(store.create("some", 1, serving=True))) as generation:
-        generation.claim("writer")
+        generation.claim("writer", ["s"])
         yield generation
 
 
@@ -99,7 +99,7 @@ def test_a_writer_that_waited_in_vain_is_unharmed(generation: SqliteGeneration, 
         with pytest.raises(StoreUnavailable, match="locked"):
             generation.commit("writer", commit(0))
         with pytest.raises(StoreUnavailable, match="locked"):
-            generation.claim("writer")
+            generation.claim("writer", ["s"])
         with generation.reading() as rows:
             assert rows.checkpoints() == {}
         other.execute("ROLLBACK")

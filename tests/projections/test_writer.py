@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Batch
+from pipeline.log.port import Batch, Position, Record
 from projections.errors import Fenced, NewerVersion, StoreUnavailable
 from projections.parking import decode
 from projections.projection import Changes, Parked, Rows
@@ -22,7 +22,7 @@ from tests.support.diary import Diary, noted
 from tests.support.effort import share
 from tests.support.facts import fact
 from tests.support.flaky import FlakyGeneration
-from tests.support.memory_log import MemoryLog
+from tests.support.memory_log import MemoryLog, batch_of
 from tests.support.scratch import scratch
 from tests.support.spine import frozen_clock, rows_of
 
@@ -41,6 +41,7 @@ class Desk:
     def restart(self) -> Writer:
         generation = FlakyGeneration(self.store.open(self.info), lambda: bool(self.broken()))
         self.writer = Writer(self.diary, generation, "token")
+        self.writer.claim(shard.id for shard in self.log.shards())
         return self.writer
 
     def fold(self, *events: Envelope, limit: int = 1_000) -> int:
@@ -263,7 +264,7 @@ def test_a_writer_that_was_fenced_cannot_fold_or_redrive(store: Store, desk: Des
     desk.fold(noted(0))
     desk.diary.poison = set()
     with closing(store.open(desk.info)) as other:
-        other.claim("other")
+        other.claim("other", ["shard-0"])
 
         with pytest.raises(Fenced):
             desk.fold(noted(1))
@@ -291,15 +292,51 @@ def test_an_error_of_the_store_parks_nothing_and_loses_nothing(desk: Desk, at: i
 
 
 @pytest.mark.parametrize("at", range(3), ids=["claiming", "reading checkpoints", "reading what waits"])
-def test_a_writer_that_cannot_be_made_closes_its_generation(desk: Desk, at: int) -> None:
+def test_a_claim_that_fails_can_be_made_again(desk: Desk, at: int) -> None:
+    desk.fold(noted(0))
     calls = iter([False] * at + [True])
-    generation = FlakyGeneration(desk.store.open(desk.info), lambda: next(calls, False))
+    with closing(FlakyGeneration(desk.store.open(desk.info), lambda: next(calls, False))) as generation:
+        writer = Writer(desk.diary, generation, "another")
+        with pytest.raises(StoreUnavailable, match="broken"):
+            writer.claim(["shard-0"])
 
-    with pytest.raises(StoreUnavailable, match="broken"):
-        Writer(desk.diary, generation, "another")
+        writer.claim(["shard-0"])
 
-    with pytest.raises(StoreUnavailable, match="closed"):
-        generation.checkpoints()
+        assert writer.checkpoints == desk.log.heads()
+
+
+def test_writers_of_different_shards_do_not_fence_each_other(store: Store) -> None:
+    desk = Desk(store, Diary(), shards=2)
+    with closing(store.open(desk.info)) as first, closing(store.open(desk.info)) as second:
+        writers = [Writer(desk.diary, first, "first"), Writer(desk.diary, second, "second")]
+        for writer, shard in zip(writers, ["shard-0", "shard-1"], strict=True):
+            writer.claim([shard])
+        for _ in range(2):
+            desk.log.append([noted(number, f"subject-{number}") for number in range(20)])
+            for writer, shard in zip(writers, ["shard-0", "shard-1"], strict=True):
+                writer.fold([desk.log.read(shard, writer.checkpoints.get(shard), 100)])
+
+    assert sorted(event_id for noted_ids in desk.diaries().values() for event_id in noted_ids) == sorted(
+        ids(*(noted(n, f"subject-{n}") for n in range(20)))
+    )
+    desk.close()
+
+
+def test_a_shard_that_is_claimed_later_knows_what_its_parents_writer_marked(store: Store) -> None:
+    desk = Desk(store, Diary(), shards=2)
+    with closing(store.open(desk.info)) as first, closing(store.open(desk.info)) as second:
+        heir = Writer(desk.diary, second, "heir")
+        heir.claim(["shard-1"])
+        parent = Writer(desk.diary, first, "parent")
+        parent.claim(["shard-0"])
+        parent.fold([batch_of("shard-0", [Record(Position("shard-0", 0), 1, noted(0))])])
+        heir.fold([batch_of("shard-1", [Record(Position("shard-1", 0), 1, noted(1))])])  # so its hour is in memory
+
+        heir.claim(["child"])
+        heir.fold([batch_of("child", [Record(Position("child", 0), 1, noted(0))])])
+
+    assert list(desk.diaries().values()) == [ids(noted(0)), ids(noted(1))]
+    desk.close()
 
 
 def test_what_waits_is_counted_without_reading_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,8 @@ class FlakyGeneration:
     def info(self) -> GenerationInfo:
         return self._generation.info
 
-    def claim(self, token: str) -> None:
-        self._sound().claim(token)
+    def claim(self, token: str, shards: Collection[str]) -> None:
+        self._sound().claim(token, shards)
 
     def checkpoints(self) -> dict[str, Position]:
         return self._sound().checkpoints()
