@@ -47,7 +47,7 @@ def preview(
       findstream notify preview 1700000000-0d0c…
     """
     settings = Settings.load()
-    emit_json(rendered(_event(settings, event_id), settings.console_url))
+    emit_json(rendered(_event(settings, event_id), settings.links_base))
 
 
 def _event(settings: Settings, event_id: str) -> Envelope:
@@ -83,7 +83,7 @@ def try_channels(
         if sender is None:
             told[name] = "has no webhook (FINDSTREAM_SLACK_WEBHOOK, or webhook_env or webhook_file in the routes file)"
             continue
-        answer = sender.send(rendered(_test_event(now_us()), settings.console_url))
+        answer = sender.send(rendered(_test_event(now_us()), settings.links_base))
         failed |= not isinstance(answer, Delivered)
         told[name] = _in_words(answer)
     if all(sender is None for sender in senders.values()):

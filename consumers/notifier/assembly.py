@@ -62,7 +62,7 @@ def open_notifier(
 ) -> Notifier:
     """The notifier that ``settings`` describe. It has then taken ``ledger`` over. Raises ``RoutesRejected``."""
     wired = wiring(settings, environ)
-    renderer = Renderer(settings.console_url)
+    renderer = Renderer(settings.links_base)
     return Notifier(log, ledger, wired.routing.routes, wired.senders, renderer, clock=clock, random=random)
 
 

@@ -76,6 +76,13 @@ def test_a_message_can_be_seen_before_it_is_sent(findstream: Findstream, event: 
 
     assert "probe 1 failed" in orjson.dumps(by_our_id).decode()
     assert findstream("notify", "preview", finding(1)["id"]).json == by_our_id
+    assert findstream("notify", "preview", event, "--json").json == by_our_id
+
+
+def test_links_lead_to_the_page_on_its_own_port(findstream: Findstream, event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_PORT", "9000")
+
+    assert f"http://127.0.0.1:9000/events/{event}" in findstream("notify", "preview", event).out
 
 
 def test_a_channel_can_be_tried(findstream: Findstream, slack: Slack) -> None:

@@ -126,6 +126,19 @@ def test_a_defect_is_told_in_one_line_too(findstream: Findstream, monkeypatch: p
 def test_the_trace_of_a_defect_can_be_asked_for(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise ZeroDivisionError
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("CORS_ORIGINS", "write it as https://ops.example,https://wall.example:8443"),
+        ("CONSOLE_URL", "write it as https://findstream.example"),
+    ],
+)
+def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
+    monkeypatch.setenv(f"FINDSTREAM_{name}", "ops")
+
+    assert findstream("status").err == f"findstream: FINDSTREAM_{name}: {says}\n"
+
+
 
     monkeypatch.setattr("pipeline.settings.Settings.load", broken)
     monkeypatch.setenv("FINDSTREAM_LOG_LEVEL", "DEBUG")
