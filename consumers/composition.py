@@ -42,6 +42,13 @@ def open_home(settings: Settings) -> Home:
 @contextmanager
 def open_log(settings: Settings) -> Iterator[SqliteLog]:
     """The event log, made if it is absent."""
+def settings_of_data() -> Settings:
+    """The settings of this process, for commands that work on data that is there. Raises ``SettingRejected``, ``NoData``."""
+    settings = Settings.load()
+    Home(settings.home.absolute()).expect_data()
+    return settings
+
+
     with closing(SqliteLog(open_home(settings).log, shards=settings.shards, clock=now_us)) as log:
         yield log
 

@@ -12,7 +12,7 @@ from consumers import rebuilding
 from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
 from consumers.cli.progress import bar, bars
-from consumers.composition import open_catalog, open_log, open_store, writer_token
+from consumers.composition import open_catalog, open_log, open_store, settings_of_data, writer_token
 from consumers.rebuilding import End
 from pipeline.settings import Settings
 from projections import parking
@@ -54,7 +54,7 @@ def replay(
       findstream replay
       findstream replay event_index --diff
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with open_log(settings) as log, closing(open_store(settings)) as store:
         found = {}
         for projection in [p for p in names or ALL if p.name in store.serving()]:
@@ -95,7 +95,7 @@ def rebuild(
       findstream rebuild --all --cancel
     """
     chosen = _chosen(names, everything=everything)
-    settings = Settings.load()
+    settings = settings_of_data()
     if cancel:
         with closing(open_store(settings)) as store:
             return _cancel(store, chosen, as_json=as_json)
@@ -193,7 +193,7 @@ def parked_list(*, of: Of = None, as_json: Json = False) -> None:
     Examples:
       findstream parked list -p event_index
     """
-    found = _parked(Settings.load(), of)
+    found = _parked(settings_of_data(), of)
     if as_json:
         emit_json({"parked": [_document(name, event) for name, event in found]})
         return
@@ -212,7 +212,7 @@ def parked_show(key: Annotated[str, typer.Argument(help="A key as `parked list` 
     Examples:
       findstream parked show 1700000000-0d0c…
     """
-    found = [(name, event) for name, event in _parked(Settings.load(), None) if event.key == key]
+    found = [(name, event) for name, event in _parked(settings_of_data(), None) if event.key == key]
     if not found:
         message = f"{key!r} is not parked; see findstream parked list"
         raise typer.BadParameter(message, param_hint="KEY")
@@ -238,7 +238,7 @@ def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, 
     if bool(keys) == everything:
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_store(settings)) as store:
         outcomes = [_redriven(store, projection, None if everything else keys) for projection in ([of] if of else ALL)]
     folded, left = (sum(column) for column in zip(*outcomes, strict=True))

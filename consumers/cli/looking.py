@@ -8,9 +8,8 @@ import typer
 
 from consumers.cli.arguments import Severity, Since, Until
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
-from consumers.composition import now_us, open_catalog, open_log
+from consumers.composition import now_us, open_catalog, open_log, settings_of_data
 from pipeline.log.port import Log, Position, Record
-from pipeline.settings import Settings
 from projections.event_index import Entry, EventQuery
 
 _READ_AT_ONCE = 1000
@@ -59,7 +58,7 @@ def tail(
       findstream tail --source aws.guardduty -n 100
       findstream tail --since-start --no-follow --json | jq .summary
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     wanted = _Filter(source, kind, account, min_severity)
     with open_log(settings) as log:
         seen = {} if since_start else _before_last(log, last)
@@ -131,7 +130,7 @@ def events(
       findstream events --text "disk full" --account 123456789012
       findstream events --json | jq -r '.events[].id'
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     query = EventQuery(
         since_us=since,
         until_us=until,

@@ -12,7 +12,7 @@ import typer
 
 from consumers import logs
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, size
-from consumers.composition import now_us, open_catalog, open_home, open_ingest, open_log, open_quarantine
+from consumers.composition import now_us, open_catalog, open_home, open_ingest, open_log, open_quarantine, settings_of_data
 from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
 from consumers.notifier.assembly import open_ledger, wiring
@@ -113,7 +113,7 @@ def status(*, as_json: Json = False) -> None:
       findstream status
       findstream status --json | jq '.projections[].lag_events'
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     home = open_home(settings)
     running = home.running()
     with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(home.path)) as ledger:

@@ -11,7 +11,7 @@ import typer
 from consumers.cli.arguments import day_us
 from consumers.cli.exits import FAILED
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
-from consumers.composition import now_us, open_catalog, open_home, open_log
+from consumers.composition import now_us, open_catalog, open_home, open_log, settings_of_data
 from consumers.errors import Refused
 from consumers.notifier.assembly import open_ledger, wiring
 from consumers.notifier.channels.port import Answer, Delivered, RateLimited
@@ -46,7 +46,7 @@ def preview(
     Examples:
       findstream notify preview 1700000000-0d0c…
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     emit_json(rendered(_event(settings, event_id), settings.links_base))
 
 
@@ -140,7 +140,7 @@ def ledger(
       findstream notify ledger --state suppressed
       findstream notify ledger --event 1700000000-0d0c…
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_ledger(open_home(settings).path)) as book:
         found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
         tallies = book.tallies()
@@ -183,7 +183,7 @@ def redrive(
     if bool(keys) == everything:
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_ledger(open_home(settings).path)) as book:
         now = now_us()
         redriven = book.redrive(None, now) if everything else sum(book.redrive(key, now) for key in keys or ())
@@ -230,7 +230,7 @@ def report(
       findstream report --date 2026-01-31 --json
       findstream report --issue
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
         reporter = Reporter(log, catalog, clock=now_us)
         built = reporter.report(None if date is None else date + ISSUED_AT_US)

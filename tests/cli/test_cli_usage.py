@@ -1,8 +1,12 @@
 """Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
 
+from pathlib import Path
+
 import orjson
 import pytest
 
+from consumers.composition import open_log
+from pipeline.settings import Settings
 from tests.cli.shell import Findstream
 
 COMMANDS = (
@@ -11,11 +15,32 @@ COMMANDS = (
     "parked list", "parked show", "parked redrive",
     "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
 )  # fmt: skip
-WITHOUT_DATA = (
+WITHOUT_EVENTS = (
     "status", "tail --no-follow", "events", "replay", "rebuild --all", "rebuild --all --cancel", "report", "doctor",
     "quarantine list", "quarantine reingest --all", "parked list", "parked redrive --all",
     "notify ledger", "notify dead", "notify redrive --all", "sample --count 3",
 )  # fmt: skip
+READING = (
+    *(command for command in WITHOUT_EVENTS if command not in {"doctor", "sample --count 3"}),
+    "parked show x", "quarantine show x", "quarantine discard x", "notify preview x", "backup copy",
+)  # fmt: skip
+
+
+@pytest.fixture
+def emptied(home: Path) -> Path:
+    """A folder with a log that holds nothing yet."""
+    with open_log(Settings.load()):
+        return home
+
+
+@pytest.mark.parametrize("command", READING)
+def test_who_only_reads_makes_no_folder(findstream: Findstream, home: Path, command: str) -> None:
+    answer = findstream(*command.split())
+
+    assert (answer.code, answer.out) == (3, "")
+    assert f"{home} holds no " in answer.err
+    assert "FINDSTREAM_HOME" in answer.err
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -32,8 +57,9 @@ def test_every_command_can_answer_in_json(findstream: Findstream, command: str) 
     assert "--json" in findstream(*command.split(), "--help").out
 
 
-@pytest.mark.parametrize("command", WITHOUT_DATA)
-def test_json_is_all_there_is_on_stdout_also_without_any_data(findstream: Findstream, command: str) -> None:
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.parametrize("command", WITHOUT_EVENTS)
+def test_json_is_all_there_is_on_stdout_also_without_any_event(findstream: Findstream, command: str) -> None:
     answer = findstream(*command.split(), "--json")
 
     assert answer.code == 0
@@ -41,14 +67,16 @@ def test_json_is_all_there_is_on_stdout_also_without_any_data(findstream: Findst
     assert bool(documents) is not command.startswith("tail")
 
 
-@pytest.mark.parametrize("command", [command for command in WITHOUT_DATA if not command.startswith("sample")])
-def test_people_get_words_also_without_any_data(findstream: Findstream, command: str) -> None:
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.parametrize("command", [command for command in WITHOUT_EVENTS if not command.startswith("sample")])
+def test_people_get_words_also_without_any_event(findstream: Findstream, command: str) -> None:
     answer = findstream(*command.split())
 
     assert answer.code == 0
     assert "Traceback" not in answer.err
 
 
+@pytest.mark.usefixtures("emptied")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -147,9 +175,15 @@ def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: p
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINDSTREAM_HOME", "/dev/null/var")
+    monkeypatch.setenv("FINDSTREAM_HOME", "/dev/null")
 
     answer = findstream("status")
 
-    assert answer.code == 1
-    assert "/dev/null" in answer.err
+    assert (answer.code, answer.err) == (1, "findstream: FINDSTREAM_HOME: /dev/null cannot be made a folder: File exists\n")
+
+
+def test_an_empty_variable_counts_as_not_set(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_HOME", "")
+    monkeypatch.setenv("FINDSTREAM_PORT", "")
+
+    assert f"{Path('var').absolute()} holds no data" in findstream("status").err
