@@ -18,7 +18,7 @@ from consumers.local import Supervisor, check_port
 from consumers.notifier.assembly import open_ledger, wiring
 from consumers.notifier.notifier import begin
 from consumers.roles import NAMES, SAMPLE
-from consumers.sample.story import HISTORY_DAYS, history
+from consumers.sample.story import HISTORY_DAYS, history, roll_call
 from pipeline.settings import Settings
 from projections.reading import ProjectionState
 from schemas.identity import MICROSECONDS
@@ -78,12 +78,14 @@ def run(
 
 
 def _prepare(settings: Settings, *, sample: bool) -> None:
-    """Give a new log its history, then let the notifier begin behind it."""
+    """With ``sample`` give a new log its history, and any log signs of life; then let the notifier begin behind a new one."""
     with open_log(settings) as log, closing(open_ledger(open_home(settings).path)) as ledger:
-        if sample and not log.heads():
+        if sample:
             with open_ingest(settings) as desk:
-                told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")
-            remark(f"made up {told.accepted:,} findings of the last {HISTORY_DAYS} days")
+                if not log.heads():
+                    told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")
+                    remark(f"made up {told.accepted:,} findings of the last {HISTORY_DAYS} days")
+                desk.take_lines((item.payload for item in roll_call(now_us())), origin="sample")
         begin(log, ledger)
 
 
