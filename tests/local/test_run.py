@@ -185,6 +185,7 @@ def test_a_backup_is_taken_and_a_replay_is_equal_under_way(tmp_path: Path) -> No
     with running(tmp_path / "var", "--sample", "--rate", "100") as run:
         run.until_running()
         backup = run.told("backup", str(tmp_path / "copy.tar"))
+        meanwhile = run.told("restore", str(tmp_path / "copy.tar"), "--check")
         replay = run.told("replay")
         rebuilt = run.told("rebuild", "event_index")
         refused = run.call("restore", str(tmp_path / "copy.tar"), "--force")
@@ -195,6 +196,7 @@ def test_a_backup_is_taken_and_a_replay_is_equal_under_way(tmp_path: Path) -> No
     assert replay["equal"] is True
     assert rebuilt["rebuilt"][0]["outcome"] == "switched"
     assert (refused.returncode, b"stop it first" in refused.stderr) == (3, True)
+    assert meanwhile["checked"] is True
     assert checked["checked"] is True
 
 
