@@ -113,11 +113,17 @@ def reingest(
         emit_json(told)
     else:
         emit(", ".join(f"{count:,} {name}" for name, count in told.items()))
+    if told["quarantined"]:
+        remark(f"{told['quarantined']:,} still cannot be understood; findstream quarantine show <id> tells why")
     return REFUSED if told["quarantined"] else 0
 
 
 @quarantine.command("discard")
-def discard(ids: Annotated[list[str], typer.Argument(metavar="ID...")], *, as_json: Json = False) -> None:
+def discard(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids as `quarantine list` shows them.")],
+    *,
+    as_json: Json = False,
+) -> None:
     """Give items up: they are no longer listed as held, and their bytes stay. ``reingest`` takes them in all the same.
 
     Examples:

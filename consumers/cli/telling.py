@@ -39,9 +39,11 @@ def _key(text: str) -> Key:
 
 @notify.command("preview")
 def preview(
-    event_id: Annotated[str, typer.Argument(help="An event's id: ours, or the one that its source gave it.")],
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's id: ours, or the one that its source gave it.")],
+    *,
+    _: Json = False,
 ) -> None:
-    """Print the Slack message for an event, without sending it: paste it into Slack's Block Kit Builder.
+    """Print the Slack message for an event, without sending it: paste it into Slack's Block Kit Builder. It is JSON anyway.
 
     Examples:
       findstream notify preview 1700000000-0d0c…
@@ -148,7 +150,11 @@ def ledger(
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
         return
     _show(found)
-    remark("; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies) or "no notice was ever decided")
+    counts = "; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies)
+    if not tallies:
+        remark("no notice was ever decided")
+    else:
+        remark(counts if found else f"none of all notices matches ({counts})")
 
 
 @notify.command("dead")

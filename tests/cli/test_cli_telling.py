@@ -141,7 +141,7 @@ def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Sla
     assert dead["causes"][0]["event_id"] == event
     assert (redriven.code, redriven.json) == (0, {"redriven": 1})
     assert [notice["state"] for notice in findstream("notify", "ledger", "--json").json["notices"]] == ["sent"]
-    assert findstream("notify", "dead").err == "default: 1 sent\n"
+    assert findstream("notify", "dead").err == "none of all notices matches (default: 1 sent)\n"
 
 
 def test_what_is_no_dead_letter_is_not_redriven(findstream: Findstream, slack: Slack, event: str) -> None:

@@ -52,7 +52,7 @@ def test_help_tells_what_a_command_does_with_an_example(findstream: Findstream, 
     assert "Examples:" in answer.out
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "notify preview"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_can_answer_in_json(findstream: Findstream, command: str) -> None:
     assert "--json" in findstream(*command.split(), "--help").out
 
@@ -93,6 +93,7 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("rebuild weather", "'weather' is no projection; there are event_index, "),
         ("replay weather", "'weather' is no projection"),
         ("parked show nothing", "KEY: 'nothing' is not parked"),
+        ("parked redrive nothing", "KEY: 'nothing' is not parked"),
         ("parked redrive", "KEY: name keys, or say --all"),
         ("quarantine show nothing", "ID: 'nothing' is not in the quarantine"),
         ("quarantine reingest", "ID: name ids, or say --all"),
@@ -125,6 +126,19 @@ def test_a_wrong_setting_is_named_with_its_accepted_form(findstream: Findstream,
     assert "integer" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("CORS_ORIGINS", "write it as https://ops.example,https://wall.example:8443"),
+        ("CONSOLE_URL", "write it as https://findstream.example"),
+    ],
+)
+def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
+    monkeypatch.setenv(f"FINDSTREAM_{name}", "ops")
+
+    assert findstream("status").err == f"findstream: FINDSTREAM_{name}: {says}\n"
+
+
 def test_without_a_command_help_is_shown(findstream: Findstream) -> None:
     assert "Usage: findstream" in findstream().out
 
@@ -154,19 +168,6 @@ def test_a_defect_is_told_in_one_line_too(findstream: Findstream, monkeypatch: p
 def test_the_trace_of_a_defect_can_be_asked_for(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise ZeroDivisionError
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("CORS_ORIGINS", "write it as https://ops.example,https://wall.example:8443"),
-        ("CONSOLE_URL", "write it as https://findstream.example"),
-    ],
-)
-def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
-    monkeypatch.setenv(f"FINDSTREAM_{name}", "ops")
-
-    assert findstream("status").err == f"findstream: FINDSTREAM_{name}: {says}\n"
-
-
 
     monkeypatch.setattr("pipeline.settings.Settings.load", broken)
     monkeypatch.setenv("FINDSTREAM_LOG_LEVEL", "DEBUG")
@@ -177,7 +178,7 @@ def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: p
 def test_a_data_folder_that_cannot_be_made_is_named(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINDSTREAM_HOME", "/dev/null")
 
-    answer = findstream("status")
+    answer = findstream("sample", "--count", "3", "--ingest")
 
     assert (answer.code, answer.err) == (1, "findstream: FINDSTREAM_HOME: /dev/null cannot be made a folder: File exists\n")
 
