@@ -1,5 +1,7 @@
 """Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -140,7 +142,18 @@ def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: p
 
 
 def test_without_a_command_help_is_shown(findstream: Findstream) -> None:
-    assert "Usage: findstream" in findstream().out
+    answer = findstream()
+
+    assert "Usage: findstream" in answer.out
+    assert all(f" {command.split()[0]} " in answer.out for command in COMMANDS)
+
+
+def test_who_only_looks_need_not_wait_for_the_rest() -> None:
+    code = "import sys; from consumers.cli import call; call(['events', '--help']); print(*sys.modules, sep='\\n')"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert "consumers.cli.looking" in told
+    assert not {"slack_sdk", "pipeline.ingest", "consumers.sample", "uvicorn"} & set(told)
 
 
 def test_the_version_can_be_asked_for(findstream: Findstream) -> None:
