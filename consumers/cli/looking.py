@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from consumers.cli.arguments import Severity, Since, Until
+from consumers.cli.arguments import Account, Severity, Since, Until
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
 from pipeline.log.port import Log, Position, Record
@@ -42,7 +42,7 @@ def tail(
     *,
     source: Source = "",
     kind: Annotated[str, typer.Option("--type", help="Only this type, for example finding.observed.")] = "",
-    account: Annotated[str, typer.Option("--account", help="Only this account, 12 digits.")] = "",
+    account: Account = "",
     min_severity: Severity = 0,
     last: Annotated[int, typer.Option("-n", "--last", min=0, help="Begin with about the last N events of the log.")] = 10,
     since_start: Annotated[bool, typer.Option("--since-start", help="Begin with the first event of the log.")] = False,
@@ -114,7 +114,7 @@ def events(
     since: Since = None,
     until: Until = None,
     source: Source = "",
-    account: Annotated[str, typer.Option("--account", help="Only this account, 12 digits.")] = "",
+    account: Account = "",
     resource: Annotated[str, typer.Option("--resource", help="Only findings that name this resource, an ARN or id.")] = "",
     min_severity: Severity = 0,
     text: Annotated[str, typer.Option("--text", "-t", help="Only summaries that hold all these words.")] = "",
