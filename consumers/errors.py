@@ -9,6 +9,14 @@ class Refused(ConsumerError):
     """The command was understood and could be done, but should not. The message says why, and how to insist if one may."""
 
 
+class NoData(Refused):
+    """Something was to be read from a folder that holds no data. Do: correct ``FINDSTREAM_HOME``, or put findings in first."""
+
+
+class HomeUnusable(ConsumerError):
+    """The data folder cannot be made. Do: set ``FINDSTREAM_HOME`` to a folder that this user can write."""
+
+
 class AlreadyRunning(Refused):
     """Another ``findstream run`` holds this data folder. Do: stop it, or choose another ``FINDSTREAM_HOME``."""
 

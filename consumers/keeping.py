@@ -81,10 +81,10 @@ def restore(
 ) -> Restored:
     """Put the backup ``source`` in the place of ``home``; with ``check``, only prove that it could be done.
 
-    A folder that holds anything is refused, or with ``force`` moved aside. Raises ``Refused``, ``BackupRejected``,
-    ``BackupFailed``; then ``home`` is as it was.
+    A folder that findstream runs on is refused. One that holds anything is refused, or with ``force`` moved aside. ``check``
+    refuses neither, for it touches neither. Raises ``Refused``, ``BackupRejected``, ``BackupFailed``; then ``home`` is as it was.
     """
-    if home.running() is not None:
+    if not check and home.running() is not None:
         message = f"findstream runs on {home.path}; stop it first"
         raise Refused(message)
     occupied = home.path.exists() and any(home.path.iterdir())

@@ -163,7 +163,10 @@ class Ingest:
                     size = 0
         except NotUnpacked as broken:  # the stream itself; what came before counts
             self._store(batch)
-            raise InputRejected([RejectedItem(batch.read, "", f"the input {broken}; what came before was taken")]) from None
+            tally = batch.tally()
+            taken = (tally.read, tally.accepted, tally.duplicate, tally.quarantined)
+            item = RejectedItem(batch.read, "", f"the input {broken}; what came before was taken")
+            raise InputRejected([item], taken) from None
         self._store(batch)
         return batch
 
