@@ -36,10 +36,12 @@ class Desk:
         self.log = MemoryLog(shards=shards)
         self.info = store.create("diary", 1, serving=True)
         self.broken: Callable[[], bool] = lambda: False
+        self._opened: list[FlakyGeneration] = []
         self.writer = self.restart()
 
     def restart(self) -> Writer:
         generation = FlakyGeneration(self.store.open(self.info), lambda: bool(self.broken()))
+        self._opened.append(generation)
         self.writer = Writer(self.diary, generation, "token")
         return self.writer
 
@@ -59,7 +61,9 @@ class Desk:
         return self.writer.generation.parked()
 
     def close(self) -> None:
-        self.writer.generation.close()
+        """Close what was opened before each restart too."""
+        for generation in self._opened:
+            generation.close()
 
 
 @pytest.fixture
