@@ -1,7 +1,7 @@
 """Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -15,11 +15,12 @@ from consumers.composition import open_catalog, open_log, open_store, writer_tok
 from pipeline.settings import Settings
 from projections import parking
 from projections.compare import Difference
+from projections.errors import Fenced
 from projections.projection import Parked, Projection
 from projections.projector import ALL, named
 from projections.rebuild import Outcome, Progress, Rebuilder
 from projections.rebuild import cancel as cancel_build
-from projections.stores.port import Store
+from projections.stores.port import Generation, Store
 from projections.writer import Writer
 
 _NAMES: Final = ", ".join(projection.name for projection in ALL)
@@ -230,18 +231,34 @@ def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, 
 
 
 def _redriven(store: Store, projection: Projection, keys: Sequence[str] | None) -> tuple[int, int]:
-    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed."""
+    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed.
+
+    A projector that takes over again fences this: it goes on with what is left, as long as that gets less. Raises ``Fenced``.
+    """
     info = store.serving().get(projection.name)
     if info is None or info.version != projection.version:
         return 0, 0
     with closing(store.open(info)) as generation:
-        chosen = generation.waiting().keys() & keys if keys is not None else generation.waiting().keys()
-        if not chosen:
-            return 0, 0
-        writer = Writer(projection, generation, writer_token("redrive"))
-        folded, _ = writer.redrive(lambda parked: parked.key in chosen)
-        left = generation.waiting()
-        return folded, sum(left.get(key, 0) for key in chosen)
+        waiting = generation.waiting()
+        chosen = waiting.keys() if keys is None else waiting.keys() & keys
+        first = left = _count(generation, chosen)
+        done = not left
+        while not done:
+            before = left
+            try:
+                Writer(projection, generation, writer_token("redrive")).redrive(lambda parked: parked.key in chosen)
+                done = True
+            except Fenced:
+                if _count(generation, chosen) == before:
+                    raise
+            left = _count(generation, chosen)
+    return first - left, left
+
+
+def _count(generation: Generation, keys: Collection[str]) -> int:
+    """How many events are parked under these keys."""
+    waiting = generation.waiting()
+    return sum(waiting.get(key, 0) for key in keys)
 
 
 def _why(event: Parked) -> str:
