@@ -6,6 +6,7 @@ parks; an error of the store or the log is the caller's to retry. A newer versio
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -18,6 +19,7 @@ from projections.guard import WINDOW_DAYS, Guard, Intake, joined
 from projections.projection import Changes, Document, Parked, Projection, Rows
 from projections.stores.port import Commit, Generation, Marker
 
+REDRIVEN_AT_ONCE: Final = 250
 _TRACEBACK_CHARACTERS: Final = 10_000
 
 
@@ -67,21 +69,40 @@ class Writer:
             raise NewerVersion(newer[0])
         return sum(map(len, batches))
 
-    def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True) -> tuple[int, int]:
+    def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True, *, at_once: int = REDRIVEN_AT_ONCE) -> tuple[int, int]:
         """Fold the parked events of the keys that ``chosen`` names again, in order; returns (folded, still parked).
 
-        A key whose first event still cannot be folded keeps waiting, with the new traceback.
+        A key whose first event still cannot be folded keeps waiting, with the new traceback. Each commit takes ``at_once``
+        events, for who is fenced meanwhile soon takes over again. If this is fenced in turn, or the store fails, what was
+        committed stays so: redrive the rest.
         """
         self.claim(self.generation.checkpoints())
         waiting = self.generation.parked()
         keys = {parked.key for parked in waiting if chosen(parked)}
         again = [parked for parked in waiting if parked.key in keys]
-        folding = _Folding(self.projection, self.generation, self._parked_keys - keys)
-        for parked in again:
+        folded = 0
+        for begin in range(0, len(again), at_once):
+            part = [parked for parked in again[begin : begin + at_once] if parked.key in keys]
+            behind = again[begin + at_once :]
+            if part:
+                still = self._redrive(part, behind, keys)
+                folded += len(part) - len(still)
+                keys -= {parked.key for parked in still}
+        return folded, self.parked
+
+    def _redrive(self, part: Sequence[Parked], behind: Sequence[Parked], keys: Collection[str]) -> list[Parked]:
+        """Fold some events of ``keys``, behind which others wait; returns those of them that wait again, and so do theirs."""
+        folding = _Folding(self.projection, self.generation, self._parked_keys.difference(keys))
+        for parked in part:
             folding.fold(parking.unpark(parked))
-        positions = [parked.position for parked in again]
+        still = list(folding.parked)
+        stopped = {parked.key for parked in still}
+        moved = [replace(parked, error="") for parked in behind if parked.key in stopped]
+        folding.parked += moved  # behind their key's first again
+        folding.parked_keys.update(parked.key for parked in behind)
+        positions = [parked.position for parked in (*part, *moved)]
         self._keep(folding, Commit(expected=dict(self.checkpoints), reached=dict(self.checkpoints), unparked=positions))
-        return len(again) - len(folding.parked), self.parked
+        return still
 
     def tidy(self) -> None:
         """Forget markers that can decide nothing any more. Call it only where nothing of the log is left to fold.

@@ -174,7 +174,9 @@ def test_a_redrive_compares_keys_not_whole_events(
 
 def test_a_key_that_is_not_parked_is_not_redriven(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:
     assert poisoned
-    assert findstream("parked", "redrive", "another", "--json").json == {"folded": 0, "parked": 0}
+    answer = findstream("parked", "redrive", "another", "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert "'another' is not parked" in answer.err
 
 
 def test_a_rebuild_that_would_park_asks_first(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:

@@ -258,7 +258,7 @@ def test_a_connection_that_comes_back_while_the_file_is_closed_is_closed_too(fil
             file.close()
             super().append(connection)
 
-    file._idle = ClosedJustBefore()
+    file._idle = ClosedJustBefore(file._idle)
     with file.reading() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

@@ -36,10 +36,12 @@ class Desk:
         self.log = MemoryLog(shards=shards)
         self.info = store.create("diary", 1, serving=True)
         self.broken: Callable[[], bool] = lambda: False
+        self._opened: list[FlakyGeneration] = []
         self.writer = self.restart()
 
     def restart(self) -> Writer:
         generation = FlakyGeneration(self.store.open(self.info), lambda: bool(self.broken()))
+        self._opened.append(generation)
         self.writer = Writer(self.diary, generation, "token")
         self.writer.claim(shard.id for shard in self.log.shards())
         return self.writer
@@ -60,7 +62,9 @@ class Desk:
         return self.writer.generation.parked()
 
     def close(self) -> None:
-        self.writer.generation.close()
+        """Close what was opened before each restart too."""
+        for generation in self._opened:
+            generation.close()
 
 
 @pytest.fixture
@@ -466,9 +470,10 @@ def test_markers_that_can_decide_nothing_are_forgotten_when_all_is_folded(desk: 
     poison=st.sets(st.integers(0, 12)),
     mended=st.sets(st.integers(0, 12)),
     limit=st.integers(1, 20),
+    at_once=st.integers(1, 5),
 )
 def test_poison_redrive_and_batches_come_to_what_folding_one_by_one_comes_to(
-    numbers: list[int], poison: set[int], mended: set[int], limit: int
+    numbers: list[int], poison: set[int], mended: set[int], limit: int, at_once: int
 ) -> None:
     events = [noted(number) for number in dict.fromkeys(numbers)]
     half = len(events) // 2
@@ -479,7 +484,7 @@ def test_poison_redrive_and_batches_come_to_what_folding_one_by_one_comes_to(
     ):
         desk.fold(*events[:half], limit=limit)
         desk.diary.poison -= set(ids(*map(noted, mended)))
-        desk.writer.redrive()
+        desk.writer.redrive(at_once=at_once)
         desk.fold(*events[half:], limit=limit)
 
         expected: dict[str, list[str]] = {}
