@@ -33,6 +33,13 @@ class NewerVersion(ProjectionError):
     """
 
 
+class NotFolded(ProjectionError):
+    """Events were delivered that no projection folds now: each waits for a rebuild, or for a build that knows a newer version.
+
+    Do: rebuild, or deploy that build; the events are delivered again until then.
+    """
+
+
 class GenesisLost(ProjectionError):
     """A rebuild was asked for, but log and archive no longer hold the first event. Do: restore them first."""
 
