@@ -1,8 +1,8 @@
 """Appending: events grouped by shard, packed into aggregates, put, and put again until they stand or the deadline passes.
 
-Order:     a shard has one record in flight at a time, and the events behind it wait until it stands. Kinesis keeps no order between
-           the records of a call of which some failed, nor between calls; so what fails or is unsure is sent again, the very same,
-           before anything of its shard follows. What stands twice stands first in order, and readers drop the repeat.
+Order:     a shard has one record in flight at a time, and the events behind it wait until it stands. Kinesis keeps no order
+           between the records of a call of which some failed, nor between calls; so what fails or is unsure is sent again,
+           the very same, before anything of its shard follows. What stands twice stands first in order, and readers drop repeats.
 Shards:    events are grouped by the shard that owns the MD5 of their subject. After a split or merge the answer names another
            shard than was meant. If that owns all that the record holds, it stands. If not, all of it is appended again by
            the new map, before anything behind it: KCL readers drop such an aggregate whole, ours its strays.

@@ -1,6 +1,6 @@
 """Calls of the Kinesis API: which errors pass by themselves, and how long to wait for that.
 
-Errors:  throttling, faults of the service and of the network pass; what the caller must mend does not, and raises ``LogUnavailable``.
+Errors:  throttling, faults of the service and of the network pass; what the caller must mend does not.
 Retries: full jitter, by the clock, sleep and dice that are handed in, until a deadline. They are ours alone: botocore's own are
          switched off (``connect``), for an append must know of every attempt.
 Unsure:  a call that timed out may have been carried out all the same.
@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.exceptions import (  # type: ignore[import-untyped]
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError as ConnectionFailed,
     HTTPClientError,
 )
-from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
+from botocore.exceptions import (
+    ConnectionError as ConnectionFailed,
+)
+from botocore.parsers import ResponseParserError
 
 from pipeline.errors import LogUnavailable
 

@@ -1,8 +1,8 @@
 """What an event source mapping hands to a Lambda function, as batches of the log. Pure.
 
 Order:     as in the event: each shard's records in their order.
-Positions: carry the sequence number of the Kinesis record; ``str(position.sequence)`` is what ``batchItemFailures`` names. The mapping
-           redelivers from the lowest of those, whole records, so what was folded of that record already comes again.
+Positions: carry the sequence number of the Kinesis record; ``str(position.sequence)`` is what ``batchItemFailures`` names.
+           The mapping redelivers from the lowest of those, whole records: what was folded of that record comes again.
 
 Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda".
 """

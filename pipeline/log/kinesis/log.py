@@ -30,13 +30,15 @@ DEADLINE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 """A shard answers five calls a second, over all its readers."""
 REFRESH_SECONDS: Final = 1.0
+LOOK_BACK_US: Final = (60_000_000, 3_600_000_000, 86_400_000_000)
+"""How far back to look for a shard's last event before all is read: first a minute, for most shards are busy."""
 
 
 class KinesisLog:
     """The log on ``stream``, which exists. All that is not determined enters here.
 
-    ``clock`` gives microseconds since the epoch, ``monotonic`` seconds, ``random`` numbers from 0 up to 1; ``on_unreadable`` keeps
-    what is no event before reading passes it. ``deadline_seconds`` is how long a call goes on trying.
+    ``clock`` gives microseconds since the epoch, ``monotonic`` seconds, ``random`` numbers from 0 up to 1. ``on_unreadable``
+    keeps what is no event before reading passes it. ``deadline_seconds`` is how long a call goes on trying.
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class KinesisLog:
         deadline_seconds: float = DEADLINE_SECONDS,
         poll_seconds: float = POLL_SECONDS,
         refresh_seconds: float = REFRESH_SECONDS,
+        look_back_us: Sequence[int] = LOOK_BACK_US,
     ) -> None:
         pace = Pace(monotonic, sleep, random, deadline_seconds)
         self._monotonic = monotonic
-        self._clock = clock
+        self._since_us = lambda: [clock() - span_us for span_us in look_back_us]
         self._on_unreadable = on_unreadable
         self._compress = compress_bodies
         self._poll_seconds = poll_seconds
@@ -68,6 +71,7 @@ class KinesisLog:
         self._readers: dict[str, ShardReader] = {}
         self._making = Lock()
         self._appended = Condition()
+        self._appends = 0
 
     def shards(self) -> Sequence[Shard]:
         """All shards that the stream lists, parents before children. Raises ``LogUnavailable``."""
@@ -85,6 +89,7 @@ class KinesisLog:
         if tried and all(receipt.outcome is Outcome.FAILED for receipt in receipts):
             raise LogUnavailable(receipts[tried[0]].reason)
         with self._appended:
+            self._appends += 1
             self._appended.notify_all()
         return receipts
 
@@ -113,13 +118,15 @@ class KinesisLog:
     def wait(self, seen: Mapping[str, Position], timeout_seconds: float) -> bool:
         """Wait for events behind ``seen``: at once for appends of this process, polling for others'."""
         deadline = self._monotonic() + timeout_seconds
-        with self._appended:
-            while not self._holds_more_than(seen):
-                left = deadline - self._monotonic()
-                if left <= 0:
-                    return False
-                self._appended.wait(min(left, self._poll_seconds))
-        return True
+        while True:
+            appends = self._appends
+            if self._holds_more_than(seen):
+                return True
+            left = deadline - self._monotonic()
+            if left <= 0:
+                return False
+            with self._appended:
+                self._appended.wait_for(lambda: self._appends != appends, min(left, self._poll_seconds))  # noqa: B023
 
     def _holds_more_than(self, seen: Mapping[str, Position]) -> bool:
         return any(self._reader(shard.id).waiting(seen.get(shard.id)) for shard in self._topology.shards())
@@ -128,6 +135,6 @@ class KinesisLog:
         with self._making:
             if shard not in self._readers:
                 self._readers[shard] = ShardReader(
-                    shard, self._cursors, self._topology, on_unreadable=self._on_unreadable, clock=self._clock
+                    shard, self._cursors, self._topology, on_unreadable=self._on_unreadable, since_us=self._since_us
                 )
             return self._readers[shard]

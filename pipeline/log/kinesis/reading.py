@@ -1,7 +1,7 @@
 """Reading a shard by polling: from any position, as often as asked, by several readers at different places.
 
-Place:      what was fetched is kept for the next call, with the cursor behind it. A position is opened at its record, and the user
-            records up to it are left out.
+Place:      what was fetched is kept for the next call, with the cursor behind it. A position is opened at its record, and the
+            user records up to it are left out.
 End:        a closed shard ends where Kinesis gives no further iterator. An open one has no end: empty means nothing more for now.
             That no time lies behind the last record (MillisBehindLatest is 0) ends nothing while records come.
 Unreadable: handed to the sink before anything behind it is given out, again if the sink raises.
@@ -11,7 +11,7 @@ Retention:  a position whose record is gone is told to the sink, for what came b
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final
@@ -25,9 +25,6 @@ from pipeline.log.port import Batch, Columns, Position
 
 _KEPT: Final = 3
 """Places that are kept of each shard: a projector's, a notifier's, and one more."""
-
-_LOOK_BACK_US: Final = (60_000_000, 3_600_000_000, 86_400_000_000)
-"""How far back to look for the last event, first a minute: most shards are busy."""
 
 
 @dataclass(slots=True)
@@ -58,16 +55,19 @@ class _Place:
 
 
 class ShardReader:
-    """Reads one shard. Threads take turns. Its methods raise ``LogUnavailable``, or what the sink raises."""
+    """Reads one shard. Threads take turns. Its methods raise ``LogUnavailable``, or what the sink raises.
+
+    ``since_us`` gives the times from which on to look for the last event, before all there is.
+    """
 
     def __init__(
-        self, shard_id: str, cursors: Cursors, topology: Topology, *, on_unreadable: Sink, clock: Callable[[], int]
+        self, shard_id: str, cursors: Cursors, topology: Topology, *, on_unreadable: Sink, since_us: Callable[[], Sequence[int]]
     ) -> None:
         self._id = shard_id
         self._cursors = cursors
         self._topology = topology
         self._on_unreadable = on_unreadable
-        self._clock = clock
+        self._since_us = since_us
         self._lock = Lock()
         self._places: deque[_Place] = deque(maxlen=_KEPT)
         self._counted = 0
@@ -184,8 +184,8 @@ class ShardReader:
 
     def _look_back(self, shard: StreamShard) -> _Place:
         """The end, with the last event's position: looked for in what arrived of late, at last in all there is."""
-        for span_us in _LOOK_BACK_US:
-            begin = self._cursors.since(shard, self._clock() - span_us)
+        for time_us in self._since_us():
+            begin = self._cursors.since(shard, time_us)
             place = self._to_the_end(shard, _Place(None, begin, _nothing(shard.id)))
             if place.after is not None:
                 return place

@@ -1,7 +1,7 @@
 """Which shards the stream has, which hash keys each owns, and which came of which.
 
-Freshness: at most ``refresh_seconds`` old; looked up anew at once where an answer does not fit it. What a shard owns never changes;
-           that it is open may.
+Freshness: at most ``refresh_seconds`` old; looked up anew at once where an answer does not fit it. What a shard owns never
+           changes; that it is open may.
 Genesis:   a shard counts as complete while the stream is younger than its retention: then nothing can have expired. Kinesis tells
            no shard's age, nor whether the retention was shorter once: who lowers it and raises it again loses events unseen.
 
@@ -11,7 +11,6 @@ Source: Amazon Kinesis Data Streams API Reference, "ListShards" and "DescribeStr
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from graphlib import TopologicalSorter
 from threading import Lock
 from typing import Any, Final
@@ -97,8 +96,8 @@ class Topology:
             request = {"StreamName": self._stream}
             answer = self._pace.retried(lambda: self._kinesis.describe_stream_summary(**request))
             summary = answer["StreamDescriptionSummary"]
-            created: datetime = summary["StreamCreationTimestamp"]
-            self._expires_us = round(created.timestamp() * 1e6) + summary["RetentionPeriodHours"] * _HOUR_US
+            created_us = round(summary["StreamCreationTimestamp"].timestamp() * 1e6)
+            self._expires_us = created_us + summary["RetentionPeriodHours"] * _HOUR_US
             self._summary_at = now
         return self._clock() < self._expires_us
 

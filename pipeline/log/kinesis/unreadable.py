@@ -1,7 +1,7 @@
 """What stands on the stream and is no event of ours: never passed in silence.
 
-A reader hands it to a sink before it gives out anything behind it; the sink keeps it durably, or raises, and then the reader stays
-before it. It may be handed over again after a restart, so a sink counts a repeat and keeps one.
+A reader hands it to a sink before it gives out anything behind it; the sink keeps it durably, or raises, and then the reader
+stays before it. It may be handed over again after a restart, so a sink counts a repeat and keeps one.
 """
 
 from collections.abc import Callable, Sequence
