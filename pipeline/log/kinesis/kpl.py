@@ -94,6 +94,9 @@ def expand(data: bytes) -> Sequence[UserRecord]:
     except DecodeError as broken:
         reason = f"the aggregate's protobuf message cannot be read: {broken}"
         raise Damaged(reason) from None
+    if not aggregate.IsInitialized():
+        reason = "the aggregate's protobuf message lacks fields that it must have"
+        raise Damaged(reason)
     return list(_user_records(aggregate))
 
 
