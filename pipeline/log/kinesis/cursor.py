@@ -77,7 +77,7 @@ class Cursors:
         ]
         following = answer.get("NextShardIterator")
         if records:
-            gone = cursor.at and records[0].sequence != cursor.sequence
+            gone = cursor.gone or (cursor.at and records[0].sequence != cursor.sequence)
             cursor = Cursor(cursor.shard, following, records[-1].sequence, gone=gone)
         else:
             cursor = replace(cursor, iterator=following)
