@@ -1,6 +1,8 @@
 """Where a local AWS server answers, and boto3 clients for it: fake credentials, short time-outs, no retry unless asked for."""
 
 from dataclasses import dataclass
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 if TYPE_CHECKING:
@@ -46,22 +48,26 @@ class Server:
     def client(self, service: str, **options: Unpack[Options]) -> Any: ...
     def client(self, service: str, **options: Unpack[Options]) -> Any:
         """A boto3 client of this server; threads may share it."""
-        import boto3  # noqa: PLC0415  # most tests need no AWS, and this import is slow
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415  # most tests need no AWS, and its import is slow
 
-        session: Any = boto3.session.Session(
-            aws_access_key_id=options.get("account", ACCOUNT),
-            aws_secret_access_key="secret",  # these servers check none
-            region_name=REGION,
+        config = Config(
+            connect_timeout=5,
+            read_timeout=options.get("read_timeout_seconds", 20.0),
+            retries={"total_max_attempts": options.get("attempts", 1), "mode": "standard"},
+            s3={"addressing_style": "path"},
+            max_pool_connections=32,
         )
-        return session.client(
-            service,
-            endpoint_url=self.url,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=options.get("read_timeout_seconds", 20.0),
-                retries={"total_max_attempts": options.get("attempts", 1), "mode": "standard"},
-                s3={"addressing_style": "path"},
-                max_pool_connections=32,
-            ),
-        )
+        with _making:
+            return _session(options.get("account", ACCOUNT)).client(service, endpoint_url=self.url, config=config)
+
+
+_making = Lock()
+"""A session must not make two clients at once."""
+
+
+@cache
+def _session(account: str) -> Any:
+    """What remembers the services' descriptions, which are slow to read."""
+    import boto3  # noqa: PLC0415  # most tests need no AWS, and its import is slow
+
+    return boto3.session.Session(aws_access_key_id=account, aws_secret_access_key="secret", region_name=REGION)
