@@ -1,6 +1,6 @@
 """A stream in memory with the methods of boto3's client: as strict about limits as AWS, and as troublesome as it may be.
 
-Troubles: ``trouble`` is asked before every call and names what goes wrong with it; ``meanwhile`` is called first, and may reshard.
+Troubles: ``trouble`` is asked before every call and names what goes wrong with it; ``meanwhile`` is called first, may reshard.
 Truth:    what it does right is what the real servers do (``test_log_conformance``); what it does wrong is what AWS documents.
 """
 
@@ -43,6 +43,8 @@ class Trouble(Enum):
     """Of a read: the iterator."""
     NOTHING_YET = auto()
     """Of a read: no records, although there are some."""
+    AGAIN = auto()
+    """Of a read: the records come twice, and the iterator leads to them once more."""
 
 
 @dataclass
@@ -119,9 +121,11 @@ class FakeKinesis:
         trouble = self._called("get_shard_iterator")
         kind, sequence = request["ShardIteratorType"], request.get("StartingSequenceNumber")
         if shard is None:
-            raise refusal("GetShardIterator", "ResourceNotFoundException")
+            error = refusal("GetShardIterator", "ResourceNotFoundException")
+            raise error
         if sequence is not None and not shard.first <= int(sequence) <= self._sequence:
-            raise refusal("GetShardIterator", "InvalidArgumentException")
+            error = refusal("GetShardIterator", "InvalidArgumentException")
+            raise error
         start = {
             "TRIM_HORIZON": 0,
             "AT_SEQUENCE_NUMBER": int(sequence or 0),
@@ -135,13 +139,14 @@ class FakeKinesis:
         name, _, start = request["ShardIterator"].partition(" ")
         trouble, shard = self._called("get_records"), self.shards[name]
         if trouble is Trouble.EXPIRED:
-            raise refusal("GetRecords", "ExpiredIteratorException")
+            error = refusal("GetRecords", "ExpiredIteratorException")
+            raise error
         following = [one for one in shard.records if one.sequence >= int(start)]
         if trouble is Trouble.NOTHING_YET and following:
             return {"Records": [], "NextShardIterator": f"{name} {start}", "MillisBehindLatest": 5}
         page = following[: min(request["Limit"], self._page_records)]
         behind = page[-1].sequence + 1 if page else int(start)
-        answer = {
+        answer: dict[str, Any] = {
             "Records": [
                 {"SequenceNumber": str(one.sequence), "Data": one.data, "ApproximateArrivalTimestamp": one.arrived}
                 for one in page
@@ -149,6 +154,8 @@ class FakeKinesis:
             "NextShardIterator": None if shard.closed and len(page) == len(following) else f"{name} {behind}",
             "MillisBehindLatest": 0,
         }
+        if trouble is Trouble.AGAIN and answer["NextShardIterator"]:
+            return answer | {"Records": [*answer["Records"], *answer["Records"]], "NextShardIterator": f"{name} {start}"}
         return self._carried_out(trouble, "GetRecords", lambda: answer)
 
     def list_shards(self, **request: Any) -> Mapping[str, Any]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.log.kinesis import KinesisLog, Unreadable
-from pipeline.log.kinesis.calls import Kinesis
 from tests.aws.clients import Server
 from tests.aws.streams import stream
 
@@ -21,7 +20,7 @@ def refuse_unreadable(found: Any) -> None:
     raise AssertionError(found)
 
 
-def log_on(kinesis: Kinesis, name: str, **settings: Any) -> KinesisLog:
+def log_on(kinesis: Any, name: str, **settings: Any) -> KinesisLog:
     """A log on an existing stream, by the machine's own clock and dice; it polls often."""
     chosen: dict[str, Any] = {
         "on_unreadable": refuse_unreadable,

@@ -60,14 +60,14 @@ def kinesis(server: Path | Server, _: Clock) -> Iterator[Log]:
         yield log
 
 
-EMBEDDED = {
+EMBEDDED: dict[str, Any] = {
     "refuses_known_ids": True,
     "stamps_by_our_clock": True,
     "counts_exactly": True,
     "names_shards_plainly": True,
     "keeps_any_content": True,
 }
-KINESIS = dict.fromkeys(EMBEDDED, False)
+KINESIS: dict[str, Any] = dict.fromkeys(EMBEDDED, False)
 BACKENDS = [
     Backend("sqlite", sqlite, **EMBEDDED),
     Backend("plain", plain, **EMBEDDED),

@@ -1,12 +1,13 @@
 """A place in a shard from which to go on: an iterator, and what it takes to open another when that one expires.
 
 Iterators: expire after five minutes; one is opened anew behind the last record seen. Each may be used more than once.
+Order:     sequence numbers rise. What does not is a record given again, and is left out.
 Gone:      a record that is no longer on the stream cannot be gone on from; the cursor then stands at the oldest, and says so.
 
 Source: Amazon Kinesis Data Streams API Reference, "GetShardIterator" and "GetRecords".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -35,7 +36,7 @@ class Cursor:
 
 
 class Page(NamedTuple):
-    """What a call gave, the cursor behind it, and how far that is behind the newest record (0 may also mean unknown)."""
+    """What a call gave, the cursor behind it, and whether that is known to be behind the newest record (0: it is not)."""
 
     records: Sequence[Stored]
     cursor: Cursor
@@ -71,17 +72,14 @@ class Cursors:
             answer = self.pace.retried(lambda: self.kinesis.get_records(**request))
         except IteratorExpired:
             return Page((), self._reopened(cursor), 1)
-        records = [
-            Stored(int(one["SequenceNumber"]), one["Data"], (one["ApproximateArrivalTimestamp"] - _EPOCH) // _MICROSECOND)
-            for one in answer["Records"]
-        ]
-        following = answer.get("NextShardIterator")
+        given, following = answer["Records"], answer.get("NextShardIterator")
+        records = _onwards(cursor, given)
         if records:
             gone = cursor.gone or (cursor.at and records[0].sequence != cursor.sequence)
             cursor = Cursor(cursor.shard, following, records[-1].sequence, gone=gone)
         else:
             cursor = replace(cursor, iterator=following)
-        return Page(records, cursor, answer.get("MillisBehindLatest") or 0)
+        return Page(records, cursor, (answer.get("MillisBehindLatest") or 0) + len(given) - len(records))
 
     def _reopened(self, cursor: Cursor) -> Cursor:
         if cursor.sequence is None:
@@ -97,3 +95,16 @@ class Cursors:
         request = {"StreamName": self.stream, "ShardId": shard.id, "ShardIteratorType": kind, **where}
         iterator: str = self.pace.retried(lambda: self.kinesis.get_shard_iterator(**request))["ShardIterator"]
         return iterator
+
+
+def _onwards(cursor: Cursor, given: Sequence[Mapping[str, Any]]) -> Sequence[Stored]:
+    """The records that the cursor was before, in order."""
+    last = -1 if cursor.sequence is None else cursor.sequence - cursor.at
+    records = []
+    for one in given:
+        sequence = int(one["SequenceNumber"])
+        if sequence > last:
+            arrived_us = (one["ApproximateArrivalTimestamp"] - _EPOCH) // _MICROSECOND
+            records.append(Stored(sequence, one["Data"], arrived_us))
+            last = sequence
+    return records

@@ -37,7 +37,8 @@ def outcomes(receipts: Iterable[Receipt]) -> list[Outcome]:
 
 def stands(log: KinesisLog, receipts: Iterable[Receipt]) -> list[Envelope | None]:
     """What is at the receipts' positions."""
-    return [record and record.event for record in log.fetch([receipt.position for receipt in receipts if receipt.position])]
+    found = log.fetch([receipt.position for receipt in receipts if receipt.position])
+    return [record.event if record else None for record in found]
 
 
 def test_events_of_a_shard_share_a_record() -> None:
@@ -46,7 +47,7 @@ def test_events_of_a_shard_share_a_record() -> None:
 
     receipts = log.append(events(0, 100))
 
-    assert [2] == [len(put) for put in kinesis.puts]
+    assert [len(put) for put in kinesis.puts] == [2]
     assert {"a"} == {record["PartitionKey"] for record in kinesis.puts[0]}
     assert events(0, 100) == stands(log, receipts)
 
@@ -86,14 +87,14 @@ def test_an_event_of_one_byte_more_has_failed_with_the_reason_and_the_others_sta
     before, larger, behind = log.append([event(0), large(1, MAX_RECORD_BYTES + 1), event(2)])
 
     assert [event(0), event(2)] == stands(log, [before, behind])
-    assert (Outcome.FAILED, None) == (larger.outcome, larger.position)
+    assert (larger.outcome, larger.position) == (Outcome.FAILED, None)
     assert "takes 1048577 bytes with its partition key, and a Kinesis record 1048576 at most" in larger.reason
 
 
 def test_an_event_that_is_too_large_alone_is_no_outage() -> None:
     kinesis = FakeKinesis()
 
-    assert [Outcome.FAILED] == outcomes(log_of(kinesis).append([large(1, MAX_RECORD_BYTES + 1)]))
+    assert outcomes(log_of(kinesis).append([large(1, MAX_RECORD_BYTES + 1)])) == [Outcome.FAILED]
     assert kinesis.puts == []
 
 
@@ -111,7 +112,7 @@ def test_a_call_holds_at_most_500_records() -> None:
     receipts = log_of(kinesis).append(told)
 
     assert {Outcome.ACCEPTED} == set(outcomes(receipts))
-    assert [500, 500] == [len(put) for put in kinesis.puts[:2]]
+    assert [len(put) for put in kinesis.puts[:2]] == [500, 500]
 
 
 def test_a_call_holds_at_most_5_mib() -> None:
@@ -125,7 +126,7 @@ def test_a_call_holds_at_most_5_mib() -> None:
     receipts = log_of(kinesis).append(told)
 
     assert {Outcome.ACCEPTED} == set(outcomes(receipts))
-    assert [5, 2] == [len(put) for put in kinesis.puts]
+    assert [len(put) for put in kinesis.puts] == [5, 2]
 
 
 def test_a_record_is_no_larger_than_the_setting() -> None:
@@ -149,7 +150,7 @@ def test_what_passes_is_tried_again_until_it_stands(trouble: Trouble) -> None:
     receipts = log.append(events(0, 20))
 
     assert events(0, 20) == stands(log, receipts)
-    assert [0.05, 0.1, 0.2] == pytest.approx(machine.slept)
+    assert pytest.approx(machine.slept) == [0.05, 0.1, 0.2]
 
 
 def test_what_failed_is_sent_again_as_it_was_while_other_shards_go_on() -> None:
@@ -159,7 +160,7 @@ def test_what_failed_is_sent_again_as_it_was_while_other_shards_go_on() -> None:
     log_of(kinesis, aggregate_bytes=2_000).append(events(0, 40))
 
     first, second = kinesis.puts[:2]
-    assert [2, 1] == [len(first), len(second)]
+    assert [len(first), len(second)] == [2, 1]
     assert second[0] not in first
     assert first[0] in [record for put in kinesis.puts[2:] for record in put]
 
@@ -185,7 +186,7 @@ def test_a_shard_that_stays_throttled_fails_alone_at_the_deadline() -> None:
     assert {"not stored within 10 s, and not known to be: ProvisionedThroughputExceededException: Rate exceeded"} == {
         receipt.reason for receipt in receipts if receipt.outcome is Outcome.FAILED
     }
-    assert 10 == pytest.approx(machine.seconds)
+    assert pytest.approx(machine.seconds) == 10
 
 
 def test_what_was_not_stored_by_the_deadline_at_all_is_an_outage() -> None:
@@ -195,7 +196,7 @@ def test_what_was_not_stored_by_the_deadline_at_all_is_an_outage() -> None:
     with pytest.raises(LogUnavailable, match="not stored within 30 s, and not known to be: Read timeout"):
         log_of(kinesis, machine).append(events(0, 3))
 
-    assert 30 == pytest.approx(machine.seconds)
+    assert pytest.approx(machine.seconds) == 30
     assert max(machine.slept) == pytest.approx(2.5)
 
 
@@ -204,7 +205,8 @@ def test_what_no_retry_mends_is_said_at_once() -> None:
 
     def refuse(call: str) -> None:
         if call == "put_records":
-            raise refusal("PutRecords", "AccessDeniedException")
+            error = refusal("PutRecords", "AccessDeniedException")
+            raise error
 
     kinesis.meanwhile = refuse
 
@@ -237,7 +239,7 @@ def test_an_aggregate_that_a_split_tore_apart_is_appended_again_whole() -> None:
     assert events(0, 20) == stands(log, receipts)
     left, right = kinesis.open_shards()
     assert {left.id, right.id} == {receipt.position.shard for receipt in receipts if receipt.position}
-    assert [1, 2] == [len(put) for put in kinesis.puts]
+    assert [len(put) for put in kinesis.puts] == [1, 2]
     assert len(machine.slept) == 1
     readable = sum(len(log.read(shard.id, None, 100)) for shard in (left, right))
     assert readable + len(strays) == 40
@@ -254,7 +256,7 @@ def test_an_aggregate_that_a_merge_took_elsewhere_stands() -> None:
 
     (child,) = kinesis.open_shards()
     assert {child.id} == {receipt.position.shard for receipt in receipts if receipt.position}
-    assert [1, 2] == [len(put) for put in kinesis.puts]
+    assert [len(put) for put in kinesis.puts] == [1, 2]
     assert events(1, 20) == stands(log, receipts)
 
 

@@ -45,7 +45,7 @@ def test_positions_count_the_user_records_of_each_record() -> None:
     found = decoded(of(event(1), event(2)), codec.encode(event(3)), of(event(4)))
 
     assert [Position("s", 100, 0), Position("s", 100, 1), Position("s", 101), Position("s", 102)] == found.batch.positions
-    assert [NOON_US, NOON_US, NOON_US + 1, NOON_US + 2] == found.batch.recorded_us
+    assert found.batch.recorded_us == [NOON_US, NOON_US, NOON_US + 1, NOON_US + 2]
     assert [[f"arn:{number}", "arn:all"] for number in (1, 2, 3, 4)] == found.batch.columns.resources
 
 
@@ -162,7 +162,7 @@ def test_an_invocation_is_a_batch_a_shard_with_the_sequence_numbers_to_report() 
 
     assert [Position("shardId-000000000006", sequence, sub) for sub in (0, 1)] == six.batch.positions
     assert str(sequence) == str(six.batch.positions[0].sequence)
-    assert [1_545_084_650_987_000] * 2 == six.batch.recorded_us
+    assert six.batch.recorded_us == [1_545_084_650_987_000] * 2
     assert [event(1), event(2)] == events_of(six)
     assert [event(3)] == events_of(seven)
     assert [Unreadable(Position("shardId-000000000006", sequence + 5), Kind.FOREIGN, FOREIGN, six.unreadable[0].reason)] == list(

@@ -106,7 +106,7 @@ def test_a_flaw_in_one_user_record_leaves_the_others(
 
     before, flawed, behind = expand(sealed(message.SerializeToString()))
 
-    assert (b"before", b"behind", "", "") == (before.data, behind.data, before.flaw, behind.flaw)
+    assert (before.data, behind.data, before.flaw, behind.flaw) == (b"before", b"behind", "", "")
     assert (b"flawed", flaw) == (flawed.data, flawed.flaw)
 
 

@@ -1,4 +1,4 @@
-"""Laws 1 and 3 on Kinesis: whatever goes wrong, what was accepted is read, and each subject's events first appear in their order."""
+"""Laws 1 and 3 on Kinesis: whatever goes wrong, what was accepted is read, a subject's events first appearing in their order."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import LogUnavailable
-from pipeline.log.kinesis import KinesisLog, Kind, Unreadable
+from pipeline.log.kinesis import Kind, KinesisLog, Unreadable
 from pipeline.log.port import Outcome, Position, Record
 from projections.projector import Reads
 from schemas.envelope import Envelope
@@ -25,7 +25,16 @@ PUTTING = [
     Trouble.SOME_FAIL,
     Trouble.OTHERS_FAIL,
 ]
-READING = [Trouble.NONE, Trouble.NONE, Trouble.THROTTLED, Trouble.TIME_OUT_AFTER, Trouble.EXPIRED, Trouble.NOTHING_YET]
+READING = [
+    Trouble.NONE,
+    Trouble.NONE,
+    Trouble.THROTTLED,
+    Trouble.TIME_OUT_AFTER,
+    Trouble.EXPIRED,
+    Trouble.NOTHING_YET,
+    Trouble.AGAIN,
+]
+ONLY_READING = {Trouble.EXPIRED, Trouble.NOTHING_YET, Trouble.AGAIN}
 SUBJECTS = 9
 
 
@@ -44,7 +53,7 @@ class Weather:
         if call == "put_records":
             return next(self._putting, Trouble.NONE)
         trouble = next(self._reading, Trouble.NONE)
-        return trouble if call == "get_records" or trouble not in {Trouble.EXPIRED, Trouble.NOTHING_YET} else Trouble.NONE
+        return trouble if call == "get_records" or trouble not in ONLY_READING else Trouble.NONE
 
     def meanwhile(self, call: str) -> None:
         if call in {"put_records", "get_records"} and (change := next(self._changes, 0)):

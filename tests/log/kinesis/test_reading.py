@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import LogUnavailable
-from pipeline.log.kinesis import KinesisLog, Kind, Unreadable, quarantining
+from pipeline.log.kinesis import Kind, KinesisLog, Unreadable, quarantining
 from pipeline.log.port import Position, Shard
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from schemas.envelope import Envelope
@@ -76,7 +76,7 @@ def test_several_readers_at_several_places_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [Trouble.EXPIRED, Trouble.THROTTLED, Trouble.FAULT, Trouble.TIME_OUT_AFTER, Trouble.NOTHING_YET]
+    "trouble", [Trouble.EXPIRED, Trouble.THROTTLED, Trouble.FAULT, Trouble.TIME_OUT_AFTER, Trouble.NOTHING_YET, Trouble.AGAIN]
 )
 def test_troubles_of_reading_lose_and_repeat_nothing(trouble: Trouble) -> None:
     kinesis = FakeKinesis()
@@ -136,7 +136,7 @@ def test_a_shard_that_is_not_listed_holds_nothing() -> None:
     log = log_of(FakeKinesis())
 
     assert len(log.read("elsewhere", None, 5)) == 0
-    assert [None] == log.fetch([Position("elsewhere", 1)])
+    assert log.fetch([Position("elsewhere", 1)]) == [None]
 
 
 def mixed(kinesis: FakeKinesis) -> list[int]:
@@ -160,8 +160,8 @@ def test_what_is_no_event_is_told_before_what_is_behind_it_is_given() -> None:
     assert [bad[0]] == [one.position.sequence for one in told]
     assert len(log.read(SHARD, second.positions[-1], 9)) == 0
 
-    assert [Kind.FOREIGN, Kind.DAMAGED, Kind.FOREIGN] == [one.kind for one in told]
-    assert [FOREIGN, DAMAGED, FOREIGN] == [one.payload for one in told]
+    assert [one.kind for one in told] == [Kind.FOREIGN, Kind.DAMAGED, Kind.FOREIGN]
+    assert [one.payload for one in told] == [FOREIGN, DAMAGED, FOREIGN]
 
 
 def test_what_is_no_event_at_the_end_is_told_once_while_the_reader_lives_and_again_after_a_restart() -> None:
@@ -177,7 +177,7 @@ def test_what_is_no_event_at_the_end_is_told_once_while_the_reader_lives_and_aga
 
     log_of(kinesis, on_unreadable=told.extend).read(SHARD, after, 1)
 
-    assert [Kind.DAMAGED, Kind.FOREIGN] == [one.kind for one in told[3:]]
+    assert [one.kind for one in told[3:]] == [Kind.DAMAGED, Kind.FOREIGN]
 
 
 def test_reading_stays_before_what_its_sink_could_not_keep() -> None:
@@ -198,7 +198,7 @@ def test_reading_stays_before_what_its_sink_could_not_keep() -> None:
         with pytest.raises(OSError, match="disk is full"):
             log.read(SHARD, None, 9)
     assert len(log.read(SHARD, None, 9)) == 2
-    assert [FOREIGN] == [one.payload for one in kept]
+    assert [one.payload for one in kept] == [FOREIGN]
 
 
 def test_looking_ahead_tells_nobody_but_the_reading_that_follows_does() -> None:
@@ -224,7 +224,7 @@ def test_the_quarantine_keeps_what_is_no_event_once_with_bytes_place_and_reason(
         read_all(log_of(kinesis, on_unreadable=quarantining(quarantine)))
 
     foreign, damaged = sorted((item.reject for item in quarantine.list()), key=lambda reject: reject.payload)
-    assert [FOREIGN, DAMAGED] == [foreign.payload, damaged.payload]
+    assert [foreign.payload, damaged.payload] == [FOREIGN, DAMAGED]
     assert f"log {SHARD}:{bad[1]}:0" == damaged.origin
     assert damaged.reason == "damaged: the MD5 at the end of the aggregate is not that of its message"
     assert foreign.reason.startswith("foreign: ")
@@ -237,7 +237,7 @@ def test_the_quarantine_may_be_spared_what_another_door_takes(tmp_path: Path) ->
 
     read_all(log_of(kinesis, on_unreadable=quarantining(quarantine, kinds=frozenset({Kind.DAMAGED}))))
 
-    assert [DAMAGED] == [item.reject.payload for item in quarantine.list()]
+    assert [item.reject.payload for item in quarantine.list()] == [DAMAGED]
 
 
 def test_going_on_from_a_record_that_expired_is_told_and_goes_on_with_the_oldest() -> None:
@@ -259,8 +259,8 @@ def test_a_number_that_the_shard_refuses_is_told_and_reading_begins_with_the_old
     log = log_of(kinesis, on_unreadable=lost.extend)
 
     assert told == read_all(log, after=Position(SHARD, 5))
-    assert [Kind.TRIMMED] == [one.kind for one in lost]
-    assert [None] == log.fetch([Position(SHARD, 5)])
+    assert [one.kind for one in lost] == [Kind.TRIMMED]
+    assert log.fetch([Position(SHARD, 5)]) == [None]
 
 
 def test_an_event_is_fetched_through_answers_without_records() -> None:
@@ -334,7 +334,7 @@ def test_shards_are_told_parents_first_and_closed_ones_as_closed() -> None:
     assert {Shard(left.id, closed=True), Shard(right.id, closed=True)} == set(told[:2])
     assert Shard(child.id, (left.id, right.id), closed=True) == told[2]
     assert [(child.id,), (child.id,)] == [shard.parents for shard in told[3:]]
-    assert [False, False] == [shard.closed for shard in told[3:]]
+    assert [shard.closed for shard in told[3:]] == [False, False]
 
 
 def test_a_parent_that_is_no_longer_listed_does_not_matter() -> None:
@@ -342,7 +342,7 @@ def test_a_parent_that_is_no_longer_listed_does_not_matter() -> None:
     kinesis.split(SHARD)
     del kinesis.shards[SHARD]
 
-    assert [(SHARD,), (SHARD,)] == [shard.parents for shard in log_of(kinesis).shards()]
+    assert [shard.parents for shard in log_of(kinesis).shards()] == [(SHARD,), (SHARD,)]
 
 
 @pytest.mark.parametrize(("age_hours", "complete"), [(0, True), (23.9, True), (24.1, False)])
@@ -384,7 +384,8 @@ def test_a_stream_that_is_not_there_is_unavailable() -> None:
     kinesis = FakeKinesis()
 
     def refuse(_: str) -> None:
-        raise refusal("ListShards", "ResourceNotFoundException")
+        error = refusal("ListShards", "ResourceNotFoundException")
+        raise error
 
     kinesis.meanwhile = refuse
 
