@@ -67,17 +67,7 @@ class CloudEvent(BaseModel):
 def attributes(event: Envelope, *, recorded_us: int | None = None) -> dict[str, Any]:
     """The context attributes of ``event``, in a fixed order and without ``data``; ``recorded_us`` as the log stamped it."""
     subject = _escaped(event.subject)
-    optional = {
-        "recordedtime": "" if recorded_us is None else rfc3339.text(recorded_us),
-        "account": event.account,
-        "region": _escaped(event.region),
-        "summary": _escaped(event.summary),
-        "resources": _listed(event.resources) if event.resources else "",
-        "sourceid": _escaped(event.source_id),
-        "correlationid": _escaped(event.correlation_id),
-        "causationid": _escaped(event.causation_id),
-    }
-    return {
+    told = {
         "specversion": "1.0",
         "id": event.id,
         "source": _place(event.account, event.region, event.source),
@@ -89,8 +79,25 @@ def attributes(event: Envelope, *, recorded_us: int | None = None) -> dict[str, 
         "schemaversion": event.version,
         "partitionkey": subject,
         "severity": event.severity,
-        **{name: value for name, value in optional.items() if value},
     }
+    if recorded_us is not None:
+        told["recordedtime"] = rfc3339.text(recorded_us)
+    if event.account:
+        told["account"] = event.account
+    if event.region:
+        told["region"] = _escaped(event.region)
+    if event.summary:
+        told["summary"] = _escaped(event.summary)
+    if event.resources:
+        told["resources"] = _listed(event.resources)
+    for name, text in (
+        ("sourceid", event.source_id),
+        ("correlationid", event.correlation_id),
+        ("causationid", event.causation_id),
+    ):
+        if text:
+            told[name] = _escaped(text)
+    return told
 
 
 def encode(event: Envelope, *, recorded_us: int | None = None) -> dict[str, Any]:

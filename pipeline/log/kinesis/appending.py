@@ -34,24 +34,25 @@ _MAX_KEY_CHARACTERS: Final = 256
 class Entry:
     """An event on its way: encoded, then with its receipt."""
 
-    __slots__ = ("data", "hash_key", "id", "receipt", "subject")
+    __slots__ = ("data", "hash_key", "id", "key", "receipt")
 
     def __init__(self, event: Envelope, *, compress: bool) -> None:
         self.id = event.id
-        self.subject = event.subject
-        self.hash_key = kpl.hash_of(event.subject.encode())
+        self.key = event.subject.encode()
+        self.hash_key = kpl.hash_of(self.key)
         self.data = user_record.encode(event, compress=compress)
         self.receipt: Receipt | None = None
 
     @property
     def partition_key(self) -> str:
         """What the event is put under if it stands alone: its subject, as far as Kinesis takes it."""
-        return self.subject[:_MAX_KEY_CHARACTERS] or "-"
+        return self.key.decode()[:_MAX_KEY_CHARACTERS] or "-"
 
     @property
     def size(self) -> int:
         """Its bytes as a plain record."""
-        return len(self.data) + len(self.partition_key.encode())
+        key = self.key if 0 < len(self.key) <= _MAX_KEY_CHARACTERS else self.partition_key.encode()
+        return len(self.data) + len(key)
 
     def fail(self, reason: str) -> None:
         """It was not stored, or is not known to be."""
@@ -77,7 +78,7 @@ class _Record:
         aggregate = kpl.Aggregate(most_bytes)
         self.entries: list[Entry] = []
         for entry in waiting:
-            if not aggregate.add(entry.subject.encode(), entry.data) and self.entries:
+            if not aggregate.add(entry.key, entry.data) and self.entries:
                 break
             self.entries.append(entry)
             if not aggregate.count:
