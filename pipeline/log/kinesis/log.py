@@ -17,6 +17,7 @@ from pipeline.log.group_commit import GroupCommit
 from pipeline.log.kinesis.appending import Appender, Entry, prepare
 from pipeline.log.kinesis.calls import Kinesis, Pace
 from pipeline.log.kinesis.cursor import Cursors
+from pipeline.log.kinesis.decoding import ALL_KEYS
 from pipeline.log.kinesis.reading import ShardReader
 from pipeline.log.kinesis.topology import Topology
 from pipeline.log.kinesis.unreadable import Sink
@@ -127,6 +128,11 @@ class KinesisLog:
                 return False
             with self._appended:
                 self._appended.wait_for(lambda: self._appends != appends, min(left, self._poll_seconds))  # noqa: B023
+
+    def keys_of(self, shard: str) -> range:
+        """The hash keys that a shard owns, for ``batches_of``; all of them if the stream lists no such shard."""
+        found = self._topology.get(shard)
+        return found.keys if found else ALL_KEYS
 
     def _holds_more_than(self, seen: Mapping[str, Position]) -> bool:
         return any(self._reader(shard.id).waiting(seen.get(shard.id)) for shard in self._topology.shards())

@@ -1,7 +1,9 @@
 """Reading: every record once from wherever one goes on, nothing passed in silence, ends only where there is one."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -391,6 +393,29 @@ def test_a_stream_that_is_not_there_is_unavailable() -> None:
 
     with pytest.raises(LogUnavailable, match="ResourceNotFound"):
         log_of(kinesis).shards()
+
+
+def test_the_keys_of_a_shard_are_known_by_its_name() -> None:
+    kinesis = FakeKinesis(2)
+    left, right = kinesis.open_shards()
+
+    assert (left.keys, right.keys, range(1 << 128)) == tuple(map(log_of(kinesis).keys_of, (left.id, right.id, "elsewhere")))
+
+
+def test_waiting_goes_on_until_something_was_appended_here() -> None:
+    log = log_of(FakeKinesis(), poll_seconds=60, monotonic=time.monotonic)
+    answers: list[bool] = []
+    waiter = Thread(target=lambda: answers.append(log.wait({}, 60)), daemon=True)
+    waiter.start()
+
+    log.append([event(1)])
+
+    waiter.join(30)
+    assert answers == [True]
+
+
+def test_waiting_in_vain_ends() -> None:
+    assert log_of(FakeKinesis(), poll_seconds=0.001, monotonic=time.monotonic).wait({}, 0.01) is False
 
 
 def test_waiting_is_over_when_another_producer_has_put_something() -> None:

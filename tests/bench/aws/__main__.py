@@ -1,4 +1,4 @@
-"""``python -m tests.bench.aws.measure``: measure on local AWS servers, print a table, write ``bench-aws.json``."""
+"""``python -m tests.bench.aws``: measure on local AWS servers, print a table, write ``bench-aws.json``."""
 
 import argparse
 import gc
