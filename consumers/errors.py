@@ -9,9 +9,28 @@ class Refused(ConsumerError):
     """The command was understood and could be done, but should not. The message says why, and how to insist if one may."""
 
 
+class NoData(Refused):
+    """Something was to be read from a folder that holds no data. Do: correct ``FINDSTREAM_HOME``, or put findings in first."""
+
+
+class HomeUnusable(ConsumerError):
+    """The data folder cannot be made. Do: set ``FINDSTREAM_HOME`` to a folder that this user can write."""
+
+
 class AlreadyRunning(Refused):
     """Another ``findstream run`` holds this data folder. Do: stop it, or choose another ``FINDSTREAM_HOME``."""
 
 
 class PortTaken(ConsumerError):
     """Something else listens on the port. Do: stop it, or choose another ``FINDSTREAM_PORT``."""
+
+
+class WorkerLost(ConsumerError):
+    """A process that did a part of the work died. What it worked on is as it was. Do: see why (memory?), and start it again."""
+
+
+class LogCutShort(ConsumerError):
+    """The log ends before what was folded or told from it: it was replaced, cut off, or put back apart from the rest.
+
+    Do: as the message says: restore, or rebuild if the log is the right one. Nothing was changed.
+    """

@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import Final
 
 from consumers import logs
+from consumers.garbage import collect_seldom
 from consumers.roles import NAMES, load
 from pipeline.errors import SettingRejected
 from pipeline.settings import Settings
@@ -40,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = Event()
     _listen(stop, asked.lifeline)
     try:
-        load(asked.role)(settings, stop)
+        run = load(asked.role)
+        collect_seldom()
+        run(settings, stop)
     except Exception:
         _logger.exception("%s ended by an error", asked.role)
         return 1

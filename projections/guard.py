@@ -7,7 +7,7 @@ Days are compared both ways, since one shard may be read far ahead of another.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,6 +161,14 @@ def _first_seen(ids: Sequence[bytes], near: Sequence[Collection[bytes]]) -> Mapp
         if not any(one in seen for seen in near):
             places.setdefault(one, place)
     return places
+
+
+def joined(markers: Iterable[Marker]) -> list[Marker]:
+    """One marker for each hour and day, with the ids of all."""
+    ids: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
+    for marker in markers:
+        ids[marker.hour, marker.day].append(marker.ids)
+    return [Marker(hour, day, b"".join(some)) for (hour, day), some in ids.items()]
 
 
 def packed(event_ids: Sequence[str]) -> list[bytes]:

@@ -5,6 +5,7 @@ Broken:  a rebuild that is cancelled, killed, or fails leaves the serving genera
 Silent:  nothing here can send: a fold has no sender.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -184,10 +185,9 @@ class Rebuilder:
             if self.cancelled() or info not in self.store.generations(info.projection):
                 message = f"the rebuild of {info.projection} was cancelled"
                 raise RebuildCancelled(message)
+            writer.claim(shard.id for shard in self.log.shards())
             batches = yield writer.checkpoints
-            within = [[i for i, p in enumerate(b.positions) if b.shard in until and p <= until[b.shard]] for b in batches]
-            batches = [b if len(kept) == len(b) else b.select(kept) for b, kept in zip(batches, within, strict=True) if kept]
-            if not writer.fold(batches):
+            if not writer.fold([_up_to(until[batch.shard], batch) for batch in batches if batch.shard in until]):
                 return
             left = self.log.behind(writer.checkpoints)
             folded = self._folded(writer)
@@ -207,6 +207,12 @@ class Rebuilder:
         for info in self.store.generations(projection):
             if info.status is Status.RETIRED and former and info.number < former.number:
                 self.store.drop(info)
+
+
+def _up_to(position: Position, batch: Batch) -> Batch:
+    """The batch, or what of it does not stand behind ``position``."""
+    count = bisect_right(batch.positions, position)
+    return batch if count == len(batch) else batch.select(range(count))
 
 
 def _ask_about_parked(writer: Writer, *, accept_parked: bool) -> None:

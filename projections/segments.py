@@ -7,7 +7,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, filterfalse, pairwise
 from operator import itemgetter
 from typing import Any, Final, Self
 from zlib import crc32
@@ -155,7 +155,9 @@ def _prints(told: Collection[bytes]) -> bytes:
 def _different_words(text: str) -> set[bytes]:
     """The different ``words`` of a text, in UTF-8. Only those beyond ASCII are looked at as text."""
     told = set(text.encode().translate(_FOLDED).split())
-    beyond = [word for word in told if not word.isascii()]
+    if text.isascii():
+        return told
+    beyond = list(filterfalse(bytes.isascii, told))
     folded = " ".join(b" ".join(beyond).decode().casefold().split()).encode().split()
     return told.difference(beyond).union(folded)
 

@@ -1,25 +1,28 @@
 """Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
 
+from consumers import rebuilding
 from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
-from consumers.cli.progress import bar
-from consumers.composition import open_catalog, open_log, open_store, writer_token
+from consumers.cli.progress import bar, bars
+from consumers.composition import open_catalog, open_log, open_store, settings_of_data, writer_token
+from consumers.rebuilding import End
 from pipeline.settings import Settings
 from projections import parking
 from projections.compare import Difference
+from projections.errors import Fenced
 from projections.projection import Parked, Projection
 from projections.projector import ALL, named
-from projections.rebuild import Outcome, Progress, Rebuilder
+from projections.rebuild import Outcome, Progress, Rebuilder, Rebuilt
 from projections.rebuild import cancel as cancel_build
-from projections.stores.port import Store
+from projections.stores.port import Generation, Store
 from projections.writer import Writer
 
 _NAMES: Final = ", ".join(projection.name for projection in ALL)
@@ -52,7 +55,7 @@ def replay(
       findstream replay
       findstream replay event_index --diff
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with open_log(settings) as log, closing(open_store(settings)) as store:
         found = {}
         for projection in [p for p in names or ALL if p.name in store.serving()]:
@@ -80,9 +83,12 @@ def rebuild(
     cancel: Annotated[bool, typer.Option("--cancel", help="Stop the rebuilds that run, in whichever process.")] = False,
     accept_parked: Annotated[bool, typer.Option("--accept-parked", help="Switch even if events had to be parked.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Compare the new rows with the former ones.")] = False,
+    processes: Annotated[int | None, typer.Option(min=1, help="How many at once.", show_default="one a processor")] = None,
     as_json: Json = False,
 ) -> int:
     """Build projections anew from the log, beside those that serve, and switch over. Readers notice nothing.
+
+    Each projection ends by itself: what cannot switch keeps the others from nothing.
 
     Examples:
       findstream rebuild event_index
@@ -90,33 +96,48 @@ def rebuild(
       findstream rebuild --all --cancel
     """
     chosen = _chosen(names, everything=everything)
-    settings = Settings.load()
-    with open_log(settings) as log, closing(open_store(settings)) as store:
-        if cancel:
+    settings = settings_of_data()
+    if cancel:
+        with closing(open_store(settings)) as store:
             return _cancel(store, chosen, as_json=as_json)
-        told = []
-        for projection in chosen:
-            began = time.monotonic()
-            with _watched(projection) as watch:
-                rebuilder = Rebuilder(log, store, writer_token("rebuild"), on_progress=watch)
-                built = rebuilder.rebuild(projection, accept_parked=accept_parked, diff=diff)
-            told.append({"projection": projection.name, **asdict(built), "seconds": round(time.monotonic() - began, 3)})
-            if not as_json:
-                emit(_in_words(told[-1]))
-                if built.difference:
-                    _show_samples(projection.name, built.difference, show=True)
+    began = time.monotonic()
+    with bars("events") as tell:
+        ends = rebuilding.rebuild(
+            settings,
+            chosen,
+            processes=processes or rebuilding.processors(),
+            on_progress=lambda p: tell(p.projection, p.folded, p.total),
+            accept_parked=accept_parked,
+            diff=diff,
+        )
+    return _tell_ends(ends, round(time.monotonic() - began, 3), as_json=as_json)
+
+
+def _tell_ends(ends: Mapping[str, End], seconds: float, *, as_json: bool) -> int:
+    """Tell how all ended; then raise what kept the first from it, if anything did."""
+    built = {name: end for name, end in ends.items() if isinstance(end, Rebuilt)}
+    failed = {name: end for name, end in ends.items() if not isinstance(end, Rebuilt)}
     if as_json:
-        emit_json({"rebuilt": told})
-    return REFUSED if any(each["outcome"] == Outcome.CANCELLED for each in told) else 0
+        told = [{"projection": name, **asdict(end)} for name, end in built.items()]
+        told += [{"projection": name, "outcome": "failed", "why": str(why)} for name, why in failed.items()]
+        emit_json({"rebuilt": told, "seconds": seconds})
+    else:
+        for name, end in built.items():
+            emit(_in_words(name, end))
+            if end.difference:
+                _show_samples(name, end.difference, show=True)
+        if folded := max((end.folded for end in built.values()), default=0):
+            remark(f"{folded:,} events folded in {seconds:.1f} s, {folded / max(seconds, 0.001):,.0f} events/s")
+    for name, why in list(failed.items())[1:]:
+        remark(f"{name}: {why}")
+    for why in failed.values():
+        raise why
+    return REFUSED if any(end.outcome is Outcome.CANCELLED for end in built.values()) else 0
 
 
-def _in_words(built: dict[str, Any]) -> str:
-    rate = f"{built['folded'] / built['seconds']:,.0f} events/s" if built["seconds"] else ""
-    parked = f", {built['parked']} parked" if built["parked"] else ""
-    return (
-        f"{built['projection']}: {built['outcome']}, generation {built['generation']}, {built['folded']:,} events"
-        f" in {built['seconds']:.1f} s {rate}{parked}"
-    )
+def _in_words(name: str, built: Rebuilt) -> str:
+    parked = f", {built.parked} parked" if built.parked else ""
+    return f"{name}: {built.outcome}, generation {built.generation}, {built.folded:,} events{parked}"
 
 
 def _cancel(store: Store, chosen: Sequence[Projection], *, as_json: bool) -> int:
@@ -157,7 +178,7 @@ def _watched(projection: Projection) -> Iterator[Callable[[Progress], None]]:
 
 
 parked = typer.Typer(help="Events that a projection could not fold: they wait, in order, and others go on.")
-Key = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
+Keys = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
 Of = Annotated[Projection | None, typer.Option("--projection", "-p", parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
 
 
@@ -173,7 +194,7 @@ def parked_list(*, of: Of = None, as_json: Json = False) -> None:
     Examples:
       findstream parked list -p event_index
     """
-    found = _parked(Settings.load(), of)
+    found = _parked(settings_of_data(), of)
     if as_json:
         emit_json({"parked": [_document(name, event) for name, event in found]})
         return
@@ -186,16 +207,17 @@ def parked_list(*, of: Of = None, as_json: Json = False) -> None:
 
 
 @parked.command("show")
-def parked_show(key: Annotated[str, typer.Argument(help="A key as `parked list` shows it.")], *, as_json: Json = False) -> None:
+def parked_show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A key as `parked list` shows it.")], *, as_json: Json = False
+) -> None:
     """Show what is parked under a key: the events whole, and the traceback.
 
     Examples:
       findstream parked show 1700000000-0d0c…
     """
-    found = [(name, event) for name, event in _parked(Settings.load(), None) if event.key == key]
+    found = [(name, event) for name, event in _parked(settings_of_data(), None) if event.key == key]
     if not found:
-        message = f"{key!r} is not parked; see findstream parked list"
-        raise typer.BadParameter(message, param_hint="KEY")
+        raise _not_parked(key)
     if as_json:
         emit_json({"parked": [_document(name, event, whole=True) for name, event in found]})
         return
@@ -206,7 +228,7 @@ def parked_show(key: Annotated[str, typer.Argument(help="A key as `parked list` 
 
 
 @parked.command("redrive")
-def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, as_json: Json = False) -> int:
+def parked_redrive(keys: Keys = None, *, everything: All = False, of: Of = None, as_json: Json = False) -> int:
     """Fold parked events again, for example after a fix was deployed. What still cannot be folded stays parked (exit code 3).
 
     The projector makes way for it and goes on by itself afterwards.
@@ -218,9 +240,14 @@ def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, 
     if bool(keys) == everything:
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_store(settings)) as store:
-        outcomes = [_redriven(store, projection, None if everything else keys) for projection in ([of] if of else ALL)]
+        chosen = [of] if of else ALL
+        there = {key for projection in chosen for key in _waiting(store, projection)}
+        for key in keys or ():
+            if key not in there:
+                raise _not_parked(key)
+        outcomes = [_redriven(store, projection, None if everything else keys) for projection in chosen]
     folded, left = (sum(column) for column in zip(*outcomes, strict=True))
     if as_json:
         emit_json({"folded": folded, "parked": left})
@@ -230,16 +257,47 @@ def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, 
 
 
 def _redriven(store: Store, projection: Projection, keys: Sequence[str] | None) -> tuple[int, int]:
-    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed."""
+    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed.
+
+    A projector that takes over again fences this: it goes on with what is left, as long as that gets less. Raises ``Fenced``.
+    """
     info = store.serving().get(projection.name)
     if info is None or info.version != projection.version:
         return 0, 0
     with closing(store.open(info)) as generation:
-        waiting = [event for event in generation.parked() if keys is None or event.key in keys]
-        if not waiting:
-            return 0, 0
-        folded, _ = Writer(projection, generation, writer_token("redrive")).redrive(waiting.__contains__)
-        return folded, len(waiting) - folded
+        waiting = generation.waiting()
+        chosen = waiting.keys() if keys is None else waiting.keys() & keys
+        first = left = _count(generation, chosen)
+        done = not left
+        while not done:
+            before = left
+            try:
+                Writer(projection, generation, writer_token("redrive")).redrive(lambda parked: parked.key in chosen)
+                done = True
+            except Fenced:
+                if _count(generation, chosen) == before:
+                    raise
+            left = _count(generation, chosen)
+    return first - left, left
+
+
+def _count(generation: Generation, keys: Collection[str]) -> int:
+    """How many events are parked under these keys."""
+    waiting = generation.waiting()
+    return sum(waiting.get(key, 0) for key in keys)
+
+
+def _waiting(store: Store, projection: Projection) -> Collection[str]:
+    """The keys under which something is parked in the generation that serves, if it is of this version."""
+    info = store.serving().get(projection.name)
+    if info is None or info.version != projection.version:
+        return ()
+    with closing(store.open(info)) as generation:
+        return generation.waiting().keys()
+
+
+def _not_parked(key: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{key!r} is not parked; see findstream parked list", param_hint="KEY")
 
 
 def _why(event: Parked) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 Tell = Callable[[float, float | None], None]
@@ -34,17 +34,34 @@ class _Done(ProgressColumn):
 
 
 @contextmanager
-def bar(title: str, unit: str, total: float | None = None) -> Iterator[Tell]:
-    """A bar that goes away at the end. Nothing is shown unless stderr is a terminal."""
+def bars(unit: str) -> Iterator[Callable[[str, float, float | None], None]]:
+    """A bar for each title of which something is told: (title, done, of). They go away at the end.
+
+    Nothing is shown unless stderr is a terminal.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), _Done(), _Rate(unit), TimeRemainingColumn())
     watched = sys.stderr.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not watched) as progress:
-        task = progress.add_task(title, total=total)
+        tasks: dict[str, TaskID] = {}
 
-        def tell(done: float, of: float | None = None) -> None:
+        def tell(title: str, done: float, of: float | None) -> None:
+            if title not in tasks:
+                tasks[title] = progress.add_task(title, total=of)
             if of is None:
-                progress.update(task, completed=done)
+                progress.update(tasks[title], completed=done)
             else:
-                progress.update(task, completed=done, total=of)
+                progress.update(tasks[title], completed=done, total=of)
 
         yield tell
+
+
+@contextmanager
+def bar(title: str, unit: str, total: float | None = None) -> Iterator[Tell]:
+    """One bar."""
+    with bars(unit) as tell:
+        tell(title, 0, total)
+
+        def one(done: float, of: float | None = None) -> None:
+            tell(title, done, of)
+
+        yield one

@@ -70,30 +70,32 @@ class EventStream:
                 pass
             group.cancel_scope.cancel()
 
-        with self._tail.admitted():
+        with self._tail.admitted() as visit:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             try:
                 async with anyio.create_task_group() as group:
                     group.start_soon(watch)
-                    await self._stream(write, lambda: _wake(loop, self._woken))
+                    visit.too_slow = await self._stream(write, lambda: _wake(loop, self._woken)) is State.DROPPED
                     await write(b"", more=False)
                     group.cancel_scope.cancel()
-            except* (TimeoutError, PipelineError):
-                _logger.warning("a follower was disconnected; it can resume", exc_info=True)
+            except* TimeoutError:
+                visit.too_slow = True
+                _logger.warning("a follower took nothing for %s seconds and was disconnected; it can resume", self._send_seconds)
+            except* PipelineError:
+                _logger.warning("a follower was disconnected, since the log cannot be read; it can resume", exc_info=True)
 
-    async def _stream(self, write: Write, wake: Callable[[], None]) -> None:
+    async def _stream(self, write: Write, wake: Callable[[], None]) -> State:
         at = dict(self._after)
         await write(opening(vector.encode(at)))
         while not self._tail.closing:
             follower = self._tail.follow(self._wanted, at, wake)
             if follower is not None:
-                await self._live(follower, write)
-                return
+                return await self._live(follower, write)
             messages, at = await to_thread.run_sync(self._tail.backlog, at)
             await write(b"".join(message.wire() for message in messages if self._wanted.wants(message)))
+        return State.CLOSED
 
-    async def _live(self, follower: Follower, write: Write) -> None:
-        state = State.DROPPED
+    async def _live(self, follower: Follower, write: Write) -> State:
         try:
             while True:
                 messages, resume, state = follower.take()
@@ -102,17 +104,14 @@ class EventStream:
                 if state is State.DROPPED:
                     await write(dropped(resume))
                 if state is not State.OPEN:
-                    return
+                    return state
                 with anyio.move_on_after(self._heartbeat_seconds) as quiet:
                     await self._woken.wait()
                 self._woken.clear()
                 if quiet.cancelled_caught:
                     await write(heartbeat(resume))
-        except TimeoutError:
-            state = State.DROPPED
-            raise
         finally:
-            self._tail.leave(follower, dropped=state is State.DROPPED)
+            self._tail.leave(follower)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:

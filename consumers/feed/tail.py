@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -30,6 +31,13 @@ _BATCH: Final = 500
 _WAIT_SECONDS: Final = 0.5
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One client's stay."""
+
+    too_slow: bool = False
 
 
 class Tail:
@@ -107,19 +115,21 @@ class Tail:
         return self._rate.per_second(self._clock())
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """While a client is served. Raises ``FeedFull``, ``FeedClosed``."""
+    def admitted(self) -> Iterator[Visit]:
+        """While a client is served; whether it was too slow is counted at its end. Raises ``FeedFull``, ``FeedClosed``."""
         with self._lock:
             if self._stop.is_set():
                 raise FeedClosed
             if self._clients >= self._most_clients:
                 raise FeedFull
             self._clients += 1
+        visit = Visit()
         try:
-            yield
+            yield visit
         finally:
             with self._lock:
                 self._clients -= 1
+                self._dropped += visit.too_slow
 
     def follow(self, wanted: Filter, at: Mapping[str, Position], wake: Callable[[], None]) -> Follower | None:
         """Join as of ``at``; None if there is a backlog to read first."""
@@ -132,11 +142,10 @@ class Tail:
                 follower.close()
             return follower
 
-    def leave(self, follower: Follower, *, dropped: bool = False) -> None:
+    def leave(self, follower: Follower) -> None:
         """The client is gone, or was too slow."""
         with self._lock:
             self._followers.discard(follower)
-            self._dropped += dropped
 
     def backlog(self, at: Mapping[str, Position]) -> tuple[list[Message], dict[str, Position]]:
         """The next messages behind ``at``, some of every shard, and where they lead. Reads the log in the caller's thread."""

@@ -130,13 +130,17 @@ def test_a_slow_client_is_dropped_and_resumes_without_loss(world: World) -> None
     assert len(had | rest) == MUCH
 
 
-def test_a_client_that_takes_nothing_is_disconnected(world: World) -> None:
+@pytest.mark.parametrize("query", ["", "?after=genesis"])
+def test_a_client_that_takes_nothing_is_disconnected(world: World, query: str) -> None:
+    if query:
+        append_much(world)
     with (
         Served(world.application(feed_capacity=MUCH, send_seconds=0.2)) as served,
-        Follower(served, buffer_bytes=4096) as stuck,
+        Follower(served, query, buffer_bytes=4096) as stuck,
     ):
         stuck.blocks(1)
-        append_much(world)
+        if not query:
+            append_much(world)
         until(lambda: metric(served, "findstream_feed_clients") == 0)
         assert metric(served, "findstream_feed_dropped_total") == 1
 

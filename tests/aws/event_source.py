@@ -101,7 +101,7 @@ class EventSource:
 
     def _turn(self, tail: Tail, *, flush: bool) -> bool:
         attempt = self._attempts.setdefault(tail.shard, _Attempt())
-        moved = self._wants_more(tail, attempt) and self.reader.read(tail)
+        moved = not tail.ended and len(tail.waiting) < self._batch_size and self.reader.read(tail)
         if tail.waiting and attempt.since is None:
             attempt.since = self._now()
         if self._due(tail, attempt, flush=flush):
@@ -112,19 +112,13 @@ class EventSource:
             moved = True
         return moved
 
-    def _wants_more(self, tail: Tail, attempt: _Attempt) -> bool:
-        return not (tail.ended or attempt.retrying or len(tail.waiting) >= self._batch_size)
-
     def _due(self, tail: Tail, attempt: _Attempt, *, flush: bool) -> bool:
-        """Whether to invoke: the batch has its number of records or bytes, or its window is over (BATCHING).
-
-        What failed does not wait again, nor does the end of a shard.
-        """
+        """Whether to invoke: the batch has its records or bytes, or its window is over (BATCHING), or it failed before."""
         if attempt.since is None:
             return False
         full = len(tail.waiting) >= self._batch_size or self._length(tail, attempt) < len(tail.waiting)
         late = self._now() - attempt.since >= self._window_seconds
-        return full or late or flush or tail.ended or bool(attempt.retrying)
+        return full or late or flush or bool(attempt.retrying)
 
     def _length(self, tail: Tail, attempt: _Attempt) -> int:
         """How many of the waiting records make up the next batch; one at least."""

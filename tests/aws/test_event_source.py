@@ -56,7 +56,7 @@ def reporting(*wanted: str) -> Any:
 
 class Clock:
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = 100.0
 
     def __call__(self) -> float:
         return self.seconds
@@ -137,18 +137,24 @@ def test_a_batch_waits_for_its_window_or_its_size(kinesis: "KinesisClient", name
 
     put(kinesis, name, "a")
     source.poll()
-    clock.seconds = 9.9
+    clock.seconds = 109.9
     put(kinesis, name, "b")
     source.poll()
     assert function.batches == []
 
-    clock.seconds = 10.0
+    clock.seconds = 110.0
     source.poll()
     assert function.batches == ["ab"]
 
     put(kinesis, name, "cdef")
     source.poll()
+    clock.seconds = 119.9
+    source.poll()
     assert function.batches == ["ab", "cde"]
+
+    clock.seconds = 120.0
+    source.poll()
+    assert function.batches == ["ab", "cde", "f"]
 
 
 def test_a_reported_failure_comes_again_from_the_lowest_on(kinesis: "KinesisClient", name: str) -> None:
@@ -161,15 +167,16 @@ def test_a_reported_failure_comes_again_from_the_lowest_on(kinesis: "KinesisClie
 
 
 def test_a_failed_batch_is_not_filled_up_and_does_not_wait_for_its_window(kinesis: "KinesisClient", name: str) -> None:
-    function = Function(reporting("b"))
+    function = Function(reporting("b"), reporting("b"))
     source = EventSource(kinesis, name, function, batch_size=2, window=timedelta(days=1))
 
     put(kinesis, name, "ab")
     source.poll()
+    source.poll()
     put(kinesis, name, "c")
     source.poll()
 
-    assert function.batches == ["ab", "b"]
+    assert function.batches == ["ab", "b", "b"]
 
 
 @pytest.mark.parametrize("answer", [{"batchItemFailures": [{"itemIdentifier": ""}]}, ValueError("no"), reporting("a")])
@@ -224,11 +231,11 @@ def test_a_mapping_killed_before_its_checkpoint_delivers_again_when_restarted(ki
 
 
 def test_a_batch_can_come_twice_though_it_succeeded(kinesis: "KinesisClient", name: str) -> None:
-    put(kinesis, name, "abc")
-    function = Function()
+    put(kinesis, name, "ab")
+    function = Function(lambda _: put(kinesis, name, "c"))
     fates = iter([Disturbance.AGAIN])
 
-    EventSource(kinesis, name, function, batch_size=2, disturb=lambda: next(fates, Disturbance.NONE)).drain()
+    EventSource(kinesis, name, function, disturb=lambda: next(fates, Disturbance.NONE)).drain()
 
     assert function.batches == ["ab", "ab", "c"]
 
@@ -273,6 +280,25 @@ def test_reading_survives_what_passes(kinesalite: Server, name: str) -> None:
         "empty": 2,
     }
     assert source.reader.failed_reads == 6
+    assert script.calls["GetShardIterator"] == 6, "after each error there is a new iterator"
+
+
+def test_what_waits_for_its_window_is_not_read_again_when_the_iterator_expires(kinesalite: Server, name: str) -> None:
+    kinesis, function = kinesalite.client("kinesis"), Function()
+    script = Script(Rule("GetRecords", expired_iterator(), skip=1, times=1))
+
+    with faulty(kinesalite, script) as shaky:
+        source = EventSource(shaky.client("kinesis"), name, function, window=timedelta(days=1))
+        put(kinesis, name, "a")
+        source.poll()
+        put(kinesis, name, "b")
+        source.poll()
+        source.poll()
+        assert function.batches == []
+        source.drain()
+
+    assert script.injected == {"ExpiredIteratorException": 1}
+    assert "".join(function.batches) == "ab"
 
 
 def test_what_is_read_twice_is_delivered_twice(kinesalite: Server, name: str) -> None:
@@ -311,6 +337,23 @@ def test_children_are_read_after_their_parents_also_while_a_parent_fails(kinesis
 
 def generation(batch: str) -> list[str]:
     return [letters for letters in ("abcd", "efghijkl", "mnop") if set(batch) & set(letters)]
+
+
+def test_a_shard_that_splits_while_it_is_read_is_followed_by_its_children(kinesis_local: Server) -> None:
+    kinesis = kinesis_local.client("kinesis")
+
+    def split(_: dict[str, Any]) -> None:
+        kinesis.split_shard(StreamName=ours, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(1 << 127))
+        wait_until_active(kinesis, ours)
+        put(kinesis, ours, "cdef")
+
+    function = Function(split)
+    with stream(kinesis) as ours:
+        put(kinesis, ours, "ab")
+        EventSource(kinesis, ours, function).drain()
+
+    assert function.batches[0] == "ab"
+    assert sorted("".join(function.batches[1:])) == ["c", "d", "e", "f"]
 
 
 def test_a_parent_that_is_listed_no_more_holds_up_nobody(kinesis_local: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,12 @@ class Function:
         return [sorted(record["body"] for record in batch) for batch in self.batches]
 
 
+def hidden(sqs: "SQSClient", queue: str) -> int:
+    """How many messages were received and not deleted."""
+    told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return int(told["ApproximateNumberOfMessagesNotVisible"])
+
+
 def send(sqs: "SQSClient", queue: str, bodies: str) -> None:
     for body in bodies:
         sqs.send_message(QueueUrl=queue, MessageBody=body)
@@ -83,6 +89,7 @@ def test_what_is_done_is_deleted_and_what_is_reported_comes_again(sqs: "SQSClien
     QueueSource(sqs, queue, function).drain()
 
     assert function.bodies == [["a", "b", "c"], ["b"], ["b"]]
+    assert hidden(sqs, queue) == 0
 
 
 def test_an_exception_brings_the_whole_batch_again(sqs: "SQSClient", queue: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from consumers.garbage import collect_seldom
 from tests.bench import appending, folding, latency, pages, storage
 from tests.bench.figures import Figure
 from tests.bench.material import sample
@@ -27,7 +28,7 @@ def main() -> None:
     length = _SECONDS_QUICK if options.quick else _SECONDS
     material = sample(compared)
     gc.collect()
-    gc.freeze()  # the material is not the measured parts' to walk through
+    collect_seldom()  # ours and the baselines alike; the material is not theirs to walk through
     console = Console(width=180)
 
     def on_many() -> Iterator[Figure]:

@@ -38,8 +38,8 @@ SMALL_BODY: Final = 256
 """Bytes of the largest body that stands among the headers too."""
 
 FAST: Final = 1
-SMALL: Final = 3
-"""zstd levels: of an append, and of a re-pack, which is off the hot path."""
+SMALL: Final = 7
+"""zstd levels: of an append, and of a re-pack, which is off the hot path and may take three times as long."""
 
 COLUMNS: Final = tuple(field.name for field in fields(Columns))
 
