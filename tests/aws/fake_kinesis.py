@@ -43,6 +43,8 @@ class Trouble(Enum):
     """Of a read: the iterator."""
     NOTHING_YET = auto()
     """Of a read: no records, although there are some."""
+    NOTHING = auto()
+    """Of a read: the same, and it says that this was all."""
     AGAIN = auto()
     """Of a read: the records come twice, and the iterator leads to them once more."""
 
@@ -144,6 +146,8 @@ class FakeKinesis:
         following = [one for one in shard.records if one.sequence >= int(start)]
         if trouble is Trouble.NOTHING_YET and following:
             return {"Records": [], "NextShardIterator": f"{name} {start}", "MillisBehindLatest": 5}
+        if trouble is Trouble.NOTHING and (following or not shard.closed):
+            return {"Records": [], "NextShardIterator": f"{name} {start}", "MillisBehindLatest": 0}
         page = following[: min(request["Limit"], self._page_records)]
         behind = page[-1].sequence + 1 if page else int(start)
         answer: dict[str, Any] = {

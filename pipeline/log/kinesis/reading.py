@@ -101,13 +101,14 @@ class ShardReader:
             return max(left, self._counted - place.counted - offset) if left and place.counted is not None else left
 
     def head(self) -> Position | None:
-        """The last event's position, found by reading up to the end from where it was found before."""
+        """The last event's position: found by reading on to the end from where it was, and never before what was read."""
         with self._lock:
             shard = self._topology.get(self._id)
             if shard is None:
                 return None
             self._last = self._to_the_end(shard, self._last) if self._last else self._look_back(shard)
-            return self._last.after
+            known = (self._last.after, *(place.end for place in self._places))
+            return max((position for position in known if position is not None), default=None)
 
     def at(self, sequence: int) -> Batch:
         """The events of the record with this number; none if the shard does not hold it."""

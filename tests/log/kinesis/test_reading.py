@@ -301,6 +301,17 @@ def test_heads_go_on_from_where_they_were() -> None:
     assert kinesis.calls.count("get_records") == asked + 2
 
 
+def test_a_head_is_never_before_what_was_read_though_the_service_says_that_there_is_no_more() -> None:
+    kinesis = FakeKinesis()
+    log = log_of(kinesis)
+    assert log.heads() == {}
+    filled(kinesis, 2)
+    last = log.read(SHARD, None, 9).positions[-1]
+    kinesis.trouble = lambda call: Trouble.NOTHING if call == "get_records" else Trouble.NONE
+
+    assert {SHARD: last} == log.heads()
+
+
 def test_how_much_is_left_is_exact_once_it_was_read() -> None:
     kinesis = FakeKinesis()
     filled(kinesis)
