@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Batch
-from projections.delivered import Delivered
+from projections.delivered import Delivered, Folded
 from projections.errors import Fenced, GenesisLost, NotFolded, StoreUnavailable
 from projections.stores.sqlite import SqliteStore
 from tests.support.diary import Diary, NewDiary, noted
@@ -45,7 +45,7 @@ class Post:
         """Another process of the same code."""
         made = Delivered(
             self.log,
-            FlakyStore(self.store, self._broken),
+            lambda _: FlakyStore(self.store, self._broken),
             token=token,
             projections=self.projections,
             on_stop=lambda newer: self.stopped.append(str(newer)),
@@ -83,11 +83,10 @@ IDS = [noted(number).id for number in range(10)]
 
 
 def test_what_is_delivered_is_folded_into_every_projection(post: Post) -> None:
-    post.hands.fold(post.batch(0, 6))
-    post.hands.fold(post.batch(6, 10))
+    assert post.hands.fold(post.batch(0, 6)) == Folded(12, 0)
+    assert post.hands.fold(post.batch(6, 10)) == Folded(8, 0)
 
     assert post.noted("diary") == post.noted("second") == IDS
-    assert post.hands.parked == 0
 
 
 def test_what_is_delivered_again_is_left_out(post: Post) -> None:
@@ -250,10 +249,9 @@ def test_poison_parks_its_key_and_the_rest_is_taken(post: Post) -> None:
     diary.poison = {IDS[2]}
     post.log.append([noted(number, "two") for number in range(10, 14)])
 
-    post.hands.fold(post.batch(0, 14))
+    assert post.hands.fold(post.batch(0, 14)) == Folded(28, 8)
 
     assert post.noted("diary") == [*IDS[:2], *(noted(number).id for number in range(10, 14))]
-    assert post.hands.parked == 8
 
 
 @share(4)
