@@ -217,6 +217,20 @@ def test_looking_ahead_tells_nobody_but_the_reading_that_follows_does() -> None:
     assert len(told) == 3
 
 
+def test_what_was_only_looked_at_is_told_to_whoever_goes_on_behind_it() -> None:
+    """As after a restart: the lag is asked for before the first reading, which begins at a checkpoint."""
+    kinesis = FakeKinesis()
+    sequence = kinesis.put(of(event(1)))
+    kinesis.put(FOREIGN)
+    told: list[Unreadable] = []
+    log = log_of(kinesis, on_unreadable=told.extend)
+    assert log.behind({}) == 1
+
+    assert len(log.read(SHARD, Position(SHARD, sequence), 9)) == 0
+
+    assert [one.payload for one in told] == [FOREIGN]
+
+
 def test_the_quarantine_keeps_what_is_no_event_once_with_bytes_place_and_reason(tmp_path: Path) -> None:
     kinesis = FakeKinesis()
     bad = mixed(kinesis)
