@@ -80,13 +80,14 @@ def test_several_readers_at_several_places_do_not_disturb_each_other() -> None:
 @pytest.mark.parametrize(
     "trouble", [Trouble.EXPIRED, Trouble.THROTTLED, Trouble.FAULT, Trouble.TIME_OUT_AFTER, Trouble.NOTHING_YET, Trouble.AGAIN]
 )
-def test_troubles_of_reading_lose_and_repeat_nothing(trouble: Trouble) -> None:
+@pytest.mark.parametrize("limit", [4, 1000])
+def test_troubles_of_reading_lose_and_repeat_nothing(trouble: Trouble, limit: int) -> None:
     kinesis = FakeKinesis()
     told = filled(kinesis)
     kinesis.trouble = on_reads(*[trouble, Trouble.NONE, trouble] * 5)
     log = log_of(kinesis)
 
-    assert told == read_all(log, 4)
+    assert told == read_all(log, limit)
 
 
 def test_an_iterator_that_expires_while_nothing_comes_is_opened_where_it_stood() -> None:
