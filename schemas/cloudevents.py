@@ -33,7 +33,6 @@ _TO_ESCAPE: Final = re.compile(rf"[\\\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
 _ESCAPED: Final = re.compile(r"\\(?:\\|u\{([0-9a-f]{1,5}|10[0-9a-f]{4})\})")
 _PLACES: Final = 4096
 """How many accounts, regions and sources together are remembered."""
-_RESOURCES: Final = TypeAdapter(tuple[str, ...])
 _ATTRIBUTE: Final = {"version": "schemaversion", "time_us": "time", "body": "data"}
 
 
@@ -194,10 +193,13 @@ def _utf16_escape(character: str) -> str:
 
 def _unlisted(text: str) -> tuple[str, ...]:
     try:
-        return _RESOURCES.validate_python(orjson.loads(text))
-    except (orjson.JSONDecodeError, ValidationError):
+        listed = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         reason = "is not a JSON array of texts"
-        raise EventRejected(reason, "resources") from None
+        raise EventRejected(reason, "resources")
+    return tuple(listed)
 
 
 def _time(timestamp: str) -> int:

@@ -61,7 +61,8 @@ def _verbatim(text: bytes) -> Envelope | None:
         attributes, data = orjson.loads(head + b"}"), orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return cloudevents.decode({**attributes, "data": data}, body=body.strip())
+    attributes["data"] = data
+    return cloudevents.decode(attributes, body=body.strip())
 
 
 def _json(text: bytes) -> Any:

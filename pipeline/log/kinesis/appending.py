@@ -190,13 +190,18 @@ class _Writing:
             for lane, _ in records:
                 lane.failed(str(passing), self._pace)
             return
+        moved = any(
+            answer.get("ShardId") not in {None, lane.shard.id} for (lane, _), answer in zip(records, answers, strict=True)
+        )
+        if moved:
+            self._appender.topology.refresh()
         strays = [lane for (lane, record), answer in zip(records, answers, strict=True) if self._strays(lane, record, answer)]
         for lane, _ in records:
             del self._lanes[lane.shard.id]
             if lane.waiting:
                 self._lanes[lane.shard.id] = lane
         self._strayed = self._strayed + 1 if strays else 0
-        if any(answer.get("ShardId", lane.shard.id) != lane.shard.id for (lane, _), answer in zip(records, answers, strict=True)):
+        if moved:
             self._regroup()
 
     def _fitting(self, ready: Iterable[_Lane]) -> Iterator[tuple[_Lane, _Record]]:
@@ -213,12 +218,11 @@ class _Writing:
         if answer.get("ErrorCode"):
             lane.failed(f"{answer['ErrorCode']}: {answer.get('ErrorMessage', '')}", self._pace)
             return False
-        shard: StreamShard | None = lane.shard
-        if answer["ShardId"] != lane.shard.id:
-            shard = self._appender.topology.refresh().get(answer["ShardId"])
+        landed = answer["ShardId"]
+        shard = lane.shard if landed == lane.shard.id else self._appender.topology.get(landed)
         if shard is None or any(entry.hash_key not in shard.keys for entry in record.entries):
             return True
-        lane.stands(record, answer["ShardId"], int(answer["SequenceNumber"]))
+        lane.stands(record, landed, int(answer["SequenceNumber"]))
         return False
 
     def _regroup(self) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -89,6 +87,9 @@ _NAMED: Final[Mapping[str, type[LogUnavailable]]] = {
 
 def connect(*, region: str | None = None, endpoint_url: str | None = None, timeout_seconds: float = 10.0) -> Kinesis:
     """A client that does not retry by itself. Region and credentials are found as boto3 finds them."""
+    import boto3  # noqa: PLC0415  # most of a cold start, and doors that are handed records need no client
+    from botocore.config import Config  # noqa: PLC0415
+
     config = Config(
         connect_timeout=timeout_seconds,
         read_timeout=timeout_seconds,

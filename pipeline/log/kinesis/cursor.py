@@ -16,7 +16,7 @@ from pipeline.log.kinesis.calls import IteratorExpired, Kinesis, NotThere, Pace
 from pipeline.log.kinesis.decoding import Stored
 from pipeline.log.kinesis.topology import StreamShard
 
-CALL_RECORDS: Final = 2_000
+CALL_RECORDS: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 

@@ -23,8 +23,8 @@ from pipeline.log.kinesis.topology import StreamShard, Topology
 from pipeline.log.kinesis.unreadable import Kind, Sink, Unreadable
 from pipeline.log.port import Batch, Columns, Position
 
-_KEPT: Final = 3
-"""Places that are kept of each shard: a projector's, a notifier's, and one more."""
+_KEPT: Final = 2
+"""Places that are kept of each shard, each with what one call gave: up to 10 MiB."""
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ class ShardReader:
     def _following(self, shard: StreamShard, place: _Place) -> _Place:
         """What is behind a place, fetched: without events only if there are none now, or none will ever be."""
         counted = None if place.counted is None else place.counted + len(place.batch)
-        following = _Place(place.end, place.cursor, _nothing(shard.id), [] if len(place.batch) else place.untold, counted)
+        following = _Place(place.end, place.cursor, _nothing(shard.id), [*place.untold], counted)
         for page in self._pages(shard, place.cursor):
             _take(following, page)
             if len(following.batch):

@@ -91,10 +91,11 @@ def test_a_subjects_events_first_appear_in_their_order_and_none_is_lost(
     steps: list[tuple[int, bool]], shards: int, aggregate_bytes: int, data: dict[str, list[Trouble]]
 ) -> None:
     kinesis = FakeKinesis(shards)
-    strays: list[Unreadable] = []
+    unreadable: list[Unreadable] = []
+    foreign: set[bytes] = set()
 
     def opened() -> KinesisLog:
-        return log_of(kinesis, aggregate_bytes=aggregate_bytes, on_unreadable=strays.extend, refresh_seconds=0.0)
+        return log_of(kinesis, aggregate_bytes=aggregate_bytes, on_unreadable=unreadable.extend, refresh_seconds=0.0)
 
     log = opened()
     Weather(kinesis, **data)  # type: ignore[arg-type]
@@ -106,9 +107,11 @@ def test_a_subjects_events_first_appear_in_their_order_and_none_is_lost(
         some = [event(number, subject=f"subject/{number % SUBJECTS}") for number in range(len(told), len(told) + size)]
         append(log, some)
         told += some
+        foreign.add(b"foreign %d" % len(told))
+        kinesis.put(b"foreign %d" % len(told), key=f"producer/{size}")
+        assert log.behind({}) > 0
         seen += read_on(log, checkpoints)
     kinesis.settle()
-
     kinesis.trouble = lambda _: Trouble.NONE
 
     while more := list(read_on(log, checkpoints)):
@@ -118,7 +121,8 @@ def test_a_subjects_events_first_appear_in_their_order_and_none_is_lost(
     for subject in range(SUBJECTS):
         name = f"subject/{subject}"
         assert [one for one in told if one.subject == name] == [one for one in first_seen if one.subject == name]
-    assert {Kind.STRAY} >= {stray.kind for stray in strays}
+    assert {Kind.STRAY, Kind.FOREIGN} >= {one.kind for one in unreadable}
+    assert foreign == {one.payload for one in unreadable if one.kind is Kind.FOREIGN}
 
 
 def append(log: KinesisLog, events: Sequence[Envelope]) -> None:

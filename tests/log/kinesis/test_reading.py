@@ -80,13 +80,14 @@ def test_several_readers_at_several_places_do_not_disturb_each_other() -> None:
 @pytest.mark.parametrize(
     "trouble", [Trouble.EXPIRED, Trouble.THROTTLED, Trouble.FAULT, Trouble.TIME_OUT_AFTER, Trouble.NOTHING_YET, Trouble.AGAIN]
 )
-def test_troubles_of_reading_lose_and_repeat_nothing(trouble: Trouble) -> None:
+@pytest.mark.parametrize("limit", [4, 1000])
+def test_troubles_of_reading_lose_and_repeat_nothing(trouble: Trouble, limit: int) -> None:
     kinesis = FakeKinesis()
     told = filled(kinesis)
     kinesis.trouble = on_reads(*[trouble, Trouble.NONE, trouble] * 5)
     log = log_of(kinesis)
 
-    assert told == read_all(log, 4)
+    assert told == read_all(log, limit)
 
 
 def test_an_iterator_that_expires_while_nothing_comes_is_opened_where_it_stood() -> None:
@@ -215,6 +216,20 @@ def test_looking_ahead_tells_nobody_but_the_reading_that_follows_does() -> None:
 
     assert [event(1), event(2)] == read_all(log)
     assert len(told) == 3
+
+
+def test_what_was_only_looked_at_is_told_to_whoever_goes_on_behind_it() -> None:
+    """As after a restart: the lag is asked for before the first reading, which begins at a checkpoint."""
+    kinesis = FakeKinesis()
+    sequence = kinesis.put(of(event(1)))
+    kinesis.put(FOREIGN)
+    told: list[Unreadable] = []
+    log = log_of(kinesis, on_unreadable=told.extend)
+    assert log.behind({}) == 1
+
+    assert len(log.read(SHARD, Position(SHARD, sequence), 9)) == 0
+
+    assert [one.payload for one in told] == [FOREIGN]
 
 
 def test_the_quarantine_keeps_what_is_no_event_once_with_bytes_place_and_reason(tmp_path: Path) -> None:
