@@ -73,11 +73,10 @@ class ErrorLogs:
         done = Collected()
         self._known.forget(window.since * 1000)
         for answer in self._insights.ask(in_turn(chunks, window), window, until=until):
-            match answer:
-                case Found():
-                    self._put(answer, done)
-                case Unfinished():
-                    done.unfinished.append(answer)
+            if isinstance(answer, Found):
+                self._put(answer, done)
+            else:
+                done.unfinished.append(answer)
         done.put.add(self._bus.put(shortfalls.told(self._place, done.unfinished, done.beyond, done.too_many, window)))
         return done
 

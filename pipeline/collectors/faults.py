@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
 
 AwsFault: Final = (ClientError, BotoCoreError)
 """What a call raises."""
@@ -24,7 +25,7 @@ _SERVER: Final = 500
 
 
 def code(fault: ClientError | BotoCoreError) -> str:
-    """The name of a fault: AWS's code, or the kind of network fault."""
+    """The name of a fault: AWS's code, or the kind of fault on this side."""
     if isinstance(fault, ClientError):
         return str(fault.response.get("Error", {}).get("Code", "Unknown"))
     return type(fault).__name__
@@ -35,7 +36,7 @@ def passes(fault: ClientError | BotoCoreError) -> bool:
     if isinstance(fault, ClientError):
         status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return code(fault) in _PASSING or status >= _SERVER
-    return True
+    return isinstance(fault, NotConnected | HTTPClientError)
 
 
 def code_passes(name: str) -> bool:

@@ -39,6 +39,7 @@ metrics = Metrics(namespace="findstream", service="findstream-agent")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run the agent once; returns its report. An exception fails the invocation, which Lambda tries again."""
+    metrics.add_metric("runs", MetricUnit.Count, 1)
     place = Place.of_function(context.invoked_function_arn)
     report = asdict(_agent.run(event, place, remaining_seconds=context.get_remaining_time_in_millis() / 1000))
     for name in ("lines", "published", "beyond", "timed_out", "unfinished"):
