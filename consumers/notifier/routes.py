@@ -27,7 +27,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 EventType = Literal["finding.observed", "agent.deployed", "agent.went_silent", "report.issued"]
 GRADED: Final = frozenset({FINDING, DEPLOYED})
-"""The types whose severity tells how much they matter."""
+"""Types whose severity tells how much they matter."""
 
 Kind = Literal["cloudwatch_alarm", "guardduty", "health", "cloudformation", "securityhub", "agent_logs", "cloudtrail", "generic"]
 
@@ -49,9 +49,9 @@ class _Table(BaseModel):
 class Route(_Table):
     """Which events go to ``channel``. Its name is part of each notice's key: a renamed route is a new one.
 
-    ``sources`` are shell patterns (``aws.*``), of which one must match. ``min_severity`` (0-4) asks about findings and deployments
-    of agents, ``kinds`` about findings only; without ``kinds`` every kind will do. ``last``: the routes below are not asked about
-    an event that this one got.
+    ``sources`` are shell patterns (``aws.*``), of which one must match. ``min_severity`` (0-4) asks about findings and
+    deployments of agents, ``kinds`` about findings only; without ``kinds`` every kind will do. ``last``: the routes below are not
+    asked about an event that this one got.
     """
 
     name: Name
