@@ -128,3 +128,25 @@ class QuarantineItemUnknown(PipelineError):
 
 class NotUnpacked(PipelineError):
     """Packed data cannot be opened: damaged, or it unpacks to too much. The message says what it is. Do: mend the sender."""
+
+
+class PlaceUnknown(PipelineError):
+    """An agent was started by something that does not tell where it runs. Do: start it as a Lambda function."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"{quoted(arn)} is not the ARN of a Lambda function")
+
+
+class WindowRejected(PipelineError):
+    """An agent was asked to collect a stretch of time that is none. Do: give since and until as in 2024-02-17T11:53:08Z."""
+
+
+class BusUnavailable(PipelineError):
+    """Events were not taken by the event bus, after retries. The message says how many and why.
+
+    Do: mend the cause (permission, the bus's policy, throttling); the next run puts again what lies within its window.
+    """
+
+
+class QueryRejected(PipelineError):
+    """Logs Insights takes the query for malformed. Do: correct ``FINDSTREAM_ERROR_PATTERN``."""
