@@ -35,6 +35,7 @@ from consumers.api.measure import Measure
 from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
+from consumers.api.parameters import check_names
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
 from consumers.feed import vector
@@ -125,6 +126,10 @@ def build(
     described = cache(lambda: openapi.document(resolver, version=version))
     palette = palette_css()
 
+    def read_metrics(request: Request) -> Response:
+        check_names(request.query_params, ())
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
     def refuse(request: Request, error: Exception) -> Response:
         refusal = _refusal(error)
         if wants_page(request):
@@ -147,7 +152,7 @@ def build(
             Route("/events/{event_id:path}", Negotiated(page=request_response(pages.event), data=gateway)),
             Route("/quarantine", Negotiated(page=request_response(pages.quarantine), data=gateway)),
             Route("/feed", endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)),
-            Route("/metrics", lambda _: Response(metrics.text(), media_type=CONTENT_TYPE)),
+            Route("/metrics", read_metrics),
             Route("/openapi.json", lambda _: _kept(described(), "application/json")),
             Mount("/static/swagger", StaticFiles(directory=SWAGGER)),
             Mount("/static", StaticFiles(directory=HERE / "static")),

@@ -25,6 +25,7 @@ from consumers.api.parameters import (
     Source,
     Text,
     Until,
+    check_range,
     micros,
 )
 from consumers.api.routing import Routes, answers
@@ -101,6 +102,7 @@ def routes(
         fresh: Fresh = "",
         fresh_header: FreshHeader = "",
     ) -> EventList:
+        check_range(since, until)
         freshness.ensure(INDEX, fresh, fresh_header)
         query = EventQuery(
             since_us=None if since is None else micros(since),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from consumers.cli.arguments import Account, Severity, Since, Until
+from consumers.cli.arguments import Account, Severity, Since, Until, check_range
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
 from consumers.home import Home
@@ -131,6 +131,7 @@ def events(
       findstream events --text "disk full" --account 123456789012
       findstream events --json | jq -r '.events[].id'
     """
+    check_range(since, until)
     settings = settings_of_data()
     query = EventQuery(
         since_us=since,

@@ -119,6 +119,8 @@ def test_a_cursor_of_other_filters_is_refused(client: Checked, world: World) -> 
         ("limit=1&limit=2", "limit"),
         ("text=" + "x" * 201, "text"),
         ("fresh=nonsense", "fresh"),
+        ("from=9&to=3", "to"),
+        ("from=9&to=9", "to"),
     ],
 )
 def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> None:
@@ -126,6 +128,36 @@ def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> 
 
     assert answer.status_code == 422
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accepted"),
+    [
+        ("GET", "/events", "from, to, source, severity, account, resource, text, limit, direction, cursor, fresh"),
+        ("GET", "/tasks", "status, priority, assignee, limit, offset, fresh"),
+        ("GET", "/agents/111122223333", "fresh"),
+        ("GET", "/feed", "after, source, severity, type"),
+    ],
+)
+def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_it_has(
+    client: Checked, method: str, path: str, accepted: str
+) -> None:
+    answer = client.request(method, f"{path}?sevrity=high&bogus=")
+
+    why = f"is no parameter here; accepted are {accepted}"
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [{"field": "sevrity", "message": why}, {"field": "bogus", "message": why}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/events"), ("GET", "/health"), ("GET", "/projections"), ("GET", "/metrics")]
+)
+def test_a_route_without_parameters_says_so(client: Checked, world: World, method: str, path: str) -> None:
+    answer = client.request(method, f"{path}?bogus=1", json={"number": 1, "time": 1} if method == "POST" else None)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [{"field": "bogus", "message": "is no parameter here; there are none"}]
+    assert world.log.heads() == {}
 
 
 def test_an_event_is_read_whole_by_its_id(client: Checked, world: World) -> None:

@@ -116,6 +116,7 @@ def test_an_exact_range_wins_over_hours_so_that_pages_belong_together() -> None:
         ({"from": "yesterday"}, "from"),
         ({"to": "-5"}, "to"),
         ({"hours": "inf"}, "hours"),
+        ({"sevrity": "high"}, "sevrity"),
     ],
 )
 def test_what_is_not_understood_is_named_and_does_not_filter(parameters: dict[str, str], wrong: str) -> None:
@@ -124,6 +125,13 @@ def test_what_is_not_understood_is_named_and_does_not_filter(parameters: dict[st
     assert list(asked.wrong) == [wrong]
     assert asked.query() == EventQuery(limit=50)
     assert not asked.filtered
+
+
+def test_an_empty_range_is_named_and_ends_nowhere() -> None:
+    asked = Asked.of({"from": "9", "to": "3"}, now_us=NOW_US)
+
+    assert asked.wrong == {"to": "must be later than from"}
+    assert asked.query() == EventQuery(since_us=9_000_000, limit=50)
 
 
 def test_nothing_asked_is_the_plain_address() -> None:

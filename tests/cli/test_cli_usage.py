@@ -87,6 +87,7 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("events -s LOUD", "'--severity' / '-s': 'LOUD' is no severity; write UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL, or 0 to 4"),
         ("events --since soon", "'--since': 'soon' is no time; write 15m, 2h or 7d (ago), 2026-01-31"),
         ("events --since 2026-01-31T09:00:00", "is no time"),
+        ("events --since 2h --until 3h", "--until: must be later than --since"),
         ("events --limit 0", "'--limit'"),
         ("events --cursor x", "cursor: not one of this system's"),
         ("events --direction up", "'--direction': 'up' is not one of 'asc', 'desc'"),
