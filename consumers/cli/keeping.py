@@ -16,7 +16,7 @@ from consumers.cli.progress import bar
 from consumers.composition import now_us
 from consumers.doctor import Finding, Verdict
 from consumers.home import Home
-from pipeline.backup.bundle import Manifest
+from pipeline.backup.bundle import TAR_SUFFIXES, Manifest, is_folder, is_tar
 from pipeline.settings import Settings
 
 _LOOKS: Final = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
@@ -35,6 +35,9 @@ def backup(
       findstream backup /backups/$(date +%F)
       findstream backup today.tar.gz --json
     """
+    if not (is_tar(target) or is_folder(target)):
+        message = f"{target.name!r} is no name of a backup; write a folder, or a file that ends in {', '.join(TAR_SUFFIXES)}"
+        raise typer.BadParameter(message, param_hint="TARGET")
     settings = Settings.load()
     with _moving("backup") as progress:
         manifest = keeping.back_up(Home(settings.home.absolute()), target, clock=now_us, progress=progress)

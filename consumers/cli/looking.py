@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from consumers.cli.arguments import Account, Severity, Since, Until, check_range
+from consumers.cli.freshness import remark_on_lag
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
-from consumers.home import Home
 from pipeline.log.port import Log, Position, Record
 from projections.event_index import Entry, EventIndex, EventQuery
 
@@ -151,9 +151,8 @@ def events(
         else:
             page = catalog.events(query, now_us=now_us())
             entries, cursors = page.entries, {"next": page.next, "previous": page.previous}
-        behind = sum(state.lag_events for state in catalog.states() if state.name == EventIndex.name)
-    if behind and Home(settings.home.absolute()).running() is None:
-        remark(f"the index is {behind:,} events behind the log: findstream run folds them")
+        states = [state for state in catalog.states() if state.name == EventIndex.name]
+    remark_on_lag(settings, states, "the index")
     if as_json:
         emit_json({"events": [_entry(entry) for entry in entries], **cursors})
         return

@@ -10,6 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from consumers.composition import now_us
+from consumers.home import Home
 from tests.cli.shell import Findstream, finding, written
 
 Fold = Callable[[], None]
@@ -116,6 +118,12 @@ def test_status_tells_of_all_parts(filled: Findstream) -> None:
     assert told["quarantine"] == {"held": 0, "released": 0, "discarded": 0}
 
 
+def test_people_read_of_each_part_under_its_name(filled: Findstream) -> None:
+    labels = [line.split()[0] for line in filled("status").out.partition("\n\n")[0].splitlines()]
+
+    assert labels == ["data", "log", "run", "quarantine", "notices"]
+
+
 def test_a_reader_that_goes_away_ends_the_command_quietly(findstream: Findstream, home: Path) -> None:
     findstream("sample", "--count", "3000", "--ingest")
     with subprocess.Popen(
@@ -161,10 +169,23 @@ def _with(home: Path) -> dict[str, str]:
     return os.environ | {"FINDSTREAM_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
+def test_a_lag_while_findstream_runs_is_told_once_it_lasts(
+    findstream: Findstream, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findstream("ingest", written(tmp_path, "a.ndjson", finding(1)))
+    with Home(home).held():
+        soon = findstream("events").err
+        monkeypatch.setattr("consumers.cli.freshness.now_us", lambda: now_us() + 60_000_000)
+        late = findstream("events").err
+
+    assert soon == "no event matches\n"
+    assert late == "the index is 1 event behind the log, though findstream runs: see findstream status\nno event matches\n"
+
+
 def test_who_asks_an_index_that_nobody_folds_hears_so(findstream: Findstream, fold: Fold, tmp_path: Path) -> None:
     findstream("ingest", written(tmp_path, "a.ndjson", finding(1), finding(2)))
     before = findstream("events")
     fold()
 
-    assert before.err == "the index is 2 events behind the log: findstream run folds them\nno event matches\n"
+    assert before.err == "the index is 2 events behind the log: findstream run folds what is missing\nno event matches\n"
     assert findstream("events").err == ""

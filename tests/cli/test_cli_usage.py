@@ -101,6 +101,10 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("parked redrive nothing", "KEY: 'nothing' is not parked"),
         ("parked redrive", "KEY: name keys, or say --all"),
         ("quarantine show nothing", "ID: 'nothing' is not in the quarantine"),
+        (
+            "quarantine list --after nope",
+            "--after: 'nope' is no item of the quarantine; write an id as findstream quarantine list",
+        ),
         ("quarantine reingest", "ID: name ids, or say --all"),
         ("notify preview nothing", "EVENT_ID: no event has the id 'nothing'"),
         ("notify test --channel nowhere", "--channel: 'nowhere' is no channel; there are default"),
