@@ -35,8 +35,39 @@ def test_tail_shows_what_is_on_the_log(filled: Findstream) -> None:
     assert "HIGH     444455556666 monitoring.other" in answer.out
 
 
-def test_tail_begins_near_the_end(filled: Findstream) -> None:
-    assert 1 <= len(filled("tail", "-n", "1", "--no-follow").out.splitlines()) <= 4
+@pytest.mark.parametrize(
+    ("last", "numbers"), [("0", []), ("1", [5]), ("3", [3, 4, 5]), ("6", list(range(6))), ("99", list(range(6)))]
+)
+def test_tail_begins_with_the_last_events(findstream: Findstream, tmp_path: Path, last: str, numbers: list[int]) -> None:
+    for number in range(6):
+        findstream("ingest", written(tmp_path, "a.ndjson", finding(number)))
+
+    told = findstream("tail", "-n", last, "--no-follow", "--json").lines
+
+    assert [int(event["source_id"][-1]) for event in told] == numbers
+
+
+def test_the_last_events_are_counted_behind_the_filters(
+    findstream: Findstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.cli.last.READ_AT_ONCE", 3)
+    wanted = [finding(number, source="monitoring.wanted") for number in range(5)]
+    findstream("ingest", written(tmp_path, "a.ndjson", *wanted))
+    findstream("ingest", written(tmp_path, "b.ndjson", *(finding(number) for number in range(5, 60))))
+
+    told = findstream("tail", "-n", "2", "--source", "monitoring.wanted", "--no-follow", "--json").lines
+
+    assert len(told) == 2
+    assert len(findstream("tail", "-n", "9", "--source", "monitoring.wanted", "--no-follow").out.splitlines()) == 5
+
+
+def test_a_type_that_no_event_can_have_is_told_with_those_there_are(filled: Findstream) -> None:
+    unknown = filled("tail", "--type", "nope.nope", "--no-follow")
+
+    assert (unknown.code, unknown.out) == (0, "")
+    assert unknown.err.startswith("no event has the type 'nope.nope' so far; there are ")
+    assert "finding.observed" in unknown.err
+    assert filled("tail", "--type", "task.created", "--no-follow").err == ""
 
 
 @pytest.mark.parametrize(
