@@ -39,7 +39,7 @@ Told = dict[str, int]
 
 
 def ingest(
-    sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders of files, or - for stdin.")],
+    sources: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders of files, or - for stdin.")],
     *,
     as_json: Json = False,
 ) -> int:

@@ -36,7 +36,7 @@ def _projection(text: str) -> Projection:
         raise typer.BadParameter(message) from None
 
 
-Names = Annotated[list[Projection] | None, typer.Argument(parser=_projection, metavar="[NAME]...", help=f"Of {_NAMES}.")]
+Names = Annotated[list[Projection] | None, typer.Argument(parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
 All = Annotated[bool, typer.Option("--all", help="Every projection.")]
 
 
@@ -177,7 +177,7 @@ def _watched(projection: Projection) -> Iterator[Callable[[Progress], None]]:
 
 
 parked = typer.Typer(help="Events that a projection could not fold: they wait, in order, and others go on.")
-Keys = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
+Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Keys as `parked list` shows them.")]
 Of = Annotated[Projection | None, typer.Option("--projection", "-p", parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
 
 

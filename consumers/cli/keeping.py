@@ -23,7 +23,7 @@ _LOOKS: Final = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bol
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(help="A new folder, or a new .tar, .tar.gz or .tgz file.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder, or a new .tar, .tar.gz or .tgz file.")],
     *,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +49,7 @@ def backup(
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="What findstream backup has written.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="What findstream backup has written.")],
     *,
     force: Annotated[bool, typer.Option("--force", help="Move a data folder that is not empty aside.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only prove that the backup can be restored; change nothing.")] = False,

@@ -15,7 +15,7 @@ from pipeline.quarantine.port import Quarantine, Quarantined, Status
 quarantine = typer.Typer(help="What could not be understood: kept whole, with the reason, until somebody mends it.")
 
 _PAGE: Final = 100
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids as `quarantine list` shows them.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids as `quarantine list` shows them.")]
 
 
 @quarantine.command("list")
@@ -124,7 +124,7 @@ def reingest(
 
 @quarantine.command("discard")
 def discard(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids as `quarantine list` shows them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids as `quarantine list` shows them.")],
     *,
     as_json: Json = False,
 ) -> None:

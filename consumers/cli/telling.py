@@ -174,9 +174,7 @@ def dead(
 
 @notify.command("redrive")
 def redrive(
-    keys: Annotated[
-        list[Key] | None, typer.Argument(parser=_key, metavar="[KEY]...", help="Keys as `notify dead` shows.")
-    ] = None,
+    keys: Annotated[list[Key] | None, typer.Argument(parser=_key, metavar="KEY", help="Keys as `notify dead` shows.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
     as_json: Json = False,

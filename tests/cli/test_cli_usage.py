@@ -1,5 +1,6 @@
 """Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,17 @@ def test_help_tells_what_a_command_does_with_an_example(findstream: Findstream, 
     assert answer.code == 0
     assert f"findstream {command}" in answer.out
     assert "Examples:" in answer.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_speaks_in_words_and_keeps_the_indent_of_examples(findstream: Findstream, command: str) -> None:
+    told = findstream(*command.split(), "-h").out
+    usage = next(line for line in told.splitlines() if "Usage:" in line)
+
+    assert not re.search(r"<[a-z]|list\[", told)
+    assert "...]" not in usage
+    assert "...}" not in usage
+    assert re.search(r"^ Examples: *\n   \S", told, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
