@@ -58,6 +58,8 @@ def run(
       FINDSTREAM_PORT=9000 findstream run
     """
     settings = Settings.load()
+    for name, meant in Settings.unknown(os.environ).items():
+        remark(f"{name} is no setting and does nothing; {f'did you mean {meant}?' if meant else 'see docs/settings.md'}")
     logs.configure("run", settings.log_level)
     channels = wiring(settings, os.environ).senders
     home = Home(settings.home.absolute())
