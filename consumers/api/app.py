@@ -1,10 +1,11 @@
 """The application: the API, the pages, the live feed and the metrics, from the ports that it is given.
 
-Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css   pages for people
-                            /events /events/{id} /quarantine      a page for browsers, the API for the rest
-                            /feed                                 the live feed
+Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css           pages for people
+                            /events /events/{id} /quarantine /agents      a page for browsers, the API for the rest
+                            /feed                                         the live feed
                             /metrics /openapi.json
-                            everything else                       the API (Gateway ─► Resolver)
+                            everything else                               the API (Gateway ─► Resolver), where it has a route;
+                                                                          else a page for browsers, an error for the rest
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -151,6 +152,7 @@ def build(
             Route("/events", Negotiated(page=request_response(pages.events), data=gateway)),
             Route("/events/{event_id:path}", Negotiated(page=request_response(pages.event), data=gateway)),
             Route("/quarantine", Negotiated(page=request_response(pages.quarantine), data=gateway)),
+            Route("/agents", Negotiated(page=request_response(pages.agents), data=gateway)),
             Route("/feed", endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)),
             Route("/metrics", read_metrics),
             Route("/openapi.json", lambda _: _kept(described(), "application/json")),
@@ -160,7 +162,7 @@ def build(
         exception_handlers={RequestRefused: refuse, FeedError: refuse, HTTPException: refuse, Exception: refuse},
         lifespan=lifespan,
     )
-    inner.router.default = gateway
+    inner.router.default = Negotiated(page=gateway.otherwise(request_response(pages.lost)), data=gateway)
     return Application(Measure(Guard(_shared(inner, origins), hosts=hosts, origins=origins), metrics=metrics, timer=timer), tail)
 
 
