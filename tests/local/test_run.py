@@ -156,6 +156,21 @@ def test_a_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None
     assert len(answer.stderr.splitlines()) == 1
 
 
+def test_settings_that_are_none_are_told_at_the_start(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        strange = {"FINDSTREAM_SLACK_WEBHOK": "https://hooks.example/x", "FINDSTREAM_WEATHER": "fair"}
+        env = environment(tmp_path / "var", busy.getsockname()[1]) | strange
+
+        answer = subprocess.run([*COMMAND, "run"], capture_output=True, check=False, env=env, text=True)
+
+    assert answer.stderr.splitlines()[:2] == [
+        "FINDSTREAM_SLACK_WEBHOK is no setting and does nothing; did you mean FINDSTREAM_SLACK_WEBHOOK?",
+        "FINDSTREAM_WEATHER is no setting and does nothing; see docs/settings.md",
+    ]
+
+
 def test_a_wrong_routes_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text("nonsense = 1")
     wrong = environment(tmp_path / "var", free_port()) | {"FINDSTREAM_ROUTES": str(tmp_path / "routes.toml")}
