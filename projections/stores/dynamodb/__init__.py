@@ -1,0 +1,6 @@
+"""The store on AWS: every generation in one DynamoDB table, each commit one transaction."""
+
+from projections.stores.dynamodb.layout import EVERY_LANE, Lane
+from projections.stores.dynamodb.store import DynamoStore, Keeping
+
+__all__ = ["EVERY_LANE", "DynamoStore", "Keeping", "Lane"]
