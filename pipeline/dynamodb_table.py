@@ -4,7 +4,7 @@ Items:    dictionaries of text, integers and bytes; ``pk`` and ``sk`` are the ke
 Reading:  strongly consistent unless said otherwise.
 Retries:  throttling, conflicting transactions, faults of the service and of the network are tried again, with full jitter.
           Writes are such that doing them twice is harmless: by condition, or by the transaction's token.
-Errors:   ``Refused`` where a condition did not hold; else, once the attempts are used up, the error that the constructor was given.
+Errors:   ``Refused`` where a condition did not hold; else, once the attempts are used up, the error that the constructor names.
 Source: Amazon DynamoDB Developer Guide, "Error handling with DynamoDB", "Amazon DynamoDB Transactions: How it works", "Service,
 account, and table quotas in Amazon DynamoDB", "DynamoDB item sizes and formats".
 """
@@ -15,7 +15,7 @@ from random import Random
 from time import sleep
 from typing import Any, Final, Literal, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004  # botocore's name
 
 Value = str | int | bytes
 Item = dict[str, Value]
@@ -31,6 +31,7 @@ EXPIRES: Final = "expires"
 _GET_KEYS: Final = 100
 _WRITE_KEYS: Final = 25
 _NUMBER_BYTES: Final = 21
+_SERVER_FAULT: Final = 500
 _PASSING: Final = {
     "InternalServerError",
     "LimitExceededException",
@@ -56,7 +57,7 @@ class Key(NamedTuple):
     sk: str
 
 
-class Refused(Exception):  # noqa: N818  # named for the broken expectation
+class Refused(Exception):
     """A condition did not hold; nothing was written. Do: read again and decide anew; whoever calls the table handles it."""
 
 
@@ -108,13 +109,13 @@ def _value_bytes(value: Value) -> int:
 
 
 class Table:
-    """The table of this name. ``errors`` makes the caller's own error of a message; ``dice`` and ``pause`` (seconds) are for retries."""
+    """The table of this name. ``unavailable`` makes the error of a message; ``dice`` and ``pause`` (seconds) are for retries."""
 
     def __init__(
         self,
         client: Any,
         name: str,
-        errors: Callable[[str], Exception],
+        unavailable: Callable[[str], Exception],
         *,
         dice: Random,
         pause: Callable[[float], None] = sleep,
@@ -123,7 +124,7 @@ class Table:
     ) -> None:
         self._client = client
         self.name = name
-        self._errors = errors
+        self._unavailable = unavailable
         self._dice = dice
         self._pause = pause
         self._attempts = attempts
@@ -209,15 +210,10 @@ class Table:
         for attempt in range(1, self._attempts + 1):
             try:
                 return getattr(self._client, name)(**request)
-            except ClientError as failure:
-                passing = _may_pass(failure)
-                if attempt == self._attempts or not passing:
-                    raise self._errors(f"{self.name}: {failure}") from failure
-            except HTTPClientError as failure:
-                if attempt == self._attempts:
-                    raise self._errors(f"{self.name}: {failure}") from failure
-            except BotoCoreError as failure:
-                raise self._errors(f"{self.name}: {failure}") from failure
+            except (BotoCoreError, ClientError) as failure:
+                if not _may_pass(failure) or attempt == self._attempts:
+                    message = f"{self.name}: {failure}"
+                    raise self._unavailable(message) from failure
             self._pause(self._dice.uniform(0, self._first_pause_seconds * 2**attempt))
         raise AssertionError  # the last attempt returned or raised
 
@@ -227,19 +223,21 @@ def key_of(item: Item) -> Key:
     return Key(str(item["pk"]), str(item["sk"]))
 
 
-def _may_pass(failure: ClientError) -> bool:
+def _may_pass(failure: BotoCoreError | ClientError) -> bool:
     """Whether a failure may pass by itself. Raises ``Refused`` if it is a condition that did not hold."""
+    if not isinstance(failure, ClientError):
+        return isinstance(failure, ConnectionError | HTTPClientError)
     code = failure.response["Error"]["Code"]
     reasons = {reason.get("Code", "None") for reason in failure.response.get("CancellationReasons", [])}
     if code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in reasons:
         raise Refused from failure
     if code == "TransactionCanceledException":
         return bool(reasons) and reasons <= _PASSING_REASONS
-    return code in _PASSING or failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # noqa: PLR2004
+    return code in _PASSING or failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_FAULT
 
 
 def _range(pk: str, low: str, high: str) -> dict[str, Any]:
-    """A key condition. DynamoDB has one condition on a sort key at most: ``between`` includes ``high``, which the caller leaves out."""
+    """A key condition: one on the sort key at most, and BETWEEN includes ``high``, which the caller leaves out."""
     condition, values = "pk = :pk", {":pk": pk}
     if low and high:
         condition, values = f"{condition} AND sk BETWEEN :low AND :high", values | {":low": low, ":high": high}

@@ -10,9 +10,9 @@ from projections.stores.port import Generation, Store
 from tests.conformance.store_backends import STORES, StoreBackend
 
 
-@pytest.fixture(params=STORES, ids=str)
+@pytest.fixture(params=STORES, ids=lambda make: make.__name__)
 def store_backend(request: pytest.FixtureRequest) -> StoreBackend:
-    backend = request.param
+    backend = request.param(request)
     assert isinstance(backend, StoreBackend)
     return backend
 

@@ -14,7 +14,7 @@ from projections.errors import Fenced, GenerationGone, RebuildRunning, StoreUnav
 from projections.projection import Changes, CountKey, Document, Parked
 from projections.segments import Entries
 from projections.stores.port import Commit, Generation, GenerationInfo, Marker, Status
-from tests.conformance.store_backends import STORES, StoreBackend
+from tests.conformance.store_backends import StoreBackend
 from tests.support.effort import share
 from tests.support.scratch import scratch
 from tests.support.spine import NOW_US, entries_of
@@ -227,8 +227,7 @@ def apply(build: Build, commit: Commit) -> None:
     build.marked |= {(marker.hour, marker.day, marker.ids) for marker in commit.markers}
 
 
-@pytest.mark.parametrize("backend", STORES, ids=str)
-def test_a_store_does_what_a_plain_model_does(backend: StoreBackend) -> None:
-    machine = type("StoreModel", (StoreModel,), {"backend": backend})
+def test_a_store_does_what_a_plain_model_does(store_backend: StoreBackend) -> None:
+    machine = type("StoreModel", (StoreModel,), {"backend": store_backend})
 
     run_state_machine_as_test(machine, settings=share(3))

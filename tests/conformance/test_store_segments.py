@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from projections.errors import CommitTooLarge
 from projections.event_index import Direction, PackedSegment, Sought
 from projections.projection import Changes
 from projections.segments import SEALED_ENTRIES, Entries, tokens, unpack, words
@@ -26,8 +27,13 @@ def entry(number: int, time_us: int, **told: Any) -> dict[str, Any]:
 
 
 def append(generation: Generation, entries: Sequence[dict[str, Any]]) -> None:
+    """Commit entries, in as few commits as the store allows."""
     columns = {name: [entry[name] for entry in entries] for name in Entries.__slots__}
-    generation.commit("writer", Commit({}, {}, Changes(entries=Entries(**columns))))
+    try:
+        generation.commit("writer", Commit({}, {}, Changes(entries=Entries(**columns))))
+    except CommitTooLarge:
+        append(generation, entries[: len(entries) // 2])
+        append(generation, entries[len(entries) // 2 :])
 
 
 def segments(generation: Generation, sought: Sought, direction: Direction = "asc") -> list[PackedSegment]:

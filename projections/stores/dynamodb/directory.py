@@ -28,7 +28,7 @@ class Listed(NamedTuple):
     place: int
     min_us: int
     max_us: int
-    count: int
+    entries: int
     severity: int
 
     @property
@@ -49,8 +49,8 @@ def decode(hour: int, data: bytes) -> list[Listed]:
     origin = hour * HOUR_US
     columns = orjson.loads(unpacked(data))
     return [
-        Listed(commit, place, origin + begin, origin + begin + length, count, severity)
-        for commit, place, begin, length, count, severity in zip(*columns, strict=True)
+        Listed(commit, place, origin + begin, origin + begin + length, size, severity)
+        for commit, place, begin, length, size, severity in zip(*columns, strict=True)
     ]
 
 
@@ -64,7 +64,7 @@ def by_hour(entries: Entries) -> Mapping[int, list[int]]:
 
 def to_merge(listed: Sequence[Listed]) -> list[Listed]:
     """The small segments, if there are many."""
-    small = [one for one in listed if one.count < SMALL_ENTRIES]
+    small = [one for one in listed if one.entries < SMALL_ENTRIES]
     return small if len(small) >= MOST_SMALL else []
 
 

@@ -1,8 +1,8 @@
 """Keeping a generation from being committed to, while another takes its place.
 
-The generation's record and each of its checkpoints are marked, in this order, and no commit is kept where there is a mark. What counts is
-the record's mark: a checkpoint whose mark is not the record's is stale, and whoever meets it takes it away. A mark has an end, after
-which anybody may take it off the record; a switch that lost its mark is refused.
+The generation's record and each of its checkpoints are marked, in this order, and no commit is kept where there is a mark. What
+counts is the record's mark: a checkpoint whose mark is not the record's is stale, and whoever meets it takes it away. A mark has
+an end, after which anybody may take it off the record; a switch that lost its mark is refused.
 """
 
 from collections.abc import Callable, Collection

@@ -82,7 +82,7 @@ class DynamoGeneration(Rows):
         self._ask_for_checkpoints(checkpoints, commit)
         writing = Writing(self._table, self._places, self._lane, self._expiry, commit, head.commits)
         first, *others = (*self._moves(head, checkpoints, commit), *writing.actions())
-        name = _name(token, head.commits, [first, *others])
+        name = _name(f"{self._table.name}#{token}#{head.commits}", [first, *others])
         actions = [first._replace(values={**first.values, "last": name}), *others]
         ask_for_size(actions)
         try:
@@ -174,9 +174,9 @@ def _move(key: Key, token: str, there: Item | None, at: Position) -> Action:
     return update(key, "SET #token = :mine, #sequence = :sequence, #sub = :sub", condition, values)
 
 
-def _name(token: str, number: int, actions: Sequence[Action]) -> str:
-    """What tells a commit from every other, 32 characters: whose it is, which, and all that it writes."""
-    digest = blake2b(f"{token}#{number}".encode(), digest_size=16)
+def _name(whose: str, actions: Sequence[Action]) -> str:
+    """What tells a commit from every other of the account, 32 characters: whose it is, which, and all that it writes."""
+    digest = blake2b(whose.encode(), digest_size=16)
     for action in actions:
         digest.update(repr((action.kind, action.key, action.item, action.values)).encode())
     return digest.hexdigest()

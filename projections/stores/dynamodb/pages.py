@@ -1,8 +1,8 @@
 """Rows that are packed many to an item and written again as a whole: counters, documents, parked events.
 
 Counters:  one page for each hour and shard.
-Documents: those whose keys end alike from an ``@`` on (``projections.agent_status`` keeps an account's document per shard so) share
-           a few pages; any other key has a page of its own. So shards never write the same page.
+Documents: those whose keys end alike from an ``@`` on share a few pages (``projections.agent_status`` keeps an account's document
+           per shard so); any other key has a page of its own. So shards never write the same page.
 Parked:    as many events as an item holds; one event may take several items.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from threading import local
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 import zstandard
@@ -109,20 +109,9 @@ def decode_counts(hour: Hour, page: bytes) -> Counter[CountKey]:
     )
 
 
-class _Waiting(NamedTuple):
-    key: str
-    shard: str
-    sequence: str
-    sub: int
-    recorded_us: int
-    error: str
-    size: int
-
-
 def encode_parked(waiting: Sequence[Parked]) -> list[bytes]:
     """Parked events as the parts of one page."""
-    heads = [_Waiting(p.key, p.position.shard, str(p.position.sequence), p.position.sub, p.recorded_us, p.error, len(p.event))
-             for p in waiting]  # fmt: skip
+    heads = [(p.key, str(p.position), p.recorded_us, p.error, len(p.event)) for p in waiting]
     whole = packed(orjson.dumps(heads) + b"\n" + b"".join(p.event for p in waiting))
     return [whole[begin : begin + PART_BYTES] for begin in range(0, len(whole), PART_BYTES)]
 
@@ -132,10 +121,9 @@ def decode_parked(parts: Iterable[bytes]) -> list[Parked]:
     line, _, events = unpacked(b"".join(parts)).partition(b"\n")
     parked: list[Parked] = []
     begin = 0
-    for head in map(_Waiting._make, orjson.loads(line)):
-        position = Position(head.shard, int(head.sequence), head.sub)
-        parked.append(Parked(head.key, position, head.recorded_us, events[begin : begin + head.size], head.error))
-        begin += head.size
+    for key, position, recorded_us, error, size in orjson.loads(line):
+        parked.append(Parked(key, Position.parse(position), recorded_us, events[begin : begin + size], error))
+        begin += size
     return parked
 
 

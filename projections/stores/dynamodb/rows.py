@@ -1,13 +1,12 @@
 """Reading one generation's rows.
 
-Consistency: strong reads of base-table items. An hour's list of segments is one item, and segments never change, so that an hour's
-             entries are as of one moment. What is read later may be of a later moment; ``checkpoints`` asked again tells whether
-             commits came between.
+Consistency: strong reads of base-table items. An hour's list of segments is one item a lane, and segments never change, so that
+             an hour's entries are as of one moment. What is read later may be of a later moment; ``checkpoints`` asked again tells
+             whether commits came between.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
 from typing import Final
 
 from pipeline.dynamodb_table import Item, Key, Table, key_of
@@ -36,6 +35,7 @@ class Rows:
         self._usable = usable
 
     def checkpoints(self) -> dict[str, Position]:
+        """The last position folded, per shard."""
         self._usable()
         return {shard: at for shard, item in self._checkpoint_items().items() if (at := position_of(item))}
 
@@ -47,6 +47,7 @@ class Rows:
         return {str(item["sk"]): item for item in self._table.query(self._places.checkpoints)}
 
     def segments(self, sought: Sought, direction: Direction) -> Iterator[PackedSegment]:
+        """Segments that may hold what is sought; terms are ignored."""
         self._usable()
         descending = direction == "desc"
         first, last = sought.since_us // HOUR_US, (sought.until_us - 1) // HOUR_US
@@ -94,6 +95,7 @@ class Rows:
             raise StoreUnavailable(message)
 
     def counts(self, since_hour: int, until_hour: int) -> Iterator[tuple[CountKey, int]]:
+        """All counters of the hours in the range, in key order."""
         self._usable()
         low, high = (self._places.counter(max(hour, 0)).sk for hour in (since_hour, until_hour))
         items = self._table.query(self._places.counters, low, high)
@@ -106,6 +108,7 @@ class Rows:
         return pages.decode_counts((int(hour), shard), blob_of(item, "page"))
 
     def documents(self, keys: Collection[str]) -> dict[str, Document]:
+        """The documents that exist under these keys."""
         self._usable()
         wanted = set(keys)
         items = self._table.get_many({self._places.document(pages.page_of(key)) for key in wanted})
@@ -113,12 +116,14 @@ class Rows:
         return {key: document for key, document in found if key in wanted}
 
     def all_documents(self) -> Iterator[tuple[str, Document]]:
+        """All documents, by key."""
         self._usable()
         items = self._table.query(self._places.documents)
         documents = [pair for item in items for pair in pages.decode_documents(blob_of(item, "page")).items()]
         return iter(sorted(documents, key=lambda pair: pair[0]))
 
     def parked(self) -> list[Parked]:
+        """The parked events, in the order in which they were parked."""
         self._usable()
         shards = {self._lane.shard, *self._lane.ancestors}
         waiting = (parked for page in self.parked_pages().values() for parked in page)
@@ -131,6 +136,7 @@ class Rows:
         return {page: pages.decode_parked(blob_of(item, "page") for item in parts) for page, parts in whole}
 
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
+        """The markers of these event hours, recorded on ``since_day`` or later."""
         self._usable()
         for hour in hours:
             for item in self._marker_items(hour, max(since_day, 0)):

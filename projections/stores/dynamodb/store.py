@@ -114,7 +114,7 @@ class DynamoStore:
             return
         going = put(layout.condemned(str(item["prefix"])), {"since": self._clock()})
         with suppress(Refused):
-            gone = delete(key, "prefix = :prefix AND #status <> :serving", {"prefix": item["prefix"], "serving": Status.SERVING})
+            gone = delete(key, "#prefix = :prefix AND #status <> :serving", {"prefix": item["prefix"], "serving": Status.SERVING})
             self._table.transact([gone, going], self._token())
 
     def sweep(self) -> int:
@@ -144,7 +144,7 @@ class DynamoStore:
         finally:
             del self._leases[projection]
             with suppress(Refused):
-                self._table.write(delete(layout.lock(projection), "holder = :holder", {"holder": holder}))
+                self._table.write(delete(layout.lock(projection), "#holder = :holder", {"holder": holder}))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -159,22 +159,24 @@ class DynamoStore:
         """Write the record of a new generation, unless another was made or serves since ``made`` was read."""
         record: Item = {"version": info.version, "status": info.status, "created": info.created_us}
         record |= {"prefix": f"{info.projection}.{made + 1}", "token": ""}
-        condition = "made = :made" if made else "attribute_not_exists(pk)"
-        values: Item = {"one": made + 1} | ({"made": made} if made else {})
-        counted = update(layout.head(info.projection), "SET made = :one", condition, values)
+        condition = "#made = :made" if made else "attribute_not_exists(pk)"
+        values: Item = {"one": made + 1, **({"made": made} if made else {})}
+        expression = "SET #made = :one"
         if info.status is Status.SERVING:
-            serves = {"expression": "SET made = :one, serves = :number", "values": {**values, "number": info.number}}
-            counted = counted._replace(condition=f"{condition} AND attribute_not_exists(serves)", **serves)
+            condition += " AND attribute_not_exists(#serves)"
+            expression += ", #serves = :number"
+            values["number"] = info.number
+        counted = update(layout.head(info.projection), expression, condition, values)
         new = put(layout.record(info.projection, info.number), record, "attribute_not_exists(pk)")
         self._table.transact([counted, new], self._token())
 
     def _serve(self, info: GenerationInfo, former: Key | None, mark: str) -> None:
         """Change which generation serves, if the former one is still kept from being committed to."""
         key = layout.record(info.projection, info.number)
-        serves = "attribute_exists(serves)" if former else "attribute_not_exists(serves)"
+        serves = "attribute_exists(#serves)" if former else "attribute_not_exists(#serves)"
         changes = [
             update(key, "SET #status = :serving", "attribute_exists(pk)", {"serving": Status.SERVING}),
-            update(layout.head(info.projection), "SET serves = :number", serves, {"number": info.number}),
+            update(layout.head(info.projection), "SET #serves = :number", serves, {"number": info.number}),
         ]
         if former:
             told: Item = {"retired": Status.RETIRED, "mark": mark}
@@ -190,7 +192,7 @@ class DynamoStore:
 
     def _lease(self, projection: str, holder: str) -> None:
         now_us = self._clock()
-        condition = "attribute_not_exists(pk) OR holder = :holder OR #until < :now"
+        condition = "attribute_not_exists(pk) OR #holder = :holder OR #until < :now"
         lock: Item = {"holder": holder, "until": now_us + _LEASE_US}
         self._table.write(put(layout.lock(projection), lock, condition, {"holder": holder, "now": now_us}))
         self._leases[projection] = holder, now_us
@@ -200,7 +202,7 @@ class DynamoStore:
         if projection in self._leases:
             holder, since_us = self._leases[projection]
             if since_us + _LEASE_US // 4 < self._clock():
-                with suppress(Refused):
+                with suppress(Refused, StoreUnavailable):
                     self._lease(projection, holder)
 
     def _rows_of(self, places: Places) -> Iterator[Key]:
@@ -217,4 +219,4 @@ class DynamoStore:
 
 def _info(item: Item) -> GenerationInfo:
     _, projection, number = str(item["sk"]).split("#")
-    return GenerationInfo(projection, int(number), int(item["version"]), Status(item["status"]), int(item["created"]))
+    return GenerationInfo(projection, int(number), int(item["version"]), Status(str(item["status"])), int(item["created"]))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 
 from pipeline.dynamodb_table import (
@@ -17,7 +18,7 @@ from pipeline.dynamodb_table import (
     put,
     update,
 )
-from projections.errors import CommitTooLarge
+from projections.errors import CommitTooLarge, StoreUnavailable
 from projections.projection import CountKey, Document, Parked
 from projections.segments import Entries, unpack
 from projections.stores.dynamodb import directory, pages
@@ -64,10 +65,11 @@ class Writing:
         ]
 
     def let_expire(self) -> None:
-        """Once the commit is kept: let go of the segments that it merged."""
+        """Once the commit is kept: let go of the segments that it merged. Where that fails, their own TTL takes them."""
         for key in self._merged:
             expires = self._expiry.merged()
-            self._table.write(update(key, f"SET #{EXPIRES} = :{EXPIRES}", "attribute_exists(pk)", expires))
+            with suppress(Refused, StoreUnavailable):
+                self._table.write(update(key, f"SET #{EXPIRES} = :{EXPIRES}", "attribute_exists(pk)", expires))
 
     def _entries(self, hour: int, indices: Sequence[int], there: Item | None) -> Iterator[Action]:
         """An hour's new segments, and its list with them. When there are many small ones, they become one with what is new."""
@@ -133,4 +135,4 @@ def _added(hour: pages.Hour, there: Item | None, added: Mapping[CountKey, int]) 
 
 def _replaced(there: Item | None, changed: Mapping[str, Document]) -> bytes:
     documents = pages.decode_documents(blob_of(there, "page")) if there else {}
-    return pages.encode_documents(documents | changed)
+    return pages.encode_documents({**documents, **changed})
