@@ -108,5 +108,7 @@ def _dynamodb(server: Server) -> StoreBackend:
     )
 
 
-STORES = (sqlite, on_ministack, on_moto)
+STORES = (sqlite, on_ministack)
 """Each makes the backend of a test that asks for it."""
+SLOW_STORES = (on_moto,)
+"""For some tests only: they copy the whole table for each transaction."""

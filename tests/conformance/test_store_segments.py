@@ -62,7 +62,7 @@ def test_every_entry_stands_in_one_segment_whatever_the_sizes_of_the_commits(gen
 @pytest.mark.parametrize("direction", ["asc", "desc"])
 def test_segments_come_in_order_with_true_bounds_and_hold_one_day_each(generation: Generation, direction: Direction) -> None:
     for commit in range(30):
-        times = [MORNING_US + (commit * 7_919 + n * 104_729) % 300_000 * 1_000_000 for n in range(80)]
+        times = [MORNING_US + (commit * 7_919 + n * 104_729) % 100_000 * 1_000_000 for n in range(80)]
         append(generation, [entry(commit * 80 + n, time_us) for n, time_us in enumerate(times)])
 
     told = segments(generation, Sought(), direction)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from threading import Lock
 from time import sleep
 from typing import Any
 
@@ -16,14 +17,15 @@ from projections.stores.port import Generation
 from tests.aws.clients import Server
 from tests.support.spine import frozen_clock
 
+_making = Lock()
 _made: set[tuple[str, str]] = set()
 
 
 def make_table(server: Server, name: str) -> str:
     """A table as the infrastructure has it, made if it is absent."""
-    if (server.url, name) not in _made:
-        client = server.client("dynamodb")
-        if name not in client.list_tables()["TableNames"]:
+    with _making:
+        if (server.url, name) not in _made:
+            client = server.client("dynamodb")
             client.create_table(
                 TableName=name,
                 KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -33,7 +35,7 @@ def make_table(server: Server, name: str) -> str:
                 ],
                 BillingMode="PAY_PER_REQUEST",
             )
-        _made.add((server.url, name))
+            _made.add((server.url, name))
     return name
 
 

@@ -13,6 +13,7 @@ from pipeline.dynamodb_table import (
     Action,
     Item,
     Key,
+    Refused,
     Table,
     delete,
     put,
