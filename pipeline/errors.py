@@ -125,3 +125,7 @@ class QuarantineItemUnknown(PipelineError):
 
 class NotUnpacked(PipelineError):
     """Packed data cannot be opened: damaged, or it unpacks to too much. The message says what it is. Do: mend the sender."""
+
+
+class BodiesUnavailable(PipelineError):
+    """Events cannot be kept, or found, by position just now. Do: mend the cause that the message names; projectors go on then."""
