@@ -175,6 +175,20 @@ class Table:
         name = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[action.kind]
         self._call(name, **self._request(action))
 
+    def count_on(self, key: Key, number: int) -> int:
+        """Count an item's ``number`` on by so many; returns what it is then. After a lost answer, numbers may be left out."""
+        update = {"UpdateExpression": "ADD #number :number", "ExpressionAttributeNames": {"#number": "number"}}
+        values = _typed({":number": number})
+        answer = self._call(
+            "update_item",
+            TableName=self.name,
+            Key=_typed(key._asdict()),
+            ExpressionAttributeValues=values,
+            ReturnValues="UPDATED_NEW",
+            **update,
+        )
+        return int(answer["Attributes"]["number"]["N"])
+
     def transact(self, actions: Sequence[Action], token: str) -> None:
         """All of them or none. Raises ``Refused``. With the same ``token`` (36 characters) and actions it counts once."""
         items = [{action.kind: self._request(action)} for action in actions]
