@@ -41,7 +41,7 @@ class Writer:
     def fold(self, batches: Sequence[Batch]) -> int:
         """Fold batches, one a shard, each beginning behind the shard's checkpoint; returns how many events they had.
 
-        In one commit, unless that is more than the store can keep at once: then by halves, each of which commits its own position.
+        In one commit, or, if that is more than the store can keep at once, by halves, each of which commits its own position.
         Raises ``Fenced``, ``NewerVersion`` (what came before it is committed), or the store's or log's error; then fold again.
         """
         newer: list[str] = []

@@ -1,7 +1,7 @@
 """The quarantine in a DynamoDB table, beside whatever else stands there.
 
-Layout: ``quarantine`` holds the items by number, ``quarantine#id`` each item's number, ``quarantine#payload#id`` payloads that are
-        larger than an item can be, in parts. Counts by status are an item, changed with what they count.
+Layout: ``quarantine`` holds the items by number, ``quarantine#id`` each item's number, ``quarantine#payload#id`` what does not
+        fit into an item, in parts. Counts by status are an item, changed with what they count.
 Order:  newest first, by a number that each new item gets. Told again, an item keeps it, and its newest reason and origin.
 Writes: each reject is kept whole or not at all, with its count; of a call that raises, the first ones may be kept.
 """

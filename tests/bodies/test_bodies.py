@@ -1,6 +1,6 @@
 """Whole events are found by position, however the batches were cut in which they were kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003
 from pathlib import Path
 
 import pytest

@@ -18,7 +18,7 @@ from consumers.notifier.retry import Outcome, Pace
 from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
 from pipeline.sqlite_file import connect
-from tests.aws.clients import Server
+from tests.aws.clients import Server  # noqa: TC001
 from tests.notifier.examples import event
 from tests.support.dynamo import table_at
 

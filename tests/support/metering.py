@@ -1,8 +1,8 @@
 """A DynamoDB client that counts write and read units by the documented rules, from the sizes of what is written and read.
 
-Sources: Amazon DynamoDB Developer Guide, "Read and write operations" (1 KB a write unit, the larger of before and after; 4 KB a read
-unit, half if eventually consistent; what a query reads is added up), "Amazon DynamoDB Transactions: How it works" (twice as many),
-"DynamoDB item sizes and formats".
+Sources: Amazon DynamoDB Developer Guide, "Read and write operations" (1 KB a write unit, the larger of before and after; 4 KB a
+read unit, half if eventually consistent; what a query reads is added up), "Amazon DynamoDB Transactions: How it works" (twice as
+many), "DynamoDB item sizes and formats".
 """
 
 from collections import Counter

@@ -80,7 +80,7 @@ class DynamoGeneration(Rows):
         head, checkpoints = self._read_head(commit)
         self._ask_for_token(head, token)
         self._ask_for_checkpoints(checkpoints, commit)
-        writing = Writing(self._table, self._places, self._lane, self._expiry, commit, head.commits)
+        writing = Writing(self._table, self._places, self._lane, self._expiry, commit, number=head.commits)
         first, *others = (*self._moves(head, checkpoints, commit), *writing.actions())
         name = _name(f"{self._table.name}#{token}#{head.commits}", [first, *others])
         actions = [first._replace(values={**first.values, "last": name}), *others]

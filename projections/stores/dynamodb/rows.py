@@ -1,7 +1,7 @@
 """Reading one generation's rows.
 
 Consistency: strong reads of base-table items. An hour's list of segments is one item a lane, and segments never change, so that
-             an hour's entries are as of one moment. What is read later may be of a later moment; ``checkpoints`` asked again tells
+             an hour's entries are as of one moment. What is read later may be of a later one; ``checkpoints`` asked again tells
              whether commits came between.
 """
 
@@ -88,7 +88,7 @@ class Rows:
         return {key: blob_of(item, "blob") for key, item in found.items()}
 
     def _explain_absence(self, hour: int, lane: str, one: Listed) -> None:
-        """A listed segment that is absent has expired, unless it was merged long ago, into one that this reader may have passed."""
+        """A listed segment that is absent has expired, or was merged long ago into one that this reader may have passed."""
         item = self._table.get(self._places.directory(hour, lane))
         if item and one not in directory.decode(hour, blob_of(item, "list")):
             message = "segments were merged while they were read; ask again"

@@ -33,7 +33,7 @@ from projections.stores.port import Commit
 class Writing:
     """The items of commit ``number`` of a lane. Nothing else writes what it reads between its reads and its transaction."""
 
-    def __init__(self, table: Table, places: Places, lane: Lane, expiry: Expiry, commit: Commit, number: int) -> None:
+    def __init__(self, table: Table, places: Places, lane: Lane, expiry: Expiry, commit: Commit, *, number: int) -> None:
         self._table = table
         self._places = places
         self._lane = lane
@@ -112,7 +112,7 @@ class Writing:
             yield from self._page(f"{self._lane.shard}#{self._number:012}.{index:04}", some)
 
     def _page(self, page: str, parked: Sequence[Parked], *, before: Sequence[bytes] = ()) -> Iterator[Action]:
-        """A page of parked events in its parts, in the place of those that it had ``before``: writers of all lanes may change it."""
+        """A page of parked events in its parts, in the place of those it had ``before``: writers of all lanes may change it."""
         parts = pages.encode_parked(parked) if parked else []
         for number in range(max(len(parts), len(before))):
             key = self._places.parked_page(page, number)
