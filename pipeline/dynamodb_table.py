@@ -221,7 +221,8 @@ class Table:
 
     def _call(self, name: str, **request: Any) -> Any:
         """A request, tried again while what fails may pass."""
-        for attempt in range(1, self._attempts + 1):
+        attempt = 1
+        while True:
             try:
                 return getattr(self._client, name)(**request)
             except (BotoCoreError, ClientError) as failure:
@@ -229,7 +230,7 @@ class Table:
                     message = f"{self.name}: {failure}"
                     raise self._unavailable(message) from failure
             self._pause(self._dice.uniform(0, self._first_pause_seconds * 2**attempt))
-        raise AssertionError  # the last attempt returned or raised
+            attempt += 1
 
 
 def key_of(item: Item) -> Key:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from consumers.notifier.retry import Outcome, Pace
 from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
 from pipeline.sqlite_file import connect
-from tests.aws.clients import Server  # noqa: TC001
+from tests.aws.clients import Server
 from tests.notifier.examples import event
 from tests.support.dynamo import table_at
 
@@ -444,6 +445,56 @@ def test_a_file_that_is_damaged_or_none_of_ours_is_refused(tmp_path: Path) -> No
         other.execute("CREATE TABLE something (else_)")
     with pytest.raises(UnknownFormat, match=r"other\.db is of kind"):
         SqliteLedger(tmp_path / "other.db")
+
+
+# the table
+
+
+class Meanwhile:
+    """A client before whose next transaction something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._waiting = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "transact_write_items" and self._waiting:
+            self._waiting.pop()()
+        return getattr(self._client, name)
+
+
+def test_a_write_that_another_comes_before_is_decided_anew(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    other = DynamoLedger(client, table, dice=Random())
+    token = other.claim()
+
+    def meanwhile(happens: Callable[[], object]) -> DynamoLedger:
+        return DynamoLedger(Meanwhile(client, happens), table, dice=Random())
+
+    assert meanwhile(lambda: other.commit(token, {}, [Draft(notice(1), event(1))])).commit(token, {}, [Draft(notice(1))]) == 0
+    with pytest.raises(LedgerTaken, match="is no longer pending"):
+        meanwhile(lambda: other.intend(token, notice(1), 40)).intend(token, notice(1), 40)
+    assert meanwhile(lambda: other.begin(MARKS)).begin({}) is False
+    with pytest.raises(LedgerTaken, match="another notifier"):
+        meanwhile(other.claim).recover(token, 50)
+
+    assert other.marks() == MARKS
+    assert len(other.outbox(9)) == 1
+
+
+def test_a_table_that_is_absent_or_holds_something_else_is_unavailable(ministack: Server, tmp_path: Path) -> None:
+    absent = DynamoLedger(ministack.client("dynamodb"), "absent", dice=Random())
+    with pytest.raises(LedgerUnavailable, match="absent"):
+        absent.marks()
+    absent.close()
+
+    ledger = DynamoLedger(ministack.client("dynamodb"), table_at(ministack, tmp_path), dice=Random())
+    ledger.commit(ledger.claim(), {}, [Draft(notice(1), event(1))])
+    fact = {"pk": {"S": "ledger#outbox"}, "sk": {"S": f"{1:020}"}, "header": {"S": "text"}, "body": {"S": "text"}}
+    ministack.client("dynamodb").put_item(TableName=table_at(ministack, tmp_path), Item=fact)
+    with pytest.raises(LedgerUnavailable, match="bytes"):
+        ledger.outbox(9)
 
 
 # keys

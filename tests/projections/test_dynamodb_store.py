@@ -248,6 +248,48 @@ def test_a_shard_s_writer_sees_what_is_parked_of_its_own(server: Server, table: 
     assert whole.parked() == parked[1:]
 
 
+class Meanwhile:
+    """A client before whose first transaction something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._happens: Callable[[], object] | None = happens
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "transact_write_items" and self._happens:
+            happens, self._happens = self._happens, None
+            happens()
+        return getattr(self._client, name)
+
+
+@pytest.mark.parametrize("between", ["a commit that moves it", "a commit that does not"])
+def test_what_comes_between_the_reads_of_a_commit_and_its_transaction_fences_it(server: Server, table: str, between: str) -> None:
+    first, second = (opened(dynamo_store(server, table)) for _ in range(2))
+    changes = Changes(documents={"a": {"n": 1}})
+    other = moved(0, changes) if between == "a commit that moves it" else Commit({}, {}, changes)
+    first._table._client = Meanwhile(first._table._client, lambda: second.commit("writer", other))
+
+    with pytest.raises(Fenced, match="checkpoint of a" if other.reached else "came between"):
+        first.commit("writer", moved(0))
+
+    assert counted(first) == 0
+    assert dict(first.all_documents()) == {"a": {"n": 1}}
+
+
+def test_a_writer_of_all_goes_on_where_a_shard_s_writer_committed_nothing(server: Server, table: str) -> None:
+    whole = opened(dynamo_store(server, table))
+    lane = dynamo_store(server, table, lane=Lane("a")).open(whole.info)
+    lane.claim("lane")
+    with pytest.raises(Fenced):
+        whole.commit("writer", moved(0))
+
+    whole.claim("writer")
+    whole.commit("writer", moved(0))
+
+    with pytest.raises(Fenced):
+        lane.commit("lane", moved(1))
+
+
 # lost answers, throttling
 
 
@@ -393,6 +435,26 @@ def test_a_parked_event_may_be_larger_than_an_item(store: DynamoStore) -> None:
     assert generation.parked() == parked[1:]
 
 
+def test_entries_that_compress_badly_are_cut_into_more_segments(store: DynamoStore) -> None:
+    log = MemoryLog(shards=1)
+    noise = Random(1)
+    log.append([finding(n, MORNING_US + n, summary=noise.randbytes(30_000).hex()) for n in range(40)])
+
+    fold_all(log, store, batch_events=40)
+
+    with closing(store.open(store.serving()["event_index"])) as generation:
+        assert [entry["time_us"] for entry in entries_of(generation)] == [MORNING_US + n for n in range(40)]
+        assert len(list(generation.segments(Sought(), "asc"))) > 3
+
+
+def test_one_event_that_is_too_much_stops_the_projection(store: DynamoStore) -> None:
+    log = MemoryLog(shards=1)
+    log.append([finding(0, summary=Random(1).randbytes(600_000).hex()), finding(1)])
+
+    with pytest.raises(CommitTooLarge):
+        fold_all(log, store)
+
+
 # what goes by itself
 
 
@@ -441,6 +503,52 @@ def test_segments_that_were_merged_stay_for_readers_and_then_go(server: Server, 
     assert len(ends) >= 32
     assert set(ends) == {frozen_clock() // 1_000_000 + 3_600}
     assert len(entries_of(writer.generation)) == 40
+
+
+def test_a_reader_that_a_merge_left_behind_for_an_hour_says_so(server: Server, store: DynamoStore, table: str) -> None:
+    log = MemoryLog(shards=1)
+    log.append([finding(n, MORNING_US + n) for n in range(20)])
+    info = store.create("event_index", 1, serving=True)
+    writer = Writer(EventIndex(), store.open(info), "writer")
+    for _ in range(15):
+        writer.fold([log.read("shard-0", writer.checkpoints.get("shard-0"), 1)])
+    client = server.client("dynamodb")
+    parts = [item for item in client.scan(TableName=table)["Items"] if "#seg#" in item["pk"]["S"]]
+    with writer.generation.reading() as rows:
+        segments = rows.segments(Sought(), "asc")
+        next(segments)
+        while len(batch := log.read("shard-0", writer.checkpoints["shard-0"], 1)):
+            writer.fold([batch])
+        for part in parts:
+            client.delete_item(TableName=table, Key={"pk": part["pk"], "sk": part["sk"]})
+
+        with pytest.raises(StoreUnavailable, match="were merged"):
+            list(segments)
+
+
+def test_a_table_that_holds_something_else_says_so(server: Server, store: DynamoStore, table: str) -> None:
+    generation = opened(store)
+    generation.commit("writer", moved(0))
+    broken = {"pk": {"S": "some.1#count"}, "sk": {"S": "0000000000005#a"}, "page": {"S": "text"}}
+    server.client("dynamodb").put_item(TableName=table, Item=broken)
+
+    with pytest.raises(StoreUnavailable, match="holds no bytes in page"):
+        counted(generation)
+
+
+def test_a_sweep_leaves_to_ttl_what_has_one(server: Server, table: str) -> None:
+    now_us = [NOW_US]
+    store = dynamo_store(server, table, clock=lambda: now_us[0], keeping=Keeping(entry_days=90))
+    log = MemoryLog(shards=1)
+    log.append([finding(n) for n in range(3)])
+    built = store.create("event_index", 1, serving=False)
+    Writer(EventIndex(), store.open(built), "builder").fold([log.read("shard-0", None, 9)])
+    store.drop(built)
+    now_us[0] += 3_600_000_000
+
+    store.sweep()
+
+    assert {pk.split("#")[1] for pk, _ in keys_in(server, table) if "#" in pk} == {"seg", "dir", "mark"}
 
 
 # rights that end with a dead process

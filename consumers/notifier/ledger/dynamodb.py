@@ -23,7 +23,7 @@ from consumers.notifier.ledger.port import Draft, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
 from pipeline import dynamodb_table as table
-from pipeline.dynamodb_table import Action, Item, Refused, Table, put
+from pipeline.dynamodb_table import Action, Item, Refused, Table, check, put
 from pipeline.log.port import Position
 from schemas.envelope import Envelope
 
@@ -144,7 +144,9 @@ class DynamoLedger:
         if key is None:
             return self._each(State.FAILED, redriven)
         kept = self._find(key)
-        return int(kept is not None and kept.notice.state is State.FAILED and self._replace(kept, redriven(kept.notice)))
+        if kept is None or kept.notice.state is not State.FAILED:
+            return 0
+        return int(self._transacted(items.replaced(kept, redriven(kept.notice))))
 
     def get(self, key: Key) -> Notice | None:
         """One notice, as the port says."""
@@ -209,16 +211,14 @@ class DynamoLedger:
         else:
             partitions = [f"ledger#{state}"]
         numbers = [int(str(item["sk"])) for pk in partitions for item in self._table.query(pk)]
+        fence = [] if token is None else [check(items.WRITER, "#token = :token", {"token": token})]
         changed = 0
-        for number in numbers:
-            if token is not None:
+        for kept in self._kept(numbers):
+            if kept.notice.state is state and self._transacted([*fence, *items.replaced(kept, change(kept.notice))]):
+                changed += 1
+            elif token is not None:
                 self._ask_for_token(self._read(), token)
-            kept = self._at(number)
-            changed += kept is not None and kept.notice.state is state and self._replace(kept, change(kept.notice))
         return changed
-
-    def _replace(self, kept: items.Kept, after: Notice) -> bool:
-        return self._transacted(items.replaced(kept, after))
 
     def _write(self, change: Callable[[items.Writer], tuple[items.Writer, list[Action]]]) -> items.Writer:
         """Change the writer's item, and others with it, as it is read; read again if somebody else changed it meanwhile."""

@@ -68,18 +68,15 @@ class Freezer:
 
     def changing(self, record: Key, action: Action) -> None:
         """Write something of a generation when it is not marked. Raises ``GenerationGone`` if it is no more."""
-        for _ in range(_PAUSES):
-            if record not in self.thawed(record, [record]):
-                message = f"{record.sk} is gone"
-                raise GenerationGone(message)
+        while record in self.thawed(record, [record]):
             with suppress(Refused):
                 if action.key == record:
                     self._table.write(action._replace(condition=_FREE))
                 else:
                     self._table.transact([check(record, _FREE), action], f"{self._dice.getrandbits(128):032x}")
                 return
-        message = f"{record.sk} is being switched; try again"
-        raise StoreUnavailable(message)
+        message = f"{record.sk} is gone"
+        raise GenerationGone(message)
 
     def _end_if_over(self, record: Key) -> bool:
         """Take off a mark that is over; returns whether one that is not is there."""
