@@ -25,6 +25,10 @@ from projections.stores.port import Commit, Status, Store
 from projections.stores.sqlite import SqliteStore
 from projections.writer import Writer
 from tests.aws.clients import Server
+from tests.aws.faults import dynamodb as faults
+from tests.aws.faults.connection import dropped_after
+from tests.aws.faults.proxy import faulty
+from tests.aws.faults.script import ANY, Rule, Script
 from tests.laws.histories import APPENDS, NOW_US, RESHARDINGS, Step, fill
 from tests.support.answers import FOR_EVER_DAYS, told
 from tests.support.dynamo import Failing, dynamo_store, make_table
@@ -394,13 +398,40 @@ def test_what_keeps_failing_is_unavailable_and_nothing_is_kept(server: Server, t
     assert counted(generation) == 1
 
 
+def test_through_faults_of_all_kinds_the_rows_are_those_of_sqlite(server: Server, table: str, tmp_path: Path) -> None:
+    log = MemoryLog(shards=2)
+    log.append([finding(n % 150, MORNING_US + n % 150 * 1_000_000) for n in range(200)])
+    log.append([task("created", MORNING_US, n) for n in range(20)])
+    script = Script(
+        Rule("TransactWriteItems", dropped_after(), rate=0.2),
+        Rule("TransactWriteItems", faults.conflicted(), rate=0.2),
+        Rule("BatchGetItem", faults.unprocessed(), rate=0.3),
+        Rule(ANY, faults.throttled(), rate=0.1),
+        seed=1,
+    )
+
+    with faulty(server, script) as shaky:
+        store = dynamo_store(shaky, table, pause=lambda _: None)
+        fold_all(log, store, batch_events=10)
+
+    assert set(script.injected) == {
+        "TransactionConflict",
+        "unprocessed",
+        "dropped after",
+        "ProvisionedThroughputExceededException",
+    }
+    with closing(SqliteStore(tmp_path, clock=frozen_clock)) as sqlite:
+        fold_all(log, sqlite)
+        assert all_rows(dynamo_store(server, table)) == all_rows(sqlite)
+
+
 # size
 
 
 def test_a_batch_too_large_for_a_transaction_is_folded_by_halves(store: DynamoStore, tmp_path: Path) -> None:
-    log = MemoryLog(shards=2)
-    log.append([finding(n, MORNING_US + n * HOUR_US) for n in range(150)])
-    log.append([task("created", MORNING_US, n) for n in range(150)])
+    log = MemoryLog(shards=1)
+    log.append([finding(n, MORNING_US + n * HOUR_US) for n in range(60)])
+    log.append([task("created", MORNING_US, n) for n in range(110)])
 
     fold_all(log, store, batch_events=1_000)
 
