@@ -39,6 +39,7 @@ _PASSING: Final = {
     "RequestLimitExceeded",
     "ServiceUnavailable",
     "ThrottlingException",
+    "TransactionConflictException",
     "TransactionInProgressException",
 }
 _PASSING_REASONS: Final = {
@@ -145,7 +146,9 @@ class Table:
             answer = self._call("batch_get_item", RequestItems=asked)
             items = map(_plain, answer["Responses"].get(self.name, []))
             found |= {key_of(item): item for item in items}
-            left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if unprocessed := answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", []):
+                left += unprocessed
+                self._rest(1)
         return found
 
     def query(
@@ -200,7 +203,8 @@ class Table:
         left: list[Any] = []
         while left or (left := [{"DeleteRequest": {"Key": _typed(k._asdict())}} for k in islice(waiting, _WRITE_KEYS)]):
             answer = self._call("batch_write_item", RequestItems={self.name: left})
-            left = answer.get("UnprocessedItems", {}).get(self.name, [])
+            if left := answer.get("UnprocessedItems", {}).get(self.name, []):
+                self._rest(1)
 
     def _request(self, action: Action) -> dict[str, Any]:
         request: dict[str, Any] = {"TableName": self.name}
@@ -229,8 +233,11 @@ class Table:
                 if not _may_pass(failure) or attempt == self._attempts:
                     message = f"{self.name}: {failure}"
                     raise self._unavailable(message) from failure
-            self._pause(self._dice.uniform(0, self._first_pause_seconds * 2**attempt))
+            self._rest(attempt)
             attempt += 1
+
+    def _rest(self, attempt: int) -> None:
+        self._pause(self._dice.uniform(0, self._first_pause_seconds * 2**attempt))
 
 
 def key_of(item: Item) -> Key:

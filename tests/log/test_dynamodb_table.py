@@ -141,6 +141,7 @@ def test_an_item_s_number_is_counted_on(table: Table) -> None:
         told("ThrottlingException"),
         told("ProvisionedThroughputExceededException"),
         told("TransactionCanceledException", "None", "TransactionConflict"),
+        told("TransactionConflictException"),
         told("TransactionInProgressException"),
         ClientError({"Error": {"Code": "503"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, "get_item"),  # type: ignore[typeddict-item]
         EndpointConnectionError(endpoint_url="http://nowhere"),

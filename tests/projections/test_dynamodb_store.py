@@ -294,6 +294,17 @@ def test_a_writer_of_all_goes_on_where_a_shard_s_writer_committed_nothing(server
         lane.commit("lane", moved(1))
 
 
+def test_a_shard_s_writer_commits_no_other_shard(server: Server, table: str) -> None:
+    whole = opened(dynamo_store(server, table))
+    lane = dynamo_store(server, table, lane=Lane("a")).open(whole.info)
+    lane.claim("lane")
+
+    with pytest.raises(Fenced, match=r"a writer of a alone commits \['b'\]"):
+        lane.commit("lane", Commit({"b": None}, {"b": Position("b", 1)}))
+
+    assert lane.checkpoints() == whole.checkpoints() == {}
+
+
 # lost answers, throttling
 
 

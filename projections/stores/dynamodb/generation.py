@@ -77,6 +77,7 @@ class DynamoGeneration(Rows):
     def commit(self, token: str, commit: Commit) -> None:
         """Keep a commit whole or not at all. Raises ``Fenced``, ``CommitTooLarge``, ``GenerationGone``, ``StoreUnavailable``."""
         self._ask_if_open()
+        self._ask_for_lane(commit)
         head, checkpoints = self._read_head(commit)
         self._ask_for_token(head, token)
         self._ask_for_checkpoints(checkpoints, commit)
@@ -121,6 +122,11 @@ class DynamoGeneration(Rows):
         head = head or {}
         told = _Head(self._head_key(), str(head.get("token", "")), int(head.get("commits", 0)), str(head.get("last", "")))
         return told, {shard: found[key] for shard, key in shards.items() if key in found}
+
+    def _ask_for_lane(self, commit: Commit) -> None:
+        if self._lane.shard and not commit.reached.keys() <= {self._lane.shard}:
+            message = f"{self._info.projection}: a writer of {self._lane.shard} alone commits {sorted(commit.reached)}"
+            raise Fenced(message)
 
     def _ask_for_token(self, head: _Head, token: str) -> None:
         if head.token != token:
