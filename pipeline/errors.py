@@ -154,3 +154,7 @@ class BusUnavailable(PipelineError):
 
 class QueryRejected(PipelineError):
     """Logs Insights takes the query for malformed. Do: correct ``FINDSTREAM_ERROR_PATTERN``."""
+
+
+class BodiesUnavailable(PipelineError):
+    """Events cannot be kept, or found, by position just now. Do: mend the cause that the message names; projectors go on then."""

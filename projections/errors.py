@@ -19,6 +19,13 @@ class GenerationGone(ProjectionError):
     """
 
 
+class CommitTooLarge(ProjectionError):
+    """A commit is more than the store can keep at once. Nothing of it was kept; what a writer folds, it folds again by halves.
+
+    Do: nothing, unless it is raised for a single event: then one row has outgrown the store, and its fold must keep less of it.
+    """
+
+
 class Fenced(ProjectionError):
     """Another writer has taken this generation over, or moved its checkpoint; nothing of the commit was kept.
 
