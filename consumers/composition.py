@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from consumers.home import Home
+from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.port import Quarantine
@@ -36,7 +37,11 @@ def writer_token(role: str) -> str:
 
 
 def open_home(settings: Settings) -> Home:
-    """The data folder of these settings, made if it is absent."""
+    """The data folder of these settings, made if it is absent. Raises ``SettingRejected`` for settings of functions on AWS."""
+    for name in ("log_url", "store_url", "bodies_url"):
+        if getattr(settings, name):
+            message = f"FINDSTREAM_{name.upper()}: is for functions on AWS; this works on the data in FINDSTREAM_HOME: unset it"
+            raise SettingRejected(message)
     home = Home(settings.home.absolute())
     home.make()
     return home

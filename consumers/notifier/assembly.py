@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from consumers.notifier import routes
 from consumers.notifier.channels.port import Sender
 from consumers.notifier.courier import Clock
+from consumers.notifier.ledger.port import Ledger
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notifier import Notifier
 from consumers.notifier.render import Renderer
@@ -59,7 +60,7 @@ def open_ledger(home: Path) -> SqliteLedger:
 def open_notifier(
     settings: Settings,
     log: Log,
-    ledger: SqliteLedger,
+    ledger: Ledger,
     environ: Mapping[str, str],
     *,
     clock: Clock,
@@ -77,4 +78,12 @@ def _default_webhook(settings: Settings) -> SecretStr | None:
     if settings.slack_webhook_file is not None:
         source = routes.ChannelSource(webhook_file=settings.slack_webhook_file)
         return routes.webhook(_DEFAULT, source, {})
+    if settings.slack_webhook_secret is not None:
+        return routes.checked(_secret(settings.slack_webhook_secret), "FINDSTREAM_SLACK_WEBHOOK_SECRET")
     return None
+
+
+def _secret(arn: str) -> str:
+    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 -- only on AWS, where boto3 is
+
+    return parameters.get_secret(arn).strip()
