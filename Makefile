@@ -7,11 +7,22 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXACT := schemas/**,pipeline/log/**,pipeline/quarantine/**,pipeline/sqlite_file.py,pipeline/writer_lock.py,projections/stores/**,$\
 projections/agent_status.py,projections/daily_aggregates.py,projections/event_index.py,projections/task_board.py,projections/guard.py
-UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock $(ARGS)
+EMULATORS := tests/aws/emulators
+EMULATORS_PYTHON := .venv-emulators/.installed
+EMULATORS_NODE := $(EMULATORS)/node_modules/.installed
+UV_COMPILE = "$$tools/bin/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(ARGS)
+
+define FIT
+@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here. Install Python 3.11 or later, or say: make PYTHON=/path/to/python3'; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$$($(PYTHON) -V) is too old: Python 3.11 or later is needed. Say which: make PYTHON=/path/to/python3.11"; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo 'This Python lacks venv. On Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format coverage covered docs bench torture schemas lock clean
+.PHONY: help install emulators run test check lint format coverage covered docs bench torture schemas lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -19,20 +30,30 @@ help: ## list the targets
 install: $(INSTALLED) ## set up .venv with the locked dependencies (others do so by themselves)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here. Install Python 3.11 or later, or say: make PYTHON=/path/to/python3'; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$$($(PYTHON) -V) is too old: Python 3.11 or later is needed. Say which: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-		|| { echo 'This Python lacks venv. On Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	$(FIT)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+emulators: $(EMULATORS_PYTHON) ## set up the AWS servers of the tests; those in JavaScript if npm is here
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(EMULATORS_NODE); \
+		else echo 'No npm here: tests on kinesalite and kinesis-local are skipped. Install Node.js 18 or later for them.'; fi
+
+$(EMULATORS_PYTHON): $(EMULATORS)/requirements.lock
+	$(FIT)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(EMULATORS_NODE): $(EMULATORS)/package-lock.json
+	npm ci --silent --prefix $(EMULATORS)
+	@touch $@
+
 run: $(INSTALLED) ## run everything here, with sample findings flowing; Ctrl-C ends it
 	@exec $(BIN)/findstream run --sample $(ARGS)
 
-test: $(INSTALLED) ## run all tests but the long ones; ARGS='-k words' picks
+test: $(INSTALLED) $(EMULATORS_PYTHON) ## run all tests but the long ones; ARGS='-k words' picks
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: lint coverage ## what CI runs: lint, types, layers, all tests with coverage
@@ -47,7 +68,7 @@ format: $(INSTALLED) ## mend what style can mend by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-coverage: $(INSTALLED) ## run the tests; fail below 95 % of branches, or below 100 % of what must not lie
+coverage: $(INSTALLED) emulators ## run the tests; fail below 95 % of branches, or below 100 % of what must not lie
 	$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory covered
 
@@ -61,7 +82,7 @@ docs: $(INSTALLED) ## run the examples in the documents
 bench: $(INSTALLED) ## measure against the naive baseline; writes bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
-torture: $(INSTALLED) ## run the tests with all crashes and many examples; takes long
+torture: $(INSTALLED) emulators ## run the tests with all crashes and many examples; takes long
 	FINDSTREAM_TORTURE=1 $(BIN)/python -m pytest -n 2 --timeout=7200 --hypothesis-profile=thorough $(ARGS)
 
 schemas: $(INSTALLED) ## publish the schemas of events to schemas/published/
@@ -69,8 +90,10 @@ schemas: $(INSTALLED) ## publish the schemas of events to schemas/published/
 
 lock: ## pin what pyproject.toml asks for; ARGS=--upgrade renews old pins
 	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
-		&& "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv && "$$tools/bin/"$(UV_COMPILE)
+		&& "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv \
+		&& $(UV_COMPILE) --group dev --extra aws pyproject.toml -o requirements.lock \
+		&& $(UV_COMPILE) $(EMULATORS)/requirements.in -o $(EMULATORS)/requirements.lock
 
 clean: ## remove what can be made again; data in var/ stays
-	rm -rf $(VENV) .venv-* build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* $(EMULATORS)/node_modules build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

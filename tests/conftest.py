@@ -2,12 +2,16 @@
 
 Property tests try few examples by default, many with ``--hypothesis-profile=thorough``. Tests marked ``torture`` run only with
 ``FINDSTREAM_TORTURE=1``. ``make torture`` asks for both.
+
+Local AWS servers are fixtures that any test can ask for.
 """
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.aws.fixtures"]
 
 settings.register_profile("small", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
