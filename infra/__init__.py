@@ -1,0 +1,1 @@
+"""The shape of the system on AWS, and what it costs."""
