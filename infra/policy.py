@@ -1,6 +1,6 @@
 """The policy check: what checkov finds in the transformed templates, but for what a template excuses with a reason.
 
-An excuse stands in the template's ``Metadata: checkov: skip``, a list of ``id`` and ``comment``, as checkov has it for a resource.
+An excuse stands in a template's ``Metadata: checkov: skip``, a list of ``id`` and ``comment``, as checkov has it for a resource.
 An excuse for what is not found any more is a fault too. Run by ``.venv-infra``, which has checkov.
 """
 

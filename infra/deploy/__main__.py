@@ -16,7 +16,7 @@ from botocore.exceptions import (
 )
 
 from infra.deploy.commands import Deployment, central_stack
-from infra.deploy.errors import AccountUnreachable, DeployError, ParameterRejected
+from infra.deploy.errors import AccountUnreachable, CallRefused, DeployError, ParameterRejected
 from infra.deploy.logs import Logs
 from infra.deploy.stacks import Stacks
 
@@ -55,6 +55,8 @@ def understood(error: BotoCoreError | ClientError) -> DeployError:
             return AccountUnreachable(f"{error}. Is AWS_ENDPOINT_URL or AWS_REGION wrong, or the network down?")
         case ClientError() if error.response.get("Error", {}).get("Code") in _EXPIRED:
             return AccountUnreachable(f"the credentials are refused or expired ({error}); {_NO_CREDENTIALS}")
+        case ClientError():
+            return CallRefused(str(error))
         case _:
             return AccountUnreachable(str(error))
 

@@ -9,6 +9,10 @@ class AccountUnreachable(DeployError):
     """No credentials, no region, or no way to AWS: see the message."""
 
 
+class CallRefused(DeployError):
+    """AWS refuses the call. If it lacks a permission, ``docs/deploying.md`` lists what a deployer needs."""
+
+
 class NotBootstrapped(DeployError):
     """There is no bucket for code yet: ``make bootstrap``."""
 
