@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from consumers.home import Home
-from pipeline.ingest import Ingest
 from pipeline.log.port import Log
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.port import Quarantine
@@ -20,6 +20,9 @@ from pipeline.quarantine.sqlite import SqliteQuarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
 from projections.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pipeline.ingest import Ingest
 
 
 def now_us() -> int:
@@ -37,6 +40,13 @@ def open_home(settings: Settings) -> Home:
     home = Home(settings.home.absolute())
     home.make()
     return home
+
+
+def settings_of_data() -> Settings:
+    """The settings of this process, for commands that work on data that is there. Raises ``SettingRejected``, ``NoData``."""
+    settings = Settings.load()
+    Home(settings.home.absolute()).expect_data()
+    return settings
 
 
 @contextmanager
@@ -65,13 +75,15 @@ def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
         yield quarantine
 
 
-def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> Ingest:
+def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest":
     """The way in, over parts that are open."""
+    from pipeline.ingest import Ingest  # noqa: PLC0415 -- all sources with their schemas: who only reads need not wait for them
+
     return Ingest(log, quarantine, clock=now_us, custom_sources=settings.registered_sources)
 
 
 @contextmanager
-def open_ingest(settings: Settings) -> Iterator[Ingest]:
+def open_ingest(settings: Settings) -> "Iterator[Ingest]":
     """The way in, over parts of its own."""
     with open_log(settings) as log, open_quarantine(settings) as quarantine:
         yield ingest_into(settings, log, quarantine)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from consumers.agreement import beyond
 from consumers.composition import open_catalog, open_log
 from consumers.errors import PortTaken
 from consumers.home import Home, alive
@@ -24,7 +25,10 @@ from consumers.notifier.notice import State
 from pipeline.errors import PipelineError, SettingRejected
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
-from projections.projector import named
+from projections.errors import ProjectionError, StoreUnavailable
+from projections.projector import ALL, named
+from projections.stores.port import Status
+from projections.stores.sqlite import SqliteStore
 from schemas.identity import MICROSECONDS
 
 _MIB: Final = 1 << 20
@@ -35,6 +39,7 @@ _EARLIEST_US: Final = 1_700_000_000 * MICROSECONDS
 _LAGS: Final = 1000
 _RESTARTS: Final = 3
 _SHOWN: Final = 10
+_FOLD_ANEW: Final = "stop, and move the folder projections away: the next run folds it anew from the log"
 
 
 class Verdict(StrEnum):
@@ -134,7 +139,7 @@ def _roles(home: Home, port: int) -> Iterator[Finding]:
 
 def _files(home: Home) -> Iterator[Finding]:
     """SQLite's own check of every file, the generations of projections included."""
-    generations = sorted(home.projections.glob("*.db")) if home.projections.exists() else []
+    generations = _generations(home)
     for path in (home.log, home.quarantine, home.ledger, *generations):
         if not path.exists():
             continue
@@ -142,16 +147,34 @@ def _files(home: Home) -> Iterator[Finding]:
         fault = quick_check(path)
         if not fault:
             yield Finding(name, Verdict.OK, "the file is whole")
+        elif path.name == "catalog.db":
+            yield Finding(name, Verdict.FAIL, fault, _FOLD_ANEW)
         elif path in generations:
             yield Finding(name, Verdict.FAIL, fault, f"findstream rebuild {path.stem.rpartition('-')[0]}")
         else:
             yield Finding(name, Verdict.FAIL, fault, "findstream restore, from the newest good backup")
 
 
+def _generations(home: Home) -> list[Path]:
+    """The files of projections, but for those being built: they may be torn until they serve, and reading one stops its build."""
+    files = sorted(home.projections.glob("*.db")) if home.projections.exists() else []
+    if not files:
+        return []
+    try:
+        with closing(SqliteStore(home.projections, clock=lambda: 0)) as store:
+            built = [info for each in ALL for info in store.generations(each.name) if info.status is Status.BUILDING]
+    except StoreUnavailable:
+        return files  # the catalogue is among them, and will be named
+    building = {f"{info.projection}-{info.number}" for info in built}
+    return [path for path in files if path.stem not in building]
+
+
 def _guarded(check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """What a check finds; what it raises is a finding too."""
     try:
         yield from findings()
+    except ProjectionError as broken:
+        yield Finding(check, Verdict.FAIL, str(broken), _FOLD_ANEW)
     except (PipelineError, NotifierError, OSError) as broken:
         yield Finding(check, Verdict.FAIL, str(broken), "findstream restore, from the newest good backup")
 
@@ -168,7 +191,7 @@ def _log(settings: Settings, home: Home, now_us: int) -> Iterator[Finding]:
         if home.ledger.exists():
             yield from _guarded("ledger", lambda: _ledger(home, log))
         if home.projections.exists():
-            yield from _projections(settings, log)
+            yield from _guarded("projections", lambda: _projections(settings, log))
 
 
 def _clock(log: SqliteLog, now_us: int) -> Finding:
@@ -188,27 +211,25 @@ def _clock(log: SqliteLog, now_us: int) -> Finding:
 
 
 def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
-    heads = log.heads()
     with closing(SqliteLedger(home.ledger)) as ledger:
         marks, tallies = ledger.marks() or {}, ledger.tallies()
-    beyond = [str(mark) for shard, mark in marks.items() if shard not in heads or mark > heads[shard]]
-    if beyond:
-        told = f"the notifier's marks are ahead of the log: {', '.join(beyond)}"
+    ahead = beyond(marks, log.heads())
+    if ahead:
+        told = f"the notifier's marks are ahead of the log: {', '.join(ahead)}"
         yield Finding("ledger", Verdict.FAIL, told, "restore log and ledger from one backup; these files do not belong together")
     dead = sum(tally.count for tally in tallies if tally.state is State.FAILED)
     if dead:
         yield Finding("ledger", Verdict.WARN, f"{dead} dead letters", "findstream notify dead, then findstream notify redrive")
-    if not beyond and not dead:
+    if not ahead and not dead:
         yield Finding("ledger", Verdict.OK, f"{sum(tally.count for tally in tallies):,} notices, no dead letters")
 
 
 def _projections(settings: Settings, log: SqliteLog) -> Iterator[Finding]:
-    heads = log.heads()
     with open_catalog(settings, log) as catalog:
         states = catalog.states()
+    heads = log.heads()
     for state in states:
-        ahead = [str(position) for shard, position in state.checkpoints.items() if position > heads.get(shard, position)]
-        if ahead or state.checkpoints.keys() - heads.keys():
+        if ahead := beyond(state.checkpoints, heads):
             told = f"it is ahead of the log: {', '.join(ahead)}"
             yield Finding(state.name, Verdict.FAIL, told, f"findstream rebuild {state.name}")
         elif state.version != named(state.name).version:

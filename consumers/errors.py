@@ -9,6 +9,14 @@ class Refused(ConsumerError):
     """The command was understood and could be done, but should not. The message says why, and how to insist if one may."""
 
 
+class NoData(Refused):
+    """Something was to be read from a folder that holds no data. Do: correct ``FINDSTREAM_HOME``, or put findings in first."""
+
+
+class HomeUnusable(ConsumerError):
+    """The data folder cannot be made. Do: set ``FINDSTREAM_HOME`` to a folder that this user can write."""
+
+
 class AlreadyRunning(Refused):
     """Another ``findstream run`` holds this data folder. Do: stop it, or choose another ``FINDSTREAM_HOME``."""
 
@@ -19,3 +27,10 @@ class PortTaken(ConsumerError):
 
 class WorkerLost(ConsumerError):
     """A process that did a part of the work died. What it worked on is as it was. Do: see why (memory?), and start it again."""
+
+
+class LogCutShort(ConsumerError):
+    """The log ends before what was folded or told from it: it was replaced, cut off, or put back apart from the rest.
+
+    Do: as the message says: restore, or rebuild if the log is the right one. Nothing was changed.
+    """

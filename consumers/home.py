@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from consumers.errors import AlreadyRunning
+from consumers.errors import AlreadyRunning, HomeUnusable, NoData
 
 _PATIENCE: Final = (0.01, 0.05, 0.2, 0.0)
 """Pauses between attempts at the lock, in seconds."""
@@ -54,8 +54,18 @@ class Home:
         self._state = path / "run.json"
 
     def make(self) -> None:
-        """Create the folder, readable by its owner only. An existing one is left as it is."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Create the folder, readable by its owner only. An existing one is left as it is. Raises ``HomeUnusable``."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as broken:
+            message = f"FINDSTREAM_HOME: {self.path} cannot be made a folder: {broken.strerror}"
+            raise HomeUnusable(message) from broken
+
+    def expect_data(self) -> None:
+        """Raise ``NoData`` if nothing was ever put in: who only reads makes no folder."""
+        if not any(part.exists() for part in (self.log, self.quarantine, self.ledger)):
+            message = f"{self.path} holds no data; is FINDSTREAM_HOME right? findstream run and findstream ingest put some there"
+            raise NoData(message)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from consumers.agreement import beyond
 from consumers.errors import Refused
 from consumers.home import Home
 from consumers.notifier.ledger.sqlite import SqliteLedger
@@ -80,10 +81,10 @@ def restore(
 ) -> Restored:
     """Put the backup ``source`` in the place of ``home``; with ``check``, only prove that it could be done.
 
-    A folder that holds anything is refused, or with ``force`` moved aside. Raises ``Refused``, ``BackupRejected``,
-    ``BackupFailed``; then ``home`` is as it was.
+    A folder that findstream runs on is refused. One that holds anything is refused, or with ``force`` moved aside. ``check``
+    refuses neither, for it touches neither. Raises ``Refused``, ``BackupRejected``, ``BackupFailed``; then ``home`` is as it was.
     """
-    if home.running() is not None:
+    if not check and home.running() is not None:
         message = f"findstream runs on {home.path}; stop it first"
         raise Refused(message)
     occupied = home.path.exists() and any(home.path.iterdir())
@@ -140,10 +141,9 @@ def _prove(source: Path, copy: Home, clock: Clock) -> None:
         raise BackupRejected(message)
     if copy.ledger.exists():
         with closing(SqliteLog(copy.log, clock=clock)) as log, closing(SqliteLedger(copy.ledger)) as ledger:
-            heads = log.heads()
-            beyond = [str(mark) for shard, mark in (ledger.marks() or {}).items() if shard not in heads or mark > heads[shard]]
-        if beyond:
-            message = f"{source}: the ledger is ahead of the log ({', '.join(beyond)}): what comes there would never be told of"
+            ahead = beyond(ledger.marks() or {}, log.heads())
+        if ahead:
+            message = f"{source}: the ledger is ahead of the log ({', '.join(ahead)}): what comes there would never be told of"
             raise BackupRejected(message)
 
 

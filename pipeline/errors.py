@@ -111,12 +111,15 @@ class RejectedItem:
 class InputRejected(PipelineError):
     """Input that had to be good in full was not; nothing of it was accepted or kept. ``items`` are the bad ones, in order.
 
+    A stream that breaks off is the exception: ``taken`` counts what came before, as read, accepted, duplicate, quarantined.
+
     Do: mend the named fields and send the whole again.
     """
 
-    def __init__(self, items: Sequence[RejectedItem]) -> None:
+    def __init__(self, items: Sequence[RejectedItem], taken: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         super().__init__("; ".join(f"item {item.index}: {item.reason}" for item in items[:5]))
         self.items = tuple(items)
+        self.taken = taken
 
 
 class QuarantineItemUnknown(PipelineError):

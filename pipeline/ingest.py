@@ -163,7 +163,10 @@ class Ingest:
                     size = 0
         except NotUnpacked as broken:  # the stream itself; what came before counts
             self._store(batch)
-            raise InputRejected([RejectedItem(batch.read, "", f"the input {broken}; what came before was taken")]) from None
+            tally = batch.tally()
+            taken = (tally.read, tally.accepted, tally.duplicate, tally.quarantined)
+            item = RejectedItem(batch.read, "", f"the input {broken}; what came before was taken")
+            raise InputRejected([item], taken) from None
         self._store(batch)
         return batch
 
@@ -236,4 +239,5 @@ def _reject(refused: Refused, at: str) -> Reject:
 
 
 def _at(origin: str, refused: Refused) -> str:
-    return f"{origin}:{refused.unit.line} {refused.unit.place}".rstrip()
+    """Where a refused unit stood. A file's name may be bytes that are no text; those are spelled out."""
+    return f"{origin}:{refused.unit.line} {refused.unit.place}".rstrip().encode(errors="backslashreplace").decode()

@@ -25,9 +25,9 @@ def _sources(listed: str | None) -> str | None:
 
 
 class Settings(BaseSettings):
-    """``FINDSTREAM_…`` variables. Frozen: a process is configured once, at its start."""
+    """``FINDSTREAM_…`` variables; an empty one counts as not set. Frozen: a process is configured once, at its start."""
 
-    model_config = SettingsConfigDict(env_prefix="FINDSTREAM_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="FINDSTREAM_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Annotated[Path, Field(description="Folder of all data: log, projections, ledger, quarantine.")] = Path("var")
     port: Annotated[int, Field(ge=1, le=65535, description="TCP port of the API and the page, on loopback.")] = 8321
@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         str | None,
         Field(
             pattern=r"^https?://[a-z0-9.:\[\]-]+(,https?://[a-z0-9.:\[\]-]+)*$",
+            examples=["https://ops.example,https://wall.example:8443"],
             description="Origins whose pages may call the API from a browser, comma separated.",
         ),
     ] = None
@@ -60,8 +61,13 @@ class Settings(BaseSettings):
         float, Field(ge=0.01, le=10_000, description="Findings a second that `findstream run --sample` makes up.")
     ] = 1.0
     console_url: Annotated[
-        str, Field(pattern=r"^https?://[^\s<>|]+$", description="Base of the links in messages, without a final slash.")
-    ] = "http://127.0.0.1:8321"
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s<>|]+$",
+            examples=["https://findstream.example"],
+            description="Base of the links in messages, without a final slash; without it the page on this machine.",
+        ),
+    ] = None
 
     custom_sources: Annotated[
         str | None,
@@ -74,6 +80,11 @@ class Settings(BaseSettings):
         """The names in ``custom_sources``."""
         return frozenset((self.custom_sources or "").split(",")) - {""}
 
+    @property
+    def links_base(self) -> str:
+        """Where the links in messages lead."""
+        return self.console_url or f"http://127.0.0.1:{self.port}"
+
     @classmethod
     def load(cls) -> Self:
         """The settings of this process. Raises ``SettingRejected`` naming each wrong variable and its accepted form."""
@@ -81,7 +92,13 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as broken:
             lines = [
-                f"FINDSTREAM_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+                f"FINDSTREAM_{str(error['loc'][0]).upper()}: {cls._accepted(str(error['loc'][0]), error['msg'])}"
                 for error in broken.errors(include_input=False, include_url=False)
             ]
             raise SettingRejected("; ".join(lines)) from None
+
+    @classmethod
+    def _accepted(cls, name: str, message: str) -> str:
+        """What a setting accepts: an example says more than a pattern."""
+        examples = cls.model_fields[name].examples
+        return f"write it as {examples[0]}" if examples else message.removeprefix("Value error, ")

@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -131,10 +131,9 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
-        if self._closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
+        self._idle.append(connection)
+        if self._closed:  # asked last: whoever closed the file meanwhile may have looked at the idle ones before
+            self._close_idle()
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -157,8 +156,12 @@ class SqliteFile:
         self._refuse_fork()
         self._closed = True
         self._lock.close()
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _recognise(self, connection: sqlite3.Connection) -> None:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -117,7 +117,7 @@ class Catalog:
     def _state(self, projection: Projection) -> ProjectionState:
         with self._reading(projection.name) as (info, rows):
             checkpoints = rows.checkpoints()
-            parked = len(rows.parked())
+            parked = sum(rows.waiting().values())
         builds = self._store.generations(projection.name)
         lag = self._log.behind(checkpoints)
         return ProjectionState(

@@ -40,6 +40,11 @@ class Reads:
         self._shards = log.shards()  # before any read: that a shard is closed must be known before its end is
         self._known: dict[tuple[str, Position | None], Batch] = {}
 
+    @property
+    def shards(self) -> list[str]:
+        """The ids of all shards, parents before children."""
+        return [shard.id for shard in self._shards]
+
     def behind(self, checkpoints: Mapping[str, Position]) -> list[Batch]:
         """What stands behind these checkpoints: at most one batch a shard, parents before children."""
         batches = []
@@ -93,6 +98,7 @@ class Projector:
         reads = Reads(self._log, self._batch_events)
         folded = 0
         for writer in self._current_writers():
+            writer.claim(reads.shards)
             try:
                 if events := writer.fold(reads.behind(writer.checkpoints)):
                     folded = max(folded, events)

@@ -185,6 +185,7 @@ class Rebuilder:
             if self.cancelled() or info not in self.store.generations(info.projection):
                 message = f"the rebuild of {info.projection} was cancelled"
                 raise RebuildCancelled(message)
+            writer.claim(shard.id for shard in self.log.shards())
             batches = yield writer.checkpoints
             if not writer.fold([_up_to(until[batch.shard], batch) for batch in batches if batch.shard in until]):
                 return

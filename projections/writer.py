@@ -5,39 +5,55 @@ parks; an error of the store or the log is the caller's to retry. A newer versio
 """
 
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import orjson
 
 from pipeline.errors import PipelineError
-from pipeline.log.port import Batch
+from pipeline.log.port import Batch, Position
 from projections import parking
 from projections.errors import NewerVersion, ProjectionError
 from projections.guard import WINDOW_DAYS, Guard, Intake, joined
 from projections.projection import Changes, Document, Parked, Projection, Rows
 from projections.stores.port import Commit, Generation, Marker
 
+REDRIVEN_AT_ONCE: Final = 250
 _TRACEBACK_CHARACTERS: Final = 10_000
 
 
 class Writer:
-    """The only writer of ``generation`` from construction on; whoever wrote before is fenced."""
+    """Folds the shards that it claimed; whoever wrote them before is fenced."""
 
     def __init__(self, projection: Projection, generation: Generation, token: str) -> None:
         self.projection = projection
         self.generation = generation
+        self.checkpoints: dict[str, Position] = {}
+        self.parked = 0
+        """How many events wait, in all shards, as of the last claim and what was folded since."""
         self._token = token
-        generation.claim(token)
-        self.checkpoints = generation.checkpoints()
+        self._claimed: set[str] = set()
         self._guard = Guard(generation)
-        waiting = generation.parked()
-        self._parked_keys = {parked.key for parked in waiting}
-        self.parked = len(waiting)
+        self._parked_keys: set[str] = set()
         self._tidied_day = 0
 
+    def claim(self, shards: Iterable[str]) -> None:
+        """Become the writer of these shards too. Only then do their checkpoints say where to go on. Claiming twice is harmless.
+
+        What other writers of this generation have committed meanwhile is read anew: a shard's parents were theirs, perhaps.
+        """
+        new = set(shards) - self._claimed
+        if new:
+            self.generation.claim(self._token, new)
+            self.checkpoints = self.generation.checkpoints()
+            waiting = self.generation.waiting()
+            self.parked, self._parked_keys = sum(waiting.values()), set(waiting)
+            self._guard.reset()
+            self._claimed |= new
+
     def fold(self, batches: Sequence[Batch]) -> int:
-        """Fold batches, one a shard, each beginning behind the shard's checkpoint; returns how many events they had.
+        """Fold batches, one a claimed shard, each beginning behind the shard's checkpoint; returns how many events they had.
 
         Raises ``Fenced``, ``NewerVersion`` (what came before it is committed), or the store's or log's error; then fold again.
         """
@@ -53,20 +69,40 @@ class Writer:
             raise NewerVersion(newer[0])
         return sum(map(len, batches))
 
-    def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True) -> tuple[int, int]:
+    def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True, *, at_once: int = REDRIVEN_AT_ONCE) -> tuple[int, int]:
         """Fold the parked events of the keys that ``chosen`` names again, in order; returns (folded, still parked).
 
-        A key whose first event still cannot be folded keeps waiting, with the new traceback.
+        A key whose first event still cannot be folded keeps waiting, with the new traceback. Each commit takes ``at_once``
+        events, for who is fenced meanwhile soon takes over again. If this is fenced in turn, or the store fails, what was
+        committed stays so: redrive the rest.
         """
+        self.claim(self.generation.checkpoints())
         waiting = self.generation.parked()
         keys = {parked.key for parked in waiting if chosen(parked)}
         again = [parked for parked in waiting if parked.key in keys]
-        folding = _Folding(self.projection, self.generation, self._parked_keys - keys)
-        for parked in again:
+        folded = 0
+        for begin in range(0, len(again), at_once):
+            part = [parked for parked in again[begin : begin + at_once] if parked.key in keys]
+            behind = again[begin + at_once :]
+            if part:
+                still = self._redrive(part, behind, keys)
+                folded += len(part) - len(still)
+                keys -= {parked.key for parked in still}
+        return folded, self.parked
+
+    def _redrive(self, part: Sequence[Parked], behind: Sequence[Parked], keys: Collection[str]) -> list[Parked]:
+        """Fold some events of ``keys``, behind which others wait; returns those of them that wait again, and so do theirs."""
+        folding = _Folding(self.projection, self.generation, self._parked_keys.difference(keys))
+        for parked in part:
             folding.fold(parking.unpark(parked))
-        positions = [parked.position for parked in again]
+        still = list(folding.parked)
+        stopped = {parked.key for parked in still}
+        moved = [replace(parked, error="") for parked in behind if parked.key in stopped]
+        folding.parked += moved  # behind their key's first again
+        folding.parked_keys.update(parked.key for parked in behind)
+        positions = [parked.position for parked in (*part, *moved)]
         self._keep(folding, Commit(expected=dict(self.checkpoints), reached=dict(self.checkpoints), unparked=positions))
-        return len(again) - len(folding.parked), self.parked
+        return still
 
     def tidy(self) -> None:
         """Forget markers that can decide nothing any more. Call it only where nothing of the log is left to fold.
@@ -162,9 +198,14 @@ class _Folding:
         except (PipelineError, ProjectionError):
             raise  # log or store cannot be read just now: no fault of the event
         except Exception:  # noqa: BLE001  # law 7: a fold's own exception parks the event
-            return traceback.format_exc()[-_TRACEBACK_CHARACTERS:]
+            return _storable(traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
         self.changes.absorb(changes)
         return ""
+
+
+def _storable(text: str) -> str:
+    """``text`` with lone surrogates spelled out: no store could keep them, and what cannot be parked would stop the shard."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _parked(key: str, batch: Batch, index: int, error: str) -> Parked:

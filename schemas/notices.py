@@ -18,6 +18,7 @@ class Notice(Body):
 
     ``flush`` numbers the messages of a group from 0. ``reason`` is a named one: why it was due, was held back or failed.
     ``attempts`` counts the sends that were tried. ``resent`` marks a repetition of a send whose outcome a crash left unknown.
+    ``detail`` is what the channel answered last, or what went wrong, in a few words without secrets; empty if it adds nothing.
     """
 
     route: Name
@@ -28,6 +29,7 @@ class Notice(Body):
     reason: Annotated[str, Field(min_length=1, max_length=1000)]
     attempts: Annotated[int, Field(ge=0)] = 0
     resent: bool = False
+    detail: Annotated[str, Field(max_length=1000)] = ""
 
 
 class NoticeSent(Notice):

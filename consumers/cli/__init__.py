@@ -5,24 +5,34 @@ Exit codes are those of ``consumers.cli.exits``. ``--json`` is on every command.
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
-from consumers.cli import feeding, folding, keeping, looking, quarantine, running, telling
 from consumers.cli.exits import guarded
 from consumers.cli.output import emit
 from consumers.composition import version
 from consumers.garbage import collect_seldom
 
-app = typer.Typer(
-    name="findstream",
-    help="Findings of many AWS accounts as one immutable, replayable stream of events.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-)
+_MODULES: Final = {
+    "run": "running",
+    "ingest": "feeding",
+    "sample": "feeding",
+    "status": "running",
+    "tail": "looking",
+    "events": "looking",
+    "replay": "folding",
+    "rebuild": "folding",
+    "report": "telling",
+    "backup": "keeping",
+    "restore": "keeping",
+    "doctor": "keeping",
+    "quarantine": "quarantine",
+    "parked": "folding",
+    "notify": "telling",
+}
+"""Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 -- as Typer calls it
@@ -31,7 +41,6 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001 -- as Typer calls it
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     *,
     _: Annotated[
@@ -41,29 +50,33 @@ def _options(
     pass
 
 
-for _command in (
-    running.run,
-    feeding.ingest,
-    feeding.sample,
-    running.status,
-    looking.tail,
-    looking.events,
-    folding.replay,
-    folding.rebuild,
-    telling.report,
-    keeping.backup,
-    keeping.restore,
-    keeping.doctor,
-):
-    app.command()(_command)
-app.add_typer(quarantine.quarantine, name="quarantine", no_args_is_help=True)
-app.add_typer(folding.parked, name="parked", no_args_is_help=True)
-app.add_typer(telling.notify, name="notify", no_args_is_help=True)
+def _offering(asked: str | None) -> typer.Typer:
+    """The commands of the module that has ``asked``, or of all modules: for help, and to tell which name was meant."""
+    app = typer.Typer(
+        name="findstream",
+        help="Findings of many AWS accounts as one immutable, replayable stream of events.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    )
+    app.callback()(_options)
+    modules = [_MODULES[asked]] if asked in _MODULES else _MODULES.values()
+    for command, name in _MODULES.items():
+        if name not in modules:
+            continue
+        offered = getattr(import_module(f"consumers.cli.{name}"), command)
+        if isinstance(offered, typer.Typer):
+            app.add_typer(offered, name=command, no_args_is_help=True)
+        else:
+            app.command()(offered)
+    return app
 
 
 def call(arguments: Sequence[str]) -> int:
     """Do what ``arguments`` (without the program's name) ask; returns the exit code."""
-    return guarded(lambda: app(list(arguments), prog_name="findstream", standalone_mode=False))
+    asked = next(iter(arguments), None)
+    return guarded(lambda: _offering(asked)(list(arguments), prog_name="findstream", standalone_mode=False))
 
 
 def main() -> None:

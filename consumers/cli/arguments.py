@@ -11,6 +11,7 @@ from consumers.palette import SEVERITIES
 from schemas.identity import MICROSECONDS
 
 _AGO: Final = re.compile(r"(\d{1,6})([smhdw])")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS: Final = {look.word: level for level, look in enumerate(SEVERITIES)}
 
@@ -42,6 +43,14 @@ def level(given: str | int) -> int:
     return found
 
 
+def account_id(text: str) -> str:
+    """An AWS account; "" for any."""
+    if text and not _ACCOUNT.fullmatch(text):
+        message = f"{text!r} is no account; write its 12 digits"
+        raise typer.BadParameter(message)
+    return text
+
+
 def share(text: str) -> float:
     """A share of all, 0 to 0.9."""
     try:
@@ -66,6 +75,7 @@ def day_us(text: str) -> int:
 
 Since = Annotated[int | None, typer.Option("--since", parser=time_us, metavar="TIME", help="Not before: 2h, 7d, 2026-01-31, …")]
 Until = Annotated[int | None, typer.Option("--until", parser=time_us, metavar="TIME", help="Before: a time as for --since.")]
+Account = Annotated[str, typer.Option("--account", parser=account_id, metavar="ACCOUNT", help="Only this account, 12 digits.")]
 Severity = Annotated[
     int, typer.Option("--severity", "-s", parser=level, metavar="LEVEL", help="At least: LOW, MEDIUM, HIGH, CRITICAL.")
 ]

@@ -63,7 +63,7 @@ def _explained(broken: Exception) -> int:
     """Say what broke, and return the exit code for it."""
     if isinstance(broken, TyperException):
         if told := broken.format_message():
-            complain(told)
+            complain(told.replace(": Value error, ", ": "))
         return broken.exit_code
     for kinds, code in _CODES:
         if isinstance(broken, kinds):

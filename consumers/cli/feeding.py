@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -17,6 +17,8 @@ from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, complain, emit, emit_bytes, emit_json, remark
 from consumers.cli.progress import Tell, bar
 from consumers.composition import now_us, open_ingest
+from consumers.home import Home
+from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.sample import Item, Mix, generate, spread
 from consumers.sample.pacing import due
 from pipeline.errors import InputRejected
@@ -45,6 +47,7 @@ def ingest(
 
     What cannot be understood goes to the quarantine with the reason; that is no failure.
     Taking the same input twice changes nothing: repeats are counted as duplicates.
+    What is there before the first findstream run is never notified, so that an old export floods nobody.
     Exit code 3 if a file could not be read to its end.
 
     Examples:
@@ -61,16 +64,28 @@ def ingest(
         for path in paths:
             with _opened(path, tell, done) as stream:
                 try:
-                    tally = desk.take_stream(io.BufferedReader(stream, _CHUNK_BYTES), origin="stdin" if path == STDIN else path)
+                    counts = _counts(
+                        desk.take_stream(io.BufferedReader(stream, _CHUNK_BYTES), origin="stdin" if path == STDIN else path)
+                    )
                 except InputRejected as rejected:
-                    complain(f"{path}: {rejected.items[0].reason}; what came before was taken")
+                    complain(f"{path}: {rejected.items[0].reason}")
+                    counts = rejected.taken
                     broken += 1
-                    continue
                 finally:
                     done = stream.passed
-            total = [sum(pair) for pair in zip(total, _counts(tally), strict=True)]
+            total = [sum(pair) for pair in zip(total, counts, strict=True)]
+    if total[1] and not _heard(Home(settings.home.absolute())):
+        remark("nobody is notified of these: the notifier begins behind what is there at the first findstream run")
     _tell(dict(zip(("read", "accepted", "duplicate", "quarantined"), total, strict=True)), as_json=as_json)
     return REFUSED if broken else 0
+
+
+def _heard(home: Home) -> bool:
+    """Whether a notifier has begun here, so that it tells of what comes now."""
+    if not home.ledger.exists():
+        return False
+    with closing(SqliteLedger(home.ledger)) as ledger:
+        return ledger.marks() is not None
 
 
 def _counts(tally: Tally) -> tuple[int, int, int, int]:

@@ -1,7 +1,7 @@
 """Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -12,16 +12,17 @@ from consumers import rebuilding
 from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
 from consumers.cli.progress import bar, bars
-from consumers.composition import open_catalog, open_log, open_store, writer_token
+from consumers.composition import open_catalog, open_log, open_store, settings_of_data, writer_token
 from consumers.rebuilding import End
 from pipeline.settings import Settings
 from projections import parking
 from projections.compare import Difference
+from projections.errors import Fenced
 from projections.projection import Parked, Projection
 from projections.projector import ALL, named
 from projections.rebuild import Outcome, Progress, Rebuilder, Rebuilt
 from projections.rebuild import cancel as cancel_build
-from projections.stores.port import Store
+from projections.stores.port import Generation, Store
 from projections.writer import Writer
 
 _NAMES: Final = ", ".join(projection.name for projection in ALL)
@@ -54,7 +55,7 @@ def replay(
       findstream replay
       findstream replay event_index --diff
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with open_log(settings) as log, closing(open_store(settings)) as store:
         found = {}
         for projection in [p for p in names or ALL if p.name in store.serving()]:
@@ -95,7 +96,7 @@ def rebuild(
       findstream rebuild --all --cancel
     """
     chosen = _chosen(names, everything=everything)
-    settings = Settings.load()
+    settings = settings_of_data()
     if cancel:
         with closing(open_store(settings)) as store:
             return _cancel(store, chosen, as_json=as_json)
@@ -177,7 +178,7 @@ def _watched(projection: Projection) -> Iterator[Callable[[Progress], None]]:
 
 
 parked = typer.Typer(help="Events that a projection could not fold: they wait, in order, and others go on.")
-Key = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
+Keys = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
 Of = Annotated[Projection | None, typer.Option("--projection", "-p", parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
 
 
@@ -193,7 +194,7 @@ def parked_list(*, of: Of = None, as_json: Json = False) -> None:
     Examples:
       findstream parked list -p event_index
     """
-    found = _parked(Settings.load(), of)
+    found = _parked(settings_of_data(), of)
     if as_json:
         emit_json({"parked": [_document(name, event) for name, event in found]})
         return
@@ -206,16 +207,17 @@ def parked_list(*, of: Of = None, as_json: Json = False) -> None:
 
 
 @parked.command("show")
-def parked_show(key: Annotated[str, typer.Argument(help="A key as `parked list` shows it.")], *, as_json: Json = False) -> None:
+def parked_show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A key as `parked list` shows it.")], *, as_json: Json = False
+) -> None:
     """Show what is parked under a key: the events whole, and the traceback.
 
     Examples:
       findstream parked show 1700000000-0d0c…
     """
-    found = [(name, event) for name, event in _parked(Settings.load(), None) if event.key == key]
+    found = [(name, event) for name, event in _parked(settings_of_data(), None) if event.key == key]
     if not found:
-        message = f"{key!r} is not parked; see findstream parked list"
-        raise typer.BadParameter(message, param_hint="KEY")
+        raise _not_parked(key)
     if as_json:
         emit_json({"parked": [_document(name, event, whole=True) for name, event in found]})
         return
@@ -226,7 +228,7 @@ def parked_show(key: Annotated[str, typer.Argument(help="A key as `parked list` 
 
 
 @parked.command("redrive")
-def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, as_json: Json = False) -> int:
+def parked_redrive(keys: Keys = None, *, everything: All = False, of: Of = None, as_json: Json = False) -> int:
     """Fold parked events again, for example after a fix was deployed. What still cannot be folded stays parked (exit code 3).
 
     The projector makes way for it and goes on by itself afterwards.
@@ -238,9 +240,14 @@ def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, 
     if bool(keys) == everything:
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_store(settings)) as store:
-        outcomes = [_redriven(store, projection, None if everything else keys) for projection in ([of] if of else ALL)]
+        chosen = [of] if of else ALL
+        there = {key for projection in chosen for key in _waiting(store, projection)}
+        for key in keys or ():
+            if key not in there:
+                raise _not_parked(key)
+        outcomes = [_redriven(store, projection, None if everything else keys) for projection in chosen]
     folded, left = (sum(column) for column in zip(*outcomes, strict=True))
     if as_json:
         emit_json({"folded": folded, "parked": left})
@@ -250,16 +257,47 @@ def parked_redrive(keys: Key = None, *, everything: All = False, of: Of = None, 
 
 
 def _redriven(store: Store, projection: Projection, keys: Sequence[str] | None) -> tuple[int, int]:
-    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed."""
+    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed.
+
+    A projector that takes over again fences this: it goes on with what is left, as long as that gets less. Raises ``Fenced``.
+    """
     info = store.serving().get(projection.name)
     if info is None or info.version != projection.version:
         return 0, 0
     with closing(store.open(info)) as generation:
-        waiting = [event for event in generation.parked() if keys is None or event.key in keys]
-        if not waiting:
-            return 0, 0
-        folded, _ = Writer(projection, generation, writer_token("redrive")).redrive(waiting.__contains__)
-        return folded, len(waiting) - folded
+        waiting = generation.waiting()
+        chosen = waiting.keys() if keys is None else waiting.keys() & keys
+        first = left = _count(generation, chosen)
+        done = not left
+        while not done:
+            before = left
+            try:
+                Writer(projection, generation, writer_token("redrive")).redrive(lambda parked: parked.key in chosen)
+                done = True
+            except Fenced:
+                if _count(generation, chosen) == before:
+                    raise
+            left = _count(generation, chosen)
+    return first - left, left
+
+
+def _count(generation: Generation, keys: Collection[str]) -> int:
+    """How many events are parked under these keys."""
+    waiting = generation.waiting()
+    return sum(waiting.get(key, 0) for key in keys)
+
+
+def _waiting(store: Store, projection: Projection) -> Collection[str]:
+    """The keys under which something is parked in the generation that serves, if it is of this version."""
+    info = store.serving().get(projection.name)
+    if info is None or info.version != projection.version:
+        return ()
+    with closing(store.open(info)) as generation:
+        return generation.waiting().keys()
+
+
+def _not_parked(key: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{key!r} is not parked; see findstream parked list", param_hint="KEY")
 
 
 def _why(event: Parked) -> str:

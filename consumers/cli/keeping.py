@@ -1,6 +1,6 @@
 """Commands that keep the data: ``backup``, ``restore``, ``doctor``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -102,11 +102,19 @@ def doctor(*, as_json: Json = False) -> int:
 def _show(manifest: Manifest) -> None:
     emit_table(
         ("Part", "File", "Size", "SHA-256", "Holds"),
-        (
-            (entry.name, entry.file, size(entry.bytes), entry.sha256[:16], ", ".join(f"{k}: {v}" for k, v in entry.holds.items()))
-            for entry in manifest.parts
-        ),
+        ((part.name, part.file, size(part.bytes), part.sha256[:16], _figures(part.holds)) for part in manifest.parts),
     )
+
+
+def _figures(holds: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}: {_held(figure)}" for name, figure in holds.items())
+
+
+def _held(figure: object) -> str:
+    """A number, counts by name, or positions by shard, of which each names its shard itself."""
+    if not isinstance(figure, Mapping):
+        return str(figure)
+    return " ".join(str(value) if str(value).startswith(key) else f"{value} {key}" for key, value in figure.items()) or "none"
 
 
 @contextmanager

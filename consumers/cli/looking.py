@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from consumers.cli.arguments import Severity, Since, Until
+from consumers.cli.arguments import Account, Severity, Since, Until
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
-from consumers.composition import now_us, open_catalog, open_log
+from consumers.composition import now_us, open_catalog, open_log, settings_of_data
+from consumers.home import Home
 from pipeline.log.port import Log, Position, Record
-from pipeline.settings import Settings
-from projections.event_index import Entry, EventQuery
+from projections.event_index import Entry, EventIndex, EventQuery
 
 _READ_AT_ONCE = 1000
 _WAIT_SECONDS = 1.0
@@ -43,7 +43,7 @@ def tail(
     *,
     source: Source = "",
     kind: Annotated[str, typer.Option("--type", help="Only this type, for example finding.observed.")] = "",
-    account: Annotated[str, typer.Option("--account", help="Only this account, 12 digits.")] = "",
+    account: Account = "",
     min_severity: Severity = 0,
     last: Annotated[int, typer.Option("-n", "--last", min=0, help="Begin with about the last N events of the log.")] = 10,
     since_start: Annotated[bool, typer.Option("--since-start", help="Begin with the first event of the log.")] = False,
@@ -59,7 +59,7 @@ def tail(
       findstream tail --source aws.guardduty -n 100
       findstream tail --since-start --no-follow --json | jq .summary
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     wanted = _Filter(source, kind, account, min_severity)
     with open_log(settings) as log:
         seen = {} if since_start else _before_last(log, last)
@@ -115,7 +115,7 @@ def events(
     since: Since = None,
     until: Until = None,
     source: Source = "",
-    account: Annotated[str, typer.Option("--account", help="Only this account, 12 digits.")] = "",
+    account: Account = "",
     resource: Annotated[str, typer.Option("--resource", help="Only findings that name this resource, an ARN or id.")] = "",
     min_severity: Severity = 0,
     text: Annotated[str, typer.Option("--text", "-t", help="Only summaries that hold all these words.")] = "",
@@ -131,7 +131,7 @@ def events(
       findstream events --text "disk full" --account 123456789012
       findstream events --json | jq -r '.events[].id'
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     query = EventQuery(
         since_us=since,
         until_us=until,
@@ -150,6 +150,9 @@ def events(
         else:
             page = catalog.events(query, now_us=now_us())
             entries, cursors = page.entries, {"next": page.next, "previous": page.previous}
+        behind = sum(state.lag_events for state in catalog.states() if state.name == EventIndex.name)
+    if behind and Home(settings.home.absolute()).running() is None:
+        remark(f"the index is {behind:,} events behind the log: findstream run folds them")
     if as_json:
         emit_json({"events": [_entry(entry) for entry in entries], **cursors})
         return

@@ -9,9 +9,8 @@ import typer
 from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, emit, emit_bytes, emit_json, emit_table, moment, plain, remark, size
 from consumers.cli.progress import bar
-from consumers.composition import open_ingest, open_quarantine
+from consumers.composition import open_ingest, open_quarantine, settings_of_data
 from pipeline.quarantine.port import Quarantine, Quarantined, Status
-from pipeline.settings import Settings
 
 quarantine = typer.Typer(help="What could not be understood: kept whole, with the reason, until somebody mends it.")
 
@@ -34,7 +33,7 @@ def listing(
       findstream quarantine list
       findstream quarantine list --status released --json
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with open_quarantine(settings) as store:
         found = store.list(status=None if everything else status, after=after, limit=limit)
         counts = store.count()
@@ -73,7 +72,7 @@ def show(
       findstream quarantine show 0d0c…
       findstream quarantine show 0d0c… --raw > item.json
     """
-    with open_quarantine(Settings.load()) as store:
+    with open_quarantine(settings_of_data()) as store:
         item = _known(store, item_id)
     if raw:
         emit_bytes(item.reject.payload)
@@ -101,7 +100,7 @@ def reingest(
       findstream quarantine reingest --all --json
     """
     _either(ids, everything=everything)
-    settings = Settings.load()
+    settings = settings_of_data()
     told = dict.fromkeys(("read", "accepted", "duplicate", "quarantined"), 0)
     with open_quarantine(settings) as store, open_ingest(settings) as desk, bar("re-ingest", "items") as tell:
         chosen = _held(store) if everything else iter([_known(store, item_id).id for item_id in ids or ()])
@@ -114,17 +113,23 @@ def reingest(
         emit_json(told)
     else:
         emit(", ".join(f"{count:,} {name}" for name, count in told.items()))
+    if told["quarantined"]:
+        remark(f"{told['quarantined']:,} still cannot be understood; findstream quarantine show <id> tells why")
     return REFUSED if told["quarantined"] else 0
 
 
 @quarantine.command("discard")
-def discard(ids: Annotated[list[str], typer.Argument(metavar="ID...")], *, as_json: Json = False) -> None:
+def discard(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids as `quarantine list` shows them.")],
+    *,
+    as_json: Json = False,
+) -> None:
     """Give items up: they are no longer listed as held, and their bytes stay. ``reingest`` takes them in all the same.
 
     Examples:
       findstream quarantine discard 0d0c…
     """
-    with open_quarantine(Settings.load()) as store:
+    with open_quarantine(settings_of_data()) as store:
         chosen = [_known(store, item_id).id for item_id in ids]
         for item_id in chosen:
             store.mark(item_id, Status.DISCARDED)

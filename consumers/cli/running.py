@@ -11,14 +11,24 @@ from typing import Annotated, Any
 import typer
 
 from consumers import logs
+from consumers.agreement import ask_of_ledger, ask_of_projections
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, size
-from consumers.composition import now_us, open_catalog, open_home, open_ingest, open_log, open_quarantine
+from consumers.composition import (
+    now_us,
+    open_catalog,
+    open_home,
+    open_ingest,
+    open_log,
+    open_quarantine,
+    open_store,
+    settings_of_data,
+)
 from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
 from consumers.notifier.assembly import open_ledger, wiring
 from consumers.notifier.notifier import begin
 from consumers.roles import NAMES, SAMPLE
-from consumers.sample.story import HISTORY_DAYS, history
+from consumers.sample.story import HISTORY_DAYS, history, roll_call
 from pipeline.settings import Settings
 from projections.reading import ProjectionState
 from schemas.identity import MICROSECONDS
@@ -78,12 +88,23 @@ def run(
 
 
 def _prepare(settings: Settings, *, sample: bool) -> None:
-    """Give a new log its history, then let the notifier begin behind it."""
-    with open_log(settings) as log, closing(open_ledger(open_home(settings).path)) as ledger:
-        if sample and not log.heads():
+    """With ``sample`` give a new log its history, and any log signs of life; then let the notifier begin behind a new one.
+
+    Raises ``LogCutShort``.
+    """
+    with (
+        open_log(settings) as log,
+        closing(open_store(settings)) as store,
+        closing(open_ledger(open_home(settings).path)) as ledger,
+    ):
+        ask_of_projections(log, store)
+        ask_of_ledger(log, ledger)
+        if sample:
             with open_ingest(settings) as desk:
-                told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")
-            remark(f"made up {told.accepted:,} findings of the last {HISTORY_DAYS} days")
+                if not log.heads():
+                    told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")
+                    remark(f"made up {told.accepted:,} findings of the last {HISTORY_DAYS} days")
+                desk.take_lines((item.payload for item in roll_call(now_us())), origin="sample")
         begin(log, ledger)
 
 
@@ -113,7 +134,7 @@ def status(*, as_json: Json = False) -> None:
       findstream status
       findstream status --json | jq '.projections[].lag_events'
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     home = open_home(settings)
     running = home.running()
     with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(home.path)) as ledger:

@@ -11,7 +11,7 @@ import typer
 from consumers.cli.arguments import day_us
 from consumers.cli.exits import FAILED
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
-from consumers.composition import now_us, open_catalog, open_home, open_log
+from consumers.composition import now_us, open_catalog, open_home, open_log, settings_of_data
 from consumers.errors import Refused
 from consumers.notifier.assembly import open_ledger, wiring
 from consumers.notifier.channels.port import Answer, Delivered, RateLimited
@@ -39,15 +39,17 @@ def _key(text: str) -> Key:
 
 @notify.command("preview")
 def preview(
-    event_id: Annotated[str, typer.Argument(help="An event's id: ours, or the one that its source gave it.")],
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's id: ours, or the one that its source gave it.")],
+    *,
+    _: Json = False,
 ) -> None:
-    """Print the Slack message for an event, without sending it: paste it into Slack's Block Kit Builder.
+    """Print the Slack message for an event, without sending it: paste it into Slack's Block Kit Builder. It is JSON anyway.
 
     Examples:
       findstream notify preview 1700000000-0d0c…
     """
-    settings = Settings.load()
-    emit_json(rendered(_event(settings, event_id), settings.console_url))
+    settings = settings_of_data()
+    emit_json(rendered(_event(settings, event_id), settings.links_base))
 
 
 def _event(settings: Settings, event_id: str) -> Envelope:
@@ -83,7 +85,7 @@ def try_channels(
         if sender is None:
             told[name] = "has no webhook (FINDSTREAM_SLACK_WEBHOOK, or webhook_env or webhook_file in the routes file)"
             continue
-        answer = sender.send(rendered(_test_event(now_us()), settings.console_url))
+        answer = sender.send(rendered(_test_event(now_us()), settings.links_base))
         failed |= not isinstance(answer, Delivered)
         told[name] = _in_words(answer)
     if all(sender is None for sender in senders.values()):
@@ -140,7 +142,7 @@ def ledger(
       findstream notify ledger --state suppressed
       findstream notify ledger --event 1700000000-0d0c…
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_ledger(open_home(settings).path)) as book:
         found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
         tallies = book.tallies()
@@ -148,7 +150,11 @@ def ledger(
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
         return
     _show(found)
-    remark("; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies) or "no notice was ever decided")
+    counts = "; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies)
+    if not tallies:
+        remark("no notice was ever decided")
+    else:
+        remark(counts if found else f"none of all notices matches ({counts})")
 
 
 @notify.command("dead")
@@ -183,7 +189,7 @@ def redrive(
     if bool(keys) == everything:
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
-    settings = Settings.load()
+    settings = settings_of_data()
     with closing(open_ledger(open_home(settings).path)) as book:
         now = now_us()
         redriven = book.redrive(None, now) if everything else sum(book.redrive(key, now) for key in keys or ())
@@ -230,7 +236,7 @@ def report(
       findstream report --date 2026-01-31 --json
       findstream report --issue
     """
-    settings = Settings.load()
+    settings = settings_of_data()
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
         reporter = Reporter(log, catalog, clock=now_us)
         built = reporter.report(None if date is None else date + ISSUED_AT_US)

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from consumers.notifier import routes
 from consumers.notifier.channels.port import Sender
-from consumers.notifier.channels.slack import SlackSender
 from consumers.notifier.courier import Clock
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notifier import Notifier
@@ -41,8 +40,14 @@ def wiring(settings: Settings, environ: Mapping[str, str]) -> Wiring:
         webhook = routes.webhook(name, source, environ)
         if webhook is None and name == _DEFAULT:
             webhook = _default_webhook(settings)
-        senders[name] = None if webhook is None else SlackSender(webhook)
+        senders[name] = None if webhook is None else _slack(webhook)
     return Wiring(routing, senders)
+
+
+def _slack(webhook: SecretStr) -> Sender:
+    from consumers.notifier.channels.slack import SlackSender  # noqa: PLC0415 -- Slack's package is slow, and often not needed
+
+    return SlackSender(webhook)
 
 
 def open_ledger(home: Path) -> SqliteLedger:
@@ -62,7 +67,7 @@ def open_notifier(
 ) -> Notifier:
     """The notifier that ``settings`` describe. It has then taken ``ledger`` over. Raises ``RoutesRejected``."""
     wired = wiring(settings, environ)
-    renderer = Renderer(settings.console_url)
+    renderer = Renderer(settings.links_base)
     return Notifier(log, ledger, wired.routing.routes, wired.senders, renderer, clock=clock, random=random)
 
 

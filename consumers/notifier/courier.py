@@ -81,12 +81,19 @@ class Courier:
             return self._settle(self._unwritten)
         now_us = self._clock()
         pace = self._ledger.pace(self._channel)
-        if pace.not_before_us > now_us:
+        if self._awaits(pace.not_before_us, now_us):
             return Visit(None, None, pace.not_before_us)
         notice = self._ledger.due(self._channel, now_us)
         if notice is None:
-            return Visit(None, None, self._ledger.next_due_us(self._channel))
-        return self._settle(self._deliver(notice, pace))
+            due_us = self._ledger.next_due_us(self._channel)
+            if due_us is None or self._awaits(due_us, now_us):
+                return Visit(None, None, due_us)
+            notice = self._ledger.due(self._channel, due_us)
+        return Visit(None, None, now_us) if notice is None else self._settle(self._deliver(notice, pace))
+
+    def _awaits(self, moment_us: int, now_us: int) -> bool:
+        """Whether ``moment_us`` is to come. One that no rest can have led to was written by a clock that has gone back since."""
+        return now_us < moment_us <= now_us + self._policy.longest_wait_us
 
     def _deliver(self, notice: Notice, pace: Pace) -> _Settlement:
         event_id, position = notice.causes[0]
@@ -115,6 +122,7 @@ class Courier:
 
 
 def _settlement(notice: Notice, outcome: Outcome, event: Envelope | None, now_us: int) -> _Settlement:
-    told = outcome.state in _LAST
-    fact = facts.settled(notice, outcome.state, outcome.reason, event, time_us=now_us) if told else None
+    fact = None
+    if outcome.state in _LAST:
+        fact = facts.settled(notice, outcome.state, outcome.reason, event, time_us=now_us, detail=outcome.detail)
     return _Settlement(notice, outcome, now_us, fact)

@@ -18,10 +18,10 @@ _TYPES: Final = {State.SENT: "notice.sent", State.FAILED: "notice.failed", State
 _SAID: Final = {State.SENT: "sent", State.FAILED: "not sent", State.SUPPRESSED: "held back"}
 
 
-def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None, *, time_us: int) -> Envelope:
+def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None, *, time_us: int, detail: str = "") -> Envelope:
     """The fact that ``notice`` has come to ``state``, which is one of the three last ones.
 
-    ``event`` is the first that the notice tells of; None if the log no longer holds it.
+    ``event`` is the first that the notice tells of; None if the log no longer holds it. ``detail`` is the outcome's.
     """
     kind, key, cause = _TYPES[state], notice.key, notice.causes[0].event_id
     body = {
@@ -33,6 +33,7 @@ def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None
         "reason": reason,
         "attempts": notice.attempt,
         "resent": notice.unsure,
+        "detail": detail,
     }
     return Envelope(
         id=derived_id(time_us, kind, cause, *map(str, key), str(notice.attempt)),

@@ -5,12 +5,14 @@ Start:   takes the ledger over (an earlier notifier is fenced), sets the live ma
 Reading: decisions and how far the log was read are one write of the ledger, made whether or not any channel works. Reading the
          same again, after a crash or because the log repeats itself, gives the same keys, so no second notice.
 Sending: a courier a channel, each on its own thread, so that a channel that is down blocks no other. Nobody sleeps holding work.
+Memory:  what was sent or suppressed is forgotten after ``KEPT``, but for dead letters: see ``Notifier.prune``.
 Replay:  projections are folded again without any of this: only this class is given senders, and it begins at its own mark.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 from typing import Final, TypeVar
 
@@ -29,7 +31,11 @@ from pipeline.log.port import Log, Position, Record
 from pipeline.log.port import Outcome as Stored
 from schemas.identity import MICROSECONDS
 
+KEPT: Final = timedelta(days=90)
+"""How long a known outcome is remembered, three times as long as an event's repeat counts as one (``projections.guard``)."""
+
 _BATCH: Final = 1000
+_PRUNE_EVERY_US: Final = 3600 * MICROSECONDS
 _RELAYED_AT_ONCE: Final = 500
 _LOOK_SECONDS: Final = 0.5
 """How often a thread looks around that nobody woke: for a stop, a redrive by another process, facts to relay."""
@@ -51,8 +57,8 @@ def begin(log: Log, ledger: Ledger) -> bool:
 class Notifier:
     """The role as a whole. ``channels`` names every channel, with None where it has no webhook. ``random`` gives 0 <= x < 1.
 
-    Constructing it takes the ledger over. ``step``, ``relay`` and ``deliver`` never sleep and may be called by a simulator
-    instead of ``run``; each raises ``LogUnavailable`` or ``LedgerUnavailable`` (call again), or ``LedgerTaken`` (end).
+    Constructing it takes the ledger over. ``step``, ``relay``, ``prune`` and ``deliver`` never sleep and may be called by a
+    simulator instead of ``run``; each raises ``LogUnavailable`` or ``LedgerUnavailable`` (call again), or ``LedgerTaken`` (end).
     """
 
     def __init__(
@@ -75,6 +81,8 @@ class Notifier:
         self._token = ledger.claim()
         begin(log, ledger)
         self._marks = dict(ledger.marks() or {})
+        self._recorded_us = 0
+        self._pruned_us = 0
         self._couriers = {
             name: Courier(
                 name,
@@ -118,6 +126,7 @@ class Notifier:
             if not len(batch):
                 continue
             read += len(batch)
+            self._recorded_us = max(self._recorded_us, batch.recorded_us[-1])
             marks[shard.id] = batch.positions[-1]
             for index, (kind, severity) in enumerate(zip(batch.columns.type, batch.columns.severity, strict=True)):
                 if kind in self._floors and severity >= self._floors[kind]:
@@ -143,6 +152,22 @@ class Notifier:
         self._ledger.relayed(taken)
         return len(taken)
 
+    def prune(self) -> int:
+        """Forget some outcomes that have been known for ``KEPT``, once an hour all of them. Returns how many it forgot.
+
+        Call it when ``step`` has found nothing to read. Then nothing is sent twice: what was read is not read again, and a repeat
+        that is still to come is recorded later than all that was read, so more than thirty days after its event, where it counts
+        as an event of its own. Age is counted from the last recorded time read, lest a clock that is ahead forget too much.
+        """
+        now_us = self._clock()
+        if 0 <= now_us - self._pruned_us < _PRUNE_EVERY_US:
+            return 0
+        before_us = min(now_us, self._recorded_us) - KEPT // timedelta(microseconds=1)
+        pruned = self._ledger.prune(self._token, before_us, _BATCH)
+        if pruned < _BATCH:
+            self._pruned_us = now_us
+        return pruned
+
     def run(self, stop: Event) -> None:
         """Do all this until ``stop`` is set; then finish the requests in flight, relay what is to be told, and return.
 
@@ -165,6 +190,8 @@ class Notifier:
     def _read_on(self, stop: Event) -> None:
         moved = _patiently(self.step, stop)
         relayed = _patiently(self.relay, stop)
+        if moved == 0 and not relayed:
+            _patiently(self.prune, stop)
         if not moved and not relayed:
             _patiently(lambda: self._log.wait(self._marks, _LOOK_SECONDS), stop)
 

@@ -30,6 +30,11 @@ class Policy:
     """The most that is believed of a Retry-After."""
     give_up: timedelta = timedelta(days=3)
 
+    @property
+    def longest_wait_us(self) -> int:
+        """No try is put off for longer than this."""
+        return max(self.longest, self.shortest, self.longest_rest, timedelta(seconds=1)) // _MICROSECOND + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

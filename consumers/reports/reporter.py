@@ -2,7 +2,8 @@
 
 Once:      the event's id derives from the date, so a restart, or a second reporter, tells the same fact; the log or its readers
            drop the repeat. The first one told stands.
-When:      after 09:00 UTC. Who was down then issues at the next start of the same day, never for an older day.
+When:      after 09:00 UTC. Who was down then issues at the next start of the same day, never for an older day; a log that
+           began later has its first report on the next day.
 Freshness: it waits for the projections to have folded what the log held; after a quarter of an hour it issues what there is.
 """
 
@@ -49,7 +50,9 @@ class Reporter:
         """
         now_us = self._clock()
         due_us = now_us // DAY_US * DAY_US + ISSUED_AT_US
-        if now_us < due_us or self._done_us == due_us or not self._is_fresh(now_us - due_us):
+        if now_us < due_us or self._done_us == due_us or not self._began_before(due_us):
+            return None
+        if not self._is_fresh(now_us - due_us):
             return None
         event = issued(build(self._reading, due_us, now_us), due_us, "daily")
         [receipt] = self._log.append([event])
@@ -79,6 +82,14 @@ class Reporter:
             except LogUnavailable as broken:
                 _logger.warning("waiting: %s", broken)
             stop.wait(_LOOK_SECONDS)
+
+    def _began_before(self, due_us: int) -> bool:
+        """Whether anything was recorded by then: a log that began later has nothing to report of that day."""
+        for shard in self._log.shards():
+            first = self._log.read(shard.id, None, 1).recorded_us
+            if not shard.complete or (first and first[0] < due_us):
+                return True
+        return False
 
     def _is_fresh(self, late_us: int) -> bool:
         if late_us >= _PATIENCE_US:

@@ -6,6 +6,7 @@ import random
 from contextlib import closing
 from threading import Event
 
+from consumers.agreement import ask_of_ledger
 from consumers.composition import now_us, open_log
 from consumers.notifier.assembly import open_ledger, open_notifier
 from consumers.notifier.errors import LedgerTaken
@@ -15,8 +16,9 @@ _logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings, stop: Event) -> None:
-    """Follow the log from the ledger's mark on. Ends if another notifier takes the ledger over."""
+    """Follow the log from the ledger's mark on. Ends if another notifier takes the ledger over. Raises ``LogCutShort``."""
     with open_log(settings) as log, closing(open_ledger(settings.home.absolute())) as ledger:
+        ask_of_ledger(log, ledger)
         notifier = open_notifier(settings, log, ledger, os.environ, clock=now_us, random=random.random)
         try:
             notifier.run(stop)

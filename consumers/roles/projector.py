@@ -5,6 +5,7 @@ from contextlib import closing
 from threading import Event
 from typing import Final
 
+from consumers.agreement import ask_of_projections
 from consumers.composition import open_log, open_store, writer_token
 from pipeline.settings import Settings
 from projections.errors import Fenced, NewerVersion
@@ -15,8 +16,12 @@ _logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings, stop: Event) -> None:
-    """Follow the log. Who takes over for a moment (a redrive) is let through; then this goes on with a new token."""
+    """Follow the log. Who takes over for a moment (a redrive) is let through; then this goes on with a new token.
+
+    Raises ``LogCutShort``.
+    """
     with open_log(settings) as log, closing(open_store(settings)) as store:
+        ask_of_projections(log, store)
         while not stop.is_set():
             projector = Projector(log, store, token=writer_token("projector"), on_stop=_stopped)
             try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from consumers.sample.stream import Item, Mix, spread
+from consumers.sample.stream import Item, Mix, beats, spread
 from schemas.identity import MICROSECONDS
 
 HISTORY_DAYS: Final = 14
@@ -18,6 +18,11 @@ def history(now_us: int) -> Iterator[Item]:
     """Fourteen days of findings that end now; it begins with the roll-out of all agents."""
     since_us = now_us - HISTORY_DAYS * 86_400 * MICROSECONDS
     return spread(since_us, since_us, now_us, count=HISTORY_ITEMS, mix=Mix(rhythm=0.5, overture=True, accounts=_ACCOUNTS))
+
+
+def roll_call(now_us: int) -> Iterator[Item]:
+    """Every agent is heard now. Said before a run begins: while nothing ran nobody was silent, there was only nobody to hear."""
+    return beats(now_us, now_us, mix=Mix(accounts=_ACCOUNTS))
 
 
 def trickle(rate: float) -> Mix:

@@ -133,6 +133,14 @@ def spread(seed: int, start_us: int, end_us: int, *, count: int, mix: Mix = Mix(
         yield item if item.at_us < end_us else item._replace(at_us=end_us - 1)
 
 
+def beats(seed: int, at_us: int, *, mix: Mix = Mix()) -> Iterator[Item]:
+    """A sign of life of every agent in ``mix``'s world, all at ``at_us``."""
+    rng = Random(seed)  # noqa: S311 -- as above
+    (turns,) = _Life(rng, mix).pool("heartbeat")
+    for _ in range(turns.length):
+        yield Item(turns.draw() % Holes(at_us, random_hexes(rng.getrandbits(320)), _NOTHING), "heartbeat", at_us)
+
+
 def _bent(start_us: int, passed_us: float, rhythm: float) -> int:
     """Time bent so that more comes around 14:00 UTC than at 02:00. Order stays, and so does every whole day from the start."""
     if not rhythm:
@@ -163,6 +171,10 @@ class _Life:
         lengths = sum(_STORM_LENGTHS) / 2
         self._storm_chance = mix.storms / (1 - mix.storms) / lengths
         self._storm: _Storm | None = None
+
+    def pool(self, kind: str) -> Sequence[Cycle]:
+        """All that can be told of a kind."""
+        return self._pools[kind]
 
     def arrival_us(self, planned_us: int) -> int:
         """When the next item arrives: as planned, or sooner in a storm."""

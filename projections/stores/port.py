@@ -1,7 +1,7 @@
 """The port of a store: generations of projections, each with rows, checkpoints, id markers and parked events.
 
 Atomicity: a commit is kept whole or not at all: rows, checkpoints, markers and parked events together.
-Fencing:   a commit is refused unless its writer holds the generation's token and the checkpoints are those it read.
+Fencing:   a commit is refused unless its writer's token stands on the checkpoints of its shards and these are those it read.
 Reading:   from any process, in short transactions; a reader never waits for the writer.
 Errors:    any call may raise ``StoreUnavailable``; what it was to change is then unchanged, and calling again is safe.
 """
@@ -77,7 +77,11 @@ class GenerationRows(SegmentRows, Rows, Protocol):
         ...
 
     def parked(self) -> Sequence[Parked]:
-        """The parked events, in the order in which they were parked."""
+        """The parked events, whole, in the order in which they were parked."""
+        ...
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many parked events each key has that has some; payloads are not read."""
         ...
 
 
@@ -89,8 +93,8 @@ class Generation(GenerationRows, Protocol):
         """Which one it is."""
         ...
 
-    def claim(self, token: str) -> None:
-        """Become its writer: commits under any other token are refused from now on."""
+    def claim(self, token: str, shards: Collection[str]) -> None:
+        """Become the writer of these shards: commits of theirs under any other token are refused from now on."""
         ...
 
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:

@@ -1,15 +1,22 @@
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from tests.aws import servers
 from tests.aws.clients import Server
 from tests.aws.servers import Program
 from tests.aws.streams import stream
+from tests.local.running import wait_until
+
+if TYPE_CHECKING:
+    from types_boto3_kinesis import KinesisClient
 
 SLEEPER = Program("sleeper", (sys.executable, "-c", "import sys; sys.exit('no licence')"), Path(sys.executable))
 ABSENT = Program("nowhere", (sys.executable,), Path("/nowhere"))
@@ -68,6 +75,28 @@ def test_a_server_is_gone_after_its_context(start: Callable[[], AbstractContextM
 
     with pytest.raises(EndpointConnectionError):
         kinesis.list_streams()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="only setpriv keeps a server on a leash")
+def test_a_server_does_not_outlive_a_killed_starter() -> None:
+    starter = "from tests.aws.servers import kinesalite\nwith kinesalite() as server: print(server.url, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", starter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=servers.ROOT
+    ) as process:
+        assert process.stdout is not None
+        kinesis = Server("kinesalite", process.stdout.readline().strip()).client("kinesis")
+        assert kinesis.list_streams()["StreamNames"] == []
+        process.kill()
+
+    wait_until(lambda: not answers(kinesis))
+
+
+def answers(kinesis: "KinesisClient") -> bool:
+    try:
+        kinesis.list_streams()
+    except (EndpointConnectionError, ConnectionClosedError):
+        return False
+    return True
 
 
 def test_a_server_that_does_not_start_fails_with_what_it_said() -> None:

@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pipeline.log.port import Batch
 from projections.event_index import EventIndex
-from projections.projection import Changes, Rows
+from projections.projection import Changes, Parked, Rows
 from projections.stores.sqlite import SqliteStore
 from tests.cli.shell import Findstream, finding, written
 
@@ -42,7 +43,7 @@ def test_replay_of_one_projection_looks_at_that_one_only(filled: Findstream) -> 
 
 
 def test_replay_shows_what_differs_and_says_so_by_its_exit_code(filled: Findstream, home: Path) -> None:
-    with sqlite3.connect(home / "projections" / "daily_aggregates-1.db") as tampered:
+    with closing(sqlite3.connect(home / "projections" / "daily_aggregates-1.db")) as tampered, tampered:
         tampered.execute("INSERT INTO counter(hour, blob) SELECT hour, blob FROM counter")
 
     answer, shown = filled("replay", "--json"), filled("replay", "--diff")
@@ -82,7 +83,7 @@ def test_all_can_be_rebuilt_at_once(filled: Findstream) -> None:
 
 
 def test_a_rebuild_shows_what_it_changes(filled: Findstream, home: Path) -> None:
-    with sqlite3.connect(home / "projections" / "daily_aggregates-1.db") as tampered:
+    with closing(sqlite3.connect(home / "projections" / "daily_aggregates-1.db")) as tampered, tampered:
         tampered.execute("DELETE FROM counter")
 
     answer = filled("rebuild", "daily_aggregates", "--diff")
@@ -92,15 +93,15 @@ def test_a_rebuild_shows_what_it_changes(filled: Findstream, home: Path) -> None
 
 
 def test_a_rebuild_can_be_cancelled_from_elsewhere(filled: Findstream, home: Path) -> None:
-    store = SqliteStore(home / "projections", clock=lambda: 1)
-    store.create("event_index", 1, serving=False)
+    with closing(SqliteStore(home / "projections", clock=lambda: 1)) as store:
+        store.create("event_index", 1, serving=False)
 
     assert filled("rebuild", "--all", "--cancel", "--json").json == {"cancelled": ["event_index"]}
     assert filled("rebuild", "event_index", "--cancel").out == "no rebuild is under way\n"
 
 
 def test_a_second_rebuild_of_the_same_is_refused(filled: Findstream, home: Path) -> None:
-    with SqliteStore(home / "projections", clock=lambda: 1).building("event_index"):
+    with closing(SqliteStore(home / "projections", clock=lambda: 1)) as store, store.building("event_index"):
         answer = filled("rebuild", "event_index")
 
     assert answer.code == 3
@@ -155,6 +156,27 @@ def test_after_a_fix_it_is_folded_and_shown(findstream: Findstream, poisoned: py
     assert (answer.code, answer.out) == (0, "1 folded, 0 still parked\n")
     assert len(findstream("events", "--json").json["events"]) == 5
     assert findstream("replay", "--json").json["equal"] is True
+
+
+def test_a_redrive_compares_keys_not_whole_events(
+    findstream: Findstream, poisoned: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events compared with each other would make a redrive of many take hours."""
+
+    def compared(one: Parked, other: object) -> bool:
+        pytest.fail(f"{one} was compared with {other}")
+
+    poisoned.undo()
+    monkeypatch.setattr(Parked, "__eq__", compared)
+
+    assert findstream("parked", "redrive", "--all", "--json").json == {"folded": 1, "parked": 0}
+
+
+def test_a_key_that_is_not_parked_is_not_redriven(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:
+    assert poisoned
+    answer = findstream("parked", "redrive", "another", "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert "'another' is not parked" in answer.err
 
 
 def test_a_rebuild_that_would_park_asks_first(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:

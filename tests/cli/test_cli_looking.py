@@ -159,3 +159,12 @@ def test_a_stopped_command_leaves_no_trace(findstream: Findstream, home: Path, t
 
 def _with(home: Path) -> dict[str, str]:
     return os.environ | {"FINDSTREAM_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def test_who_asks_an_index_that_nobody_folds_hears_so(findstream: Findstream, fold: Fold, tmp_path: Path) -> None:
+    findstream("ingest", written(tmp_path, "a.ndjson", finding(1), finding(2)))
+    before = findstream("events")
+    fold()
+
+    assert before.err == "the index is 2 events behind the log: findstream run folds them\nno event matches\n"
+    assert findstream("events").err == ""

@@ -76,6 +76,13 @@ def test_a_message_can_be_seen_before_it_is_sent(findstream: Findstream, event: 
 
     assert "probe 1 failed" in orjson.dumps(by_our_id).decode()
     assert findstream("notify", "preview", finding(1)["id"]).json == by_our_id
+    assert findstream("notify", "preview", event, "--json").json == by_our_id
+
+
+def test_links_lead_to_the_page_on_its_own_port(findstream: Findstream, event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_PORT", "9000")
+
+    assert f"http://127.0.0.1:9000/events/{event}" in findstream("notify", "preview", event).out
 
 
 def test_a_channel_can_be_tried(findstream: Findstream, slack: Slack) -> None:
@@ -134,7 +141,7 @@ def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Sla
     assert dead["causes"][0]["event_id"] == event
     assert (redriven.code, redriven.json) == (0, {"redriven": 1})
     assert [notice["state"] for notice in findstream("notify", "ledger", "--json").json["notices"]] == ["sent"]
-    assert findstream("notify", "dead").err == "default: 1 sent\n"
+    assert findstream("notify", "dead").err == "none of all notices matches (default: 1 sent)\n"
 
 
 def test_what_is_no_dead_letter_is_not_redriven(findstream: Findstream, slack: Slack, event: str) -> None:

@@ -58,7 +58,10 @@ def test_long_work_shows_its_progress_on_stderr_only(filled: Path) -> None:
 
 
 def test_nothing_is_drawn_where_nobody_watches(findstream: Findstream, tmp_path: Path) -> None:
-    assert findstream("ingest", written(tmp_path, "a.ndjson", finding(1))).err == ""
+    path = written(tmp_path, "a.ndjson", finding(1))
+    findstream("ingest", path)
+
+    assert findstream("ingest", path).err == ""
 
 
 def test_ctrl_c_ends_a_stream_without_a_trace(filled: Path) -> None:

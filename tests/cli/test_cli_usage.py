@@ -1,8 +1,14 @@
 """Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import orjson
 import pytest
 
+from consumers.composition import open_log
+from pipeline.settings import Settings
 from tests.cli.shell import Findstream
 
 COMMANDS = (
@@ -11,11 +17,32 @@ COMMANDS = (
     "parked list", "parked show", "parked redrive",
     "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
 )  # fmt: skip
-WITHOUT_DATA = (
+WITHOUT_EVENTS = (
     "status", "tail --no-follow", "events", "replay", "rebuild --all", "rebuild --all --cancel", "report", "doctor",
     "quarantine list", "quarantine reingest --all", "parked list", "parked redrive --all",
     "notify ledger", "notify dead", "notify redrive --all", "sample --count 3",
 )  # fmt: skip
+READING = (
+    *(command for command in WITHOUT_EVENTS if command not in {"doctor", "sample --count 3"}),
+    "parked show x", "quarantine show x", "quarantine discard x", "notify preview x", "backup copy",
+)  # fmt: skip
+
+
+@pytest.fixture
+def emptied(home: Path) -> Path:
+    """A folder with a log that holds nothing yet."""
+    with open_log(Settings.load()):
+        return home
+
+
+@pytest.mark.parametrize("command", READING)
+def test_who_only_reads_makes_no_folder(findstream: Findstream, home: Path, command: str) -> None:
+    answer = findstream(*command.split())
+
+    assert (answer.code, answer.out) == (3, "")
+    assert f"{home} holds no " in answer.err
+    assert "FINDSTREAM_HOME" in answer.err
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -27,13 +54,14 @@ def test_help_tells_what_a_command_does_with_an_example(findstream: Findstream, 
     assert "Examples:" in answer.out
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "notify preview"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_can_answer_in_json(findstream: Findstream, command: str) -> None:
     assert "--json" in findstream(*command.split(), "--help").out
 
 
-@pytest.mark.parametrize("command", WITHOUT_DATA)
-def test_json_is_all_there_is_on_stdout_also_without_any_data(findstream: Findstream, command: str) -> None:
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.parametrize("command", WITHOUT_EVENTS)
+def test_json_is_all_there_is_on_stdout_also_without_any_event(findstream: Findstream, command: str) -> None:
     answer = findstream(*command.split(), "--json")
 
     assert answer.code == 0
@@ -41,14 +69,16 @@ def test_json_is_all_there_is_on_stdout_also_without_any_data(findstream: Findst
     assert bool(documents) is not command.startswith("tail")
 
 
-@pytest.mark.parametrize("command", [command for command in WITHOUT_DATA if not command.startswith("sample")])
-def test_people_get_words_also_without_any_data(findstream: Findstream, command: str) -> None:
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.parametrize("command", [command for command in WITHOUT_EVENTS if not command.startswith("sample")])
+def test_people_get_words_also_without_any_event(findstream: Findstream, command: str) -> None:
     answer = findstream(*command.split())
 
     assert answer.code == 0
     assert "Traceback" not in answer.err
 
 
+@pytest.mark.usefixtures("emptied")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -59,12 +89,15 @@ def test_people_get_words_also_without_any_data(findstream: Findstream, command:
         ("events --since 2026-01-31T09:00:00", "is no time"),
         ("events --limit 0", "'--limit'"),
         ("events --cursor x", "cursor: not one of this system's"),
-        ("events --direction up", "'--direction'"),
+        ("events --direction up", "'--direction': 'up' is not one of 'asc', 'desc'"),
+        ("events --account 12", "'--account': '12' is no account; write its 12 digits"),
+        ("tail --no-follow --account x", "'--account': 'x' is no account"),
         ("ingest nowhere.json", "FILE: nowhere.json does not exist"),
         ("rebuild", "NAME: name the projections (event_index, "),
         ("rebuild weather", "'weather' is no projection; there are event_index, "),
         ("replay weather", "'weather' is no projection"),
         ("parked show nothing", "KEY: 'nothing' is not parked"),
+        ("parked redrive nothing", "KEY: 'nothing' is not parked"),
         ("parked redrive", "KEY: name keys, or say --all"),
         ("quarantine show nothing", "ID: 'nothing' is not in the quarantine"),
         ("quarantine reingest", "ID: name ids, or say --all"),
@@ -97,8 +130,32 @@ def test_a_wrong_setting_is_named_with_its_accepted_form(findstream: Findstream,
     assert "integer" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("CORS_ORIGINS", "write it as https://ops.example,https://wall.example:8443"),
+        ("CONSOLE_URL", "write it as https://findstream.example"),
+    ],
+)
+def test_a_url_is_asked_for_by_an_example(findstream: Findstream, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
+    monkeypatch.setenv(f"FINDSTREAM_{name}", "ops")
+
+    assert findstream("status").err == f"findstream: FINDSTREAM_{name}: {says}\n"
+
+
 def test_without_a_command_help_is_shown(findstream: Findstream) -> None:
-    assert "Usage: findstream" in findstream().out
+    answer = findstream()
+
+    assert "Usage: findstream" in answer.out
+    assert all(f" {command.split()[0]} " in answer.out for command in COMMANDS)
+
+
+def test_who_only_looks_need_not_wait_for_the_rest() -> None:
+    code = "import sys; from consumers.cli import call; call(['events', '--help']); print(*sys.modules, sep='\\n')"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert "consumers.cli.looking" in told
+    assert not {"slack_sdk", "pipeline.ingest", "consumers.sample", "uvicorn"} & set(told)
 
 
 def test_the_version_can_be_asked_for(findstream: Findstream) -> None:
@@ -134,9 +191,15 @@ def test_the_trace_of_a_defect_can_be_asked_for(findstream: Findstream, monkeypa
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINDSTREAM_HOME", "/dev/null/var")
+    monkeypatch.setenv("FINDSTREAM_HOME", "/dev/null")
 
-    answer = findstream("status")
+    answer = findstream("sample", "--count", "3", "--ingest")
 
-    assert answer.code == 1
-    assert "/dev/null" in answer.err
+    assert (answer.code, answer.err) == (1, "findstream: FINDSTREAM_HOME: /dev/null cannot be made a folder: File exists\n")
+
+
+def test_an_empty_variable_counts_as_not_set(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_HOME", "")
+    monkeypatch.setenv("FINDSTREAM_PORT", "")
+
+    assert f"{Path('var').absolute()} holds no data" in findstream("status").err

@@ -25,7 +25,7 @@ def store(store_backend: StoreBackend, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def generation(store: Store) -> Iterator[Generation]:
-    """A serving generation whose writer holds the token "writer"."""
+    """A serving generation whose shards "a" and "b" the writer "writer" holds."""
     with closing(store.open(store.create("some", 1, serving=True))) as generation:
-        generation.claim("writer")
+        generation.claim("writer", ["a", "b"])
         yield generation

@@ -94,13 +94,13 @@ def test_a_commit_keeps_everything_together(store_backend: StoreBackend, generat
 @pytest.mark.parametrize("serving", [True, False])
 def test_another_writer_s_commit_is_refused(store: Store, *, serving: bool) -> None:
     with closing(store.open(store.create("some", 1, serving=serving))) as generation:
-        generation.claim("first")
+        generation.claim("first", ["a"])
         generation.commit("first", full_commit(None, Position("a", 1)))
         before = everything(generation)
 
-        generation.claim("second")
+        generation.claim("second", ["a"])
 
-        with pytest.raises(Fenced, match="generation 1 of some has another writer"):
+        with pytest.raises(Fenced, match="generation 1 of some has another writer of a by now"):
             generation.commit("first", full_commit(Position("a", 1), Position("a", 2)))
         assert everything(generation) == before
         generation.commit("second", full_commit(Position("a", 1), Position("a", 2)))
@@ -108,11 +108,26 @@ def test_another_writer_s_commit_is_refused(store: Store, *, serving: bool) -> N
 
 def test_a_claim_fences_writers_of_other_programs(store_backend: StoreBackend, generation: Generation, tmp_path: Path) -> None:
     with closing(store_backend.at(tmp_path)) as store, closing(store.open(store.serving()["some"])) as other:
-        other.claim("other")
+        other.claim("other", ["a"])
         other.commit("other", full_commit(None, Position("a", 1)))
 
     with pytest.raises(Fenced):
         generation.commit("writer", full_commit(None, Position("a", 1)))
+
+
+def test_a_claim_of_one_shard_leaves_the_writers_of_others_alone(generation: Generation) -> None:
+    generation.claim("other", ["b"])
+
+    generation.commit("writer", full_commit(None, Position("a", 1)))
+    with pytest.raises(Fenced, match="has another writer of b"):
+        generation.commit("writer", Commit({"b": None}, {"b": Position("b", 1)}))
+    generation.commit("other", Commit({"b": None}, {"b": Position("b", 1)}))
+
+
+def test_nobody_commits_to_a_shard_unclaimed(generation: Generation) -> None:
+    with pytest.raises(Fenced, match="has another writer of c"):
+        generation.commit("writer", Commit({"c": None}, {"c": Position("c", 1)}))
+    assert generation.checkpoints() == {}
 
 
 @pytest.mark.parametrize("expected", [None, Position("a", 0), Position("a", 2), Position("a", 1, 1)])
@@ -231,6 +246,17 @@ def test_parked_events_stay_in_the_order_in_which_they_were_parked(generation: G
     assert list(generation.parked()) == [waiting[1], again, waiting[2]]
 
 
+def test_how_many_wait_is_told_by_key(generation: Generation) -> None:
+    assert generation.waiting() == {}
+
+    generation.commit("writer", Commit({}, {}, parked=[parked("z", 9, error="Traceback"), parked("a", 10), parked("z", FAR)]))
+
+    assert generation.waiting() == {"a": 1, "z": 2}
+    generation.commit("writer", Commit({}, {}, unparked=[Position("a", 10)]))
+    with generation.reading() as rows:
+        assert rows.waiting() == {"z": 2}
+
+
 def test_markers_are_found_by_hour_and_day(generation: Generation) -> None:
     marked = {(hour, day, bytes([hour, day]) * 8) for hour in (1, 2, 3) for day in (10, 11, 12)}
     generation.commit("writer", Commit({}, {}, markers=[Marker(*mark) for mark in marked]))
@@ -333,7 +359,7 @@ def test_what_was_closed_says_so(generation: Generation) -> None:
     with pytest.raises(StoreUnavailable):
         generation.checkpoints()
     with pytest.raises(StoreUnavailable):
-        generation.claim("writer")
+        generation.claim("writer", ["a"])
     with pytest.raises(StoreUnavailable):
         generation.commit("writer", Commit({}, {}))
     with pytest.raises(StoreUnavailable), generation.reading():

@@ -19,7 +19,7 @@ def nothing() -> None:
 def keep(store: Store, info: GenerationInfo, sequence: int) -> None:
     """Commit a checkpoint and a document that both tell ``sequence``."""
     with closing(store.open(info)) as generation:
-        generation.claim("writer")
+        generation.claim("writer", ["s"])
         at = Position("s", sequence)
         expected = {"s": generation.checkpoints().get("s")}
         generation.commit("writer", Commit(expected, {"s": at}, Changes(documents={"told": {"sequence": sequence}})))
@@ -133,7 +133,7 @@ def test_the_serving_build_takes_no_commits_while_the_new_one_catches_up(store: 
     def write_late() -> None:
         with closing(store.open(former)) as generation:
             about_to_commit.wait()
-            generation.claim("late")
+            generation.claim("late", ["s"])
             order.append("claimed")
 
     late = Thread(target=write_late)

@@ -30,7 +30,7 @@ class Build:
 
     info: GenerationInfo
     handle: Generation
-    token: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, Position] = field(default_factory=dict)
     entries: list[str] = field(default_factory=list)
     counts: dict[CountKey, int] = field(default_factory=dict)
@@ -76,11 +76,11 @@ class StoreModel(RuleBasedStateMachine):
         self.builds[number] = Build(info, self.store.open(info))
 
     @precondition(lambda self: self.builds)
-    @rule(data=st.data(), token=TOKENS)
-    def claim(self, data: st.DataObject, token: str) -> None:
+    @rule(data=st.data(), token=TOKENS, shards=st.sets(SHARDS))
+    def claim(self, data: st.DataObject, token: str, shards: set[str]) -> None:
         build = self.any_build(data)
-        build.handle.claim(token)
-        build.token = token
+        build.handle.claim(token, shards)
+        build.tokens |= dict.fromkeys(shards, token)
 
     @precondition(lambda self: self.builds)
     @rule(data=st.data(), token=TOKENS, shard=SHARDS, stale=st.sampled_from([False, False, False, True]))
@@ -88,7 +88,7 @@ class StoreModel(RuleBasedStateMachine):
         build = self.any_build(data)
         self.made += 1
         commit = self.draw_commit(data, build, shard, stale=stale)
-        if token != build.token or stale:
+        if token != build.tokens.get(shard) or stale:
             with pytest.raises(Fenced):
                 build.handle.commit(token, commit)
         else:
@@ -103,8 +103,8 @@ class StoreModel(RuleBasedStateMachine):
             return
         self.made += 1
         commit = self.draw_commit(data, build, shard, stale=False)
-        build.handle.claim("x")
-        build.token = "x"  # noqa: S105  # a writer's token is no secret
+        build.handle.claim("x", [shard])
+        build.tokens[shard] = "x"
         try:
             with self.backend.failing(build.handle, at):
                 build.handle.commit("x", commit)

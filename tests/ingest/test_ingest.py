@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +48,13 @@ def test_each_unit_is_accepted_or_a_duplicate_or_quarantined(at: Desk) -> None:
     assert held.reject == Reject(
         b"rubbish", "the input is no JSON: unexpected character, expected a JSON value", "", "a.ndjson:4"
     )
+
+
+def test_what_comes_from_a_file_whose_name_is_no_text_is_quarantined_too(at: Desk) -> None:
+    tally = at.ingest.take(b"rubbish", origin=os.fsdecode(b"caf\xe9.json"))
+
+    assert counts(tally) == (1, 0, 0, 1)
+    assert [held.reject.origin for held in at.held] == [r"caf\udce9.json:1"]
 
 
 def test_taking_the_same_twice_changes_nothing(at: Desk) -> None:

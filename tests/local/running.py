@@ -94,6 +94,11 @@ class Run:
         except OSError:
             return False
 
+    def asked(self, path: str) -> Any:
+        """What the API answers."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            return orjson.loads(answer.read())
+
     def call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Call the command line on the same data folder."""
         return subprocess.run([*COMMAND, *arguments], capture_output=True, check=False, env=environment(self.home, self.port))

@@ -149,6 +149,24 @@ def test_a_damaged_file_is_named(home: Home, name: str) -> None:
     assert ("findstream rebuild event_index" if "event_index" in name else "findstream restore") in found(name).do
 
 
+def test_a_generation_being_built_is_left_alone(home: Home) -> None:
+    with closing(open_store(Settings.load())) as store:
+        store.create("event_index", 1, serving=False)
+    (home.projections / "event_index-2.db").write_bytes(b"torn by a kill" * 1_000)
+
+    assert [each for each in examine(now_us()) if each.verdict is not Verdict.OK] == []
+
+
+def test_a_damaged_catalogue_is_named(home: Home) -> None:
+    for side in ("-wal", "-shm"):
+        (home.projections / f"catalog.db{side}").unlink(missing_ok=True)
+    (home.projections / "catalog.db").write_bytes(b"no catalogue at all" * 1_000)
+
+    assert found("projections/catalog.db").verdict is Verdict.FAIL
+    assert "move the folder projections away" in found("projections/catalog.db").do
+    assert found("projections").verdict is Verdict.FAIL
+
+
 def test_a_damaged_block_of_the_log_is_found_by_reading_it_back(home: Home) -> None:
     with closing(sqlite3.connect(home.log)) as tampered, tampered:
         tampered.execute("UPDATE block SET bodies = zeroblob(length(bodies)) WHERE address = (SELECT min(address) FROM block)")

@@ -1,6 +1,6 @@
 """Chores: each in its own time, none stopped by another's failure; outdated projections are renewed once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -63,18 +63,19 @@ def test_chores_are_kept_until_told_to_stop() -> None:
 
 
 @pytest.fixture
-def outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SqliteLog, SqliteStore]:
+def outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SqliteLog, SqliteStore]]:
     """A log with ten findings, folded by a version of the event index that is no longer the present one."""
-    log = SqliteLog(tmp_path / "log.db", clock=clock)
-    with closing(SqliteQuarantine(tmp_path / "quarantine.db", clock=clock)) as quarantine:
+    with (
+        closing(SqliteLog(tmp_path / "log.db", clock=clock)) as log,
+        closing(SqliteQuarantine(tmp_path / "quarantine.db", clock=clock)) as quarantine,
+        closing(SqliteStore(tmp_path / "projections", clock=clock)) as store,
+    ):
         story = generate(1, NOW_US, step_us=1000, mix=CALM)
         Ingest(log, quarantine, clock=clock).take_lines([next(story).payload for _ in range(10)], origin="test")
-    store = SqliteStore(tmp_path / "projections", clock=clock)
-    projector = Projector(log, store, token="before")
-    projector.step()
-    projector.close()
-    monkeypatch.setattr(EventIndex, "version", 2)
-    return log, store
+        with closing(Projector(log, store, token="before")) as projector:
+            projector.step()
+        monkeypatch.setattr(EventIndex, "version", 2)
+        yield log, store
 
 
 def renewal(log: SqliteLog, store: SqliteStore) -> Renewal:
@@ -83,12 +84,12 @@ def renewal(log: SqliteLog, store: SqliteStore) -> Renewal:
 
 def test_an_outdated_projection_is_rebuilt_and_then_left_alone(outdated: tuple[SqliteLog, SqliteStore]) -> None:
     log, store = outdated
-    with closing(log):
-        chore = renewal(log, store)
-        chore.step()
-        chore.step()
+    chore = renewal(log, store)
 
-        serving = store.serving()["event_index"]
+    chore.step()
+    chore.step()
+
+    serving = store.serving()["event_index"]
     assert (serving.number, serving.version) == (2, 2)
 
 
@@ -101,13 +102,13 @@ def test_a_renewal_that_would_park_is_left_to_a_person(
 
     monkeypatch.setattr(EventIndex, "fold", poison)
     log, store = outdated
-    with closing(log):
-        chore = renewal(log, store)
-        chore.step()
-        told = len(caplog.records)
-        chore.step()
+    chore = renewal(log, store)
 
-        serving = store.serving()["event_index"]
+    chore.step()
+    told = len(caplog.records)
+    chore.step()
+
+    serving = store.serving()["event_index"]
     assert (serving.number, serving.version) == (1, 1)
     assert "--accept-parked" in caplog.text
     assert len(caplog.records) == told

@@ -100,7 +100,7 @@ def test_a_writer_that_takes_over_for_a_moment_is_let_through(tmp_path: Path) ->
             closing(SqliteStore(tmp_path / "var" / "projections", clock=lambda: 1)) as store,
             closing(store.open(store.serving()["event_index"])) as generation,
         ):
-            generation.claim("somebody else")
+            generation.claim("somebody else", generation.checkpoints())
         with closing(SqliteLedger(tmp_path / "var" / "notices.db")) as ledger:
             ledger.claim()
 
@@ -170,17 +170,22 @@ def test_a_sample_run_has_a_past_and_goes_on(tmp_path: Path) -> None:
         wait_until(lambda: bool(run.told("events", "--since", "1m")["events"]))
         old = run.told("events", "--until", "7d", "-n", "5")["events"]
         notices = run.told("notify", "ledger", "-n", "1000")["notices"]
+        run.until_serving()
+        wait_until(lambda: len(run.asked("/agents")["items"]) == 24)
+        agents = run.asked("/agents")["items"]
         assert run.stop() == 0
 
     assert past > 5000
     assert len(old) == 5
     assert len(notices) < 500
+    assert "offline" not in {agent["status"] for agent in agents}
 
 
 def test_a_backup_is_taken_and_a_replay_is_equal_under_way(tmp_path: Path) -> None:
     with running(tmp_path / "var", "--sample", "--rate", "100") as run:
         run.until_running()
         backup = run.told("backup", str(tmp_path / "copy.tar"))
+        meanwhile = run.told("restore", str(tmp_path / "copy.tar"), "--check")
         replay = run.told("replay")
         rebuilt = run.told("rebuild", "event_index")
         refused = run.call("restore", str(tmp_path / "copy.tar"), "--force")
@@ -191,6 +196,7 @@ def test_a_backup_is_taken_and_a_replay_is_equal_under_way(tmp_path: Path) -> No
     assert replay["equal"] is True
     assert rebuilt["rebuilt"][0]["outcome"] == "switched"
     assert (refused.returncode, b"stop it first" in refused.stderr) == (3, True)
+    assert meanwhile["checked"] is True
     assert checked["checked"] is True
 
 

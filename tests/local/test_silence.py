@@ -24,8 +24,9 @@ def log(tmp_path: Path) -> Iterator[SqliteLog]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SqliteStore:
-    return SqliteStore(tmp_path / "projections", clock=lambda: NOW_US)
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(tmp_path / "projections", clock=lambda: NOW_US)) as store:
+        yield store
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -249,3 +250,17 @@ def test_what_was_opened_before_a_fork_is_not_used_after_it(file: SqliteFile, mo
                 use()
 
     assert words(file) == ["first"]
+
+
+def test_a_connection_that_comes_back_while_the_file_is_closed_is_closed_too(file: SqliteFile) -> None:
+    class ClosedJustBefore(deque[sqlite3.Connection]):
+        def append(self, connection: sqlite3.Connection) -> None:
+            file.close()
+            super().append(connection)
+
+    file._idle = ClosedJustBefore(file._idle)
+    with file.reading() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

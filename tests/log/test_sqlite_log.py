@@ -270,3 +270,13 @@ def test_a_log_leaves_no_connection_behind(path: Path) -> None:
     gc.collect()
 
     assert sorted(one.name for one in path.parent.iterdir()) == ["log.db", "log.db-lock", "log.db-lock-queue"]
+
+
+@pytest.mark.parametrize("sequence", [1 << 40, (1 << 40) + 3, (1 << 63) - 1, 1 << 80])
+def test_a_number_that_no_event_has_leads_to_no_other_shard(log: SqliteLog, sequence: int) -> None:
+    log.append(events(0, 100))
+    log.read("shard-1", None, 5)  # a block of which a part was asked for is kept
+    beyond = Position("shard-0", sequence)
+
+    assert len(log.read("shard-0", beyond, 10)) == 0
+    assert log.fetch([beyond]) == [None]

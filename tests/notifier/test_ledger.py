@@ -387,6 +387,36 @@ def test_a_file_that_is_damaged_or_none_of_ours_is_refused(tmp_path: Path) -> No
         SqliteLedger(tmp_path / "other.db")
 
 
+# forgetting
+
+
+def test_what_was_settled_long_ago_is_forgotten_with_its_causes(ledger: SqliteLedger, tmp_path: Path) -> None:
+    states = [State.SENT, State.SUPPRESSED, State.FAILED, State.PENDING, State.SENDING, State.SENT]
+    token = put(ledger, *(notice(number, state=state) for number, state in enumerate(states, start=1)))
+
+    assert ledger.prune(token, 6, 10) == 2
+
+    assert [found.key.group for found in ledger.notices(Wanted())] == ["event-6", "event-5", "event-4", "event-3"]
+    with closing(sqlite3.connect(tmp_path / "notices.db")) as file:
+        assert file.execute("SELECT count(*) FROM causes").fetchone() == (4,)
+
+
+def test_only_so_many_are_forgotten_at_once_the_oldest_first(ledger: SqliteLedger) -> None:
+    token = put(ledger, *(notice(number, state=State.SENT) for number in range(1, 6)))
+
+    assert [ledger.prune(token, 5, 3), ledger.prune(token, 5, 3), ledger.prune(token, 5, 3)] == [3, 1, 0]
+    assert [found.key.group for found in ledger.notices(Wanted())] == ["event-5"]
+
+
+def test_who_was_followed_by_another_forgets_nothing(ledger: SqliteLedger) -> None:
+    token = put(ledger, notice(1, state=State.SENT))
+    ledger.claim()
+
+    with pytest.raises(LedgerTaken):
+        ledger.prune(token, 9, 9)
+    assert len(ledger.notices(Wanted())) == 1
+
+
 # keys
 
 

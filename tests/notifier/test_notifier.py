@@ -1,18 +1,22 @@
 """Reading, deciding, delivering and telling, with a clock that a test moves."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from consumers.notifier import notifier as role
 from consumers.notifier.channels.port import RateLimited, Refused, Unavailable
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable
 from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Reason, State
-from consumers.notifier.notifier import begin
+from consumers.notifier.notifier import Notifier, begin
 from consumers.notifier.routes import Route
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Shard
+from schemas.envelope import Envelope
 from tests.notifier.examples import event, finding, report
 from tests.notifier.world import RENDERER, ScriptedSender, World, drain, repeats, settle, world
 
@@ -50,6 +54,7 @@ def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
         "reason": "delivered",
         "attempts": 1,
         "resent": False,
+        "detail": "",
     }
 
 
@@ -244,6 +249,31 @@ def test_a_rest_outlives_a_restart(here: World) -> None:
     assert len(settle(here.start())) == 1
 
 
+@pytest.mark.parametrize("answer", [RateLimited(30), DOWN])
+def test_a_clock_that_went_back_strands_no_channel(here: World, answer: RateLimited | Unavailable) -> None:
+    here.ops.answers = [answer]
+    notifier = here.start()
+    here.log.append([event(1)])
+    drain(notifier)
+
+    here.clock.advance(-365 * 86_400)
+    here.log.append([event(2)])
+    drain(notifier)
+
+    assert {here.notice(event(number)).state for number in (1, 2)} == {State.SENT}
+
+
+def test_a_notice_decided_before_the_clock_went_back_is_sent(here: World) -> None:
+    notifier = here.start()
+    here.log.append([event()])
+    notifier.step()
+
+    here.clock.advance(-365 * 86_400)
+    drain(notifier)
+
+    assert here.notice(event()).state == State.SENT
+
+
 def test_an_outage_delays_and_loses_nothing(here: World) -> None:
     here.ops.answers = [DOWN] * 6
     notifier = here.start()
@@ -321,6 +351,8 @@ def test_a_refusal_is_a_dead_letter_at_once_and_the_next_is_sent(here: World) ->
     assert (dead.state, dead.reason, dead.detail, dead.attempt) == (State.FAILED, Reason.REFUSED, "400 invalid_payload", 1)
     assert here.notice(event(2)).state == State.SENT
     assert {fact.type: fact.causation_id for fact in here.facts()} == {"notice.failed": event(1).id, "notice.sent": event(2).id}
+    details = {fact.data["reason"]: fact.data["detail"] for fact in here.facts()}
+    assert details == {"refused": "400 invalid_payload", "delivered": ""}
 
 
 def test_a_dead_letter_is_sent_when_it_is_redriven(here: World) -> None:
@@ -497,3 +529,97 @@ def test_a_notifier_that_was_followed_by_another_sends_nothing_more(here: World)
     drain(new)
 
     assert len(here.ops.requests) == 2
+
+
+# forgetting
+
+
+def told(here: World, notifier: Notifier, number: int, days: float) -> Envelope:
+    """An event that happens, is recorded and told of so many days after the first."""
+    here.clock.now_us = event().time_us + round(days * 86_400) * 1_000_000
+    happened = replace(event(number), time_us=here.clock.now_us)
+    here.log.append([happened])
+    drain(notifier)
+    return happened
+
+
+def known(here: World) -> list[str]:
+    return [notice.key.group for notice in here.ledger.notices(Wanted())]
+
+
+def test_an_outcome_is_forgotten_after_ninety_days(here: World) -> None:
+    notifier = here.start()
+    first = told(here, notifier, 1, 0)
+    told(here, notifier, 2, 1)
+    assert notifier.prune() == 0
+
+    third = told(here, notifier, 3, 90.5)
+
+    assert (notifier.prune(), notifier.prune()) == (1, 0)
+    assert known(here) == [third.id, event(2).id]
+    assert first.id not in known(here)
+
+
+def test_a_dead_letter_is_not_forgotten(here: World) -> None:
+    here.ops.answers = [Refused("404 no_service")]
+    notifier = here.start()
+    told(here, notifier, 1, 0)
+    told(here, notifier, 2, 1000)
+
+    assert notifier.prune() == 0
+    assert here.notice(event(1)).state == State.FAILED
+
+
+def test_a_repeat_that_waits_on_the_log_finds_its_outcome_known(here: World) -> None:
+    """The notifier was down for half a year, and a producer's retry stood on the log all the while."""
+    notifier = here.start()
+    first = told(here, notifier, 1, 0)
+    here.clock.advance(180 * 86_400)
+    here.log.put(first, "shard-0")
+    here.log.put(first, "shard-1")
+
+    notifier = here.start()
+    assert notifier.prune() == 0
+    drain(notifier)
+    assert notifier.prune() == 0
+
+    assert len(here.ops.requests) == 1
+
+
+def test_a_clock_that_is_ahead_makes_nothing_forgotten(here: World) -> None:
+    notifier = here.start()
+    first = told(here, notifier, 1, 0)
+
+    here.clock.advance(10_000 * 86_400)
+
+    assert notifier.prune() == 0
+    assert known(here) == [first.id]
+
+
+def test_much_is_forgotten_in_parts(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(role, "_BATCH", 2)
+    notifier = here.start()
+    for number in range(1, 6):
+        told(here, notifier, number, 0)
+    told(here, notifier, 6, 91)
+
+    assert [notifier.prune() for _ in range(4)] == [2, 2, 1, 0]
+    assert known(here) == [event(6).id]
+
+
+def test_forgetting_is_done_where_there_is_nothing_to_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier = here.start()
+    stop = Event()
+    seen: list[int] = []
+
+    def prune() -> int:
+        seen.append(len(known(here)))
+        stop.set()
+        return 0
+
+    monkeypatch.setattr(notifier, "prune", prune)
+    here.log.append([event()])
+
+    notifier.run(stop)
+
+    assert seen == [1]

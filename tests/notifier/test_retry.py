@@ -126,3 +126,14 @@ def test_a_retry_lies_ahead_and_not_further_than_five_minutes(
     )
 
     assert NOW < outcome.pace.not_before_us < outcome.due_us <= NOW + 300 * SECOND + 1
+
+
+@given(
+    answer=st.builds(RateLimited, st.none() | st.floats(allow_nan=False)) | st.builds(Unavailable, st.just("500"), st.booleans()),
+    failures=st.integers(0, 200),
+    chance=st.floats(0, 1, exclude_max=True),
+)
+def test_no_rest_is_longer_than_the_longest_wait(answer: Answer, failures: int, chance: float) -> None:
+    outcome = after(answer, notice=replace(NOTICE, attempt=failures + 1), pace=Pace(NOW, failures), chance=chance)
+
+    assert max(outcome.due_us, outcome.pace.not_before_us) <= NOW + Policy().longest_wait_us

@@ -26,7 +26,6 @@ def pair(tmp_path: Path) -> Iterator[tuple[Generation, Generation]]:
 
 
 def keep(generation: Generation, changes: Changes) -> None:
-    generation.claim("")
     generation.commit("", Commit({}, {}, changes))
 
 

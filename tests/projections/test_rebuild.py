@@ -362,7 +362,7 @@ def test_a_verification_can_be_cancelled(spine: Spine, diary: Diary) -> None:
 def test_what_a_dead_rebuild_left_is_dropped_by_the_next(spine: Spine, diary: Diary) -> None:
     dead = spine.store.create("diary", 1, serving=False)
     with closing(spine.store.open(dead)) as generation:
-        generation.claim("dead")
+        generation.claim("dead", ["shard-0"])
 
     rebuilt = spine.rebuilder().rebuild(diary)
 

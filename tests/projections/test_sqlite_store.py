@@ -12,7 +12,7 @@ import pytest
 from pipeline.log.port import Position
 from projections.errors import StoreUnavailable
 from projections.guard import ID_BYTES
-from projections.projection import Changes
+from projections.projection import Changes, Parked
 from projections.stores.port import Commit, GenerationInfo
 from projections.stores.sqlite import SqliteStore
 from projections.stores.sqlite.generation import SqliteGeneration
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 @pytest.fixture
 def generation(store: SqliteStore) -> Iterator[SqliteGeneration]:
     with closing(store.open(store.create("some", 1, serving=True))) as generation:
-        generation.claim("writer")
+        generation.claim("writer", ["s"])
         yield generation
 
 
@@ -99,7 +99,7 @@ def test_a_writer_that_waited_in_vain_is_unharmed(generation: SqliteGeneration, 
         with pytest.raises(StoreUnavailable, match="locked"):
             generation.commit("writer", commit(0))
         with pytest.raises(StoreUnavailable, match="locked"):
-            generation.claim("writer")
+            generation.claim("writer", ["s"])
         with generation.reading() as rows:
             assert rows.checkpoints() == {}
         other.execute("ROLLBACK")
@@ -183,3 +183,16 @@ def test_of_those_that_start_at_once_on_an_empty_folder_one_makes_the_catalogue_
         thread.join()
 
     assert len(made) == 4
+
+
+def test_unparking_searches_for_each_event_instead_of_looking_at_all(generation: SqliteGeneration) -> None:
+    """Otherwise a redrive of many would hold the projector up for minutes."""
+    waiting = [Parked("key", Position("s", number), number, b"event", "") for number in range(2_000)]
+    generation.commit("writer", Commit({}, {}, parked=waiting))
+    thousands = []
+    generation._connection.set_progress_handler(lambda: thousands.append(1), 1_000)
+
+    generation.commit("writer", Commit({}, {}, unparked=[parked.position for parked in waiting]))
+
+    assert generation.waiting() == {}
+    assert len(thousands) < 1_000

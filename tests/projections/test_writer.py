@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Batch
+from pipeline.log.port import Batch, Position, Record
 from projections.errors import Fenced, NewerVersion, StoreUnavailable
 from projections.parking import decode
 from projections.projection import Changes, Parked, Rows
@@ -22,7 +22,7 @@ from tests.support.diary import Diary, noted
 from tests.support.effort import share
 from tests.support.facts import fact
 from tests.support.flaky import FlakyGeneration
-from tests.support.memory_log import MemoryLog
+from tests.support.memory_log import MemoryLog, batch_of
 from tests.support.scratch import scratch
 from tests.support.spine import frozen_clock, rows_of
 
@@ -36,11 +36,14 @@ class Desk:
         self.log = MemoryLog(shards=shards)
         self.info = store.create("diary", 1, serving=True)
         self.broken: Callable[[], bool] = lambda: False
+        self._opened: list[FlakyGeneration] = []
         self.writer = self.restart()
 
     def restart(self) -> Writer:
         generation = FlakyGeneration(self.store.open(self.info), lambda: bool(self.broken()))
+        self._opened.append(generation)
         self.writer = Writer(self.diary, generation, "token")
+        self.writer.claim(shard.id for shard in self.log.shards())
         return self.writer
 
     def fold(self, *events: Envelope, limit: int = 1_000) -> int:
@@ -59,7 +62,9 @@ class Desk:
         return self.writer.generation.parked()
 
     def close(self) -> None:
-        self.writer.generation.close()
+        """Close what was opened before each restart too."""
+        for generation in self._opened:
+            generation.close()
 
 
 @pytest.fixture
@@ -263,7 +268,7 @@ def test_a_writer_that_was_fenced_cannot_fold_or_redrive(store: Store, desk: Des
     desk.fold(noted(0))
     desk.diary.poison = set()
     with closing(store.open(desk.info)) as other:
-        other.claim("other")
+        other.claim("other", ["shard-0"])
 
         with pytest.raises(Fenced):
             desk.fold(noted(1))
@@ -288,6 +293,63 @@ def test_an_error_of_the_store_parks_nothing_and_loses_nothing(desk: Desk, at: i
 
     assert desk.diaries() == {f"subject-{n}": ids(*(noted(number) for number in range(n, 9, 3))) for n in range(3)}
     assert list(desk.parked()) == []
+
+
+@pytest.mark.parametrize("at", range(3), ids=["claiming", "reading checkpoints", "reading what waits"])
+def test_a_claim_that_fails_can_be_made_again(desk: Desk, at: int) -> None:
+    desk.fold(noted(0))
+    calls = iter([False] * at + [True])
+    with closing(FlakyGeneration(desk.store.open(desk.info), lambda: next(calls, False))) as generation:
+        writer = Writer(desk.diary, generation, "another")
+        with pytest.raises(StoreUnavailable, match="broken"):
+            writer.claim(["shard-0"])
+
+        writer.claim(["shard-0"])
+
+        assert writer.checkpoints == desk.log.heads()
+
+
+def test_writers_of_different_shards_do_not_fence_each_other(store: Store) -> None:
+    desk = Desk(store, Diary(), shards=2)
+    with closing(store.open(desk.info)) as first, closing(store.open(desk.info)) as second:
+        writers = [Writer(desk.diary, first, "first"), Writer(desk.diary, second, "second")]
+        for writer, shard in zip(writers, ["shard-0", "shard-1"], strict=True):
+            writer.claim([shard])
+        for _ in range(2):
+            desk.log.append([noted(number, f"subject-{number}") for number in range(20)])
+            for writer, shard in zip(writers, ["shard-0", "shard-1"], strict=True):
+                writer.fold([desk.log.read(shard, writer.checkpoints.get(shard), 100)])
+
+    assert sorted(event_id for noted_ids in desk.diaries().values() for event_id in noted_ids) == sorted(
+        ids(*(noted(n, f"subject-{n}") for n in range(20)))
+    )
+    desk.close()
+
+
+def test_a_shard_that_is_claimed_later_knows_what_its_parents_writer_marked(store: Store) -> None:
+    desk = Desk(store, Diary(), shards=2)
+    with closing(store.open(desk.info)) as first, closing(store.open(desk.info)) as second:
+        heir = Writer(desk.diary, second, "heir")
+        heir.claim(["shard-1"])
+        parent = Writer(desk.diary, first, "parent")
+        parent.claim(["shard-0"])
+        parent.fold([batch_of("shard-0", [Record(Position("shard-0", 0), 1, noted(0))])])
+        heir.fold([batch_of("shard-1", [Record(Position("shard-1", 0), 1, noted(1))])])  # so its hour is in memory
+
+        heir.claim(["child"])
+        heir.fold([batch_of("child", [Record(Position("child", 0), 1, noted(0))])])
+
+    assert list(desk.diaries().values()) == [ids(noted(0)), ids(noted(1))]
+    desk.close()
+
+
+def test_what_waits_is_counted_without_reading_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.diary.poison = {noted(0).id}
+    desk.fold(*(noted(number, "one") for number in range(5)))
+    monkeypatch.setattr(FlakyGeneration, "parked", lambda _: pytest.fail("payloads were read"))
+    desk.close()
+
+    assert desk.restart().parked == 5
 
 
 def test_an_error_of_the_log_parks_nothing_and_loses_nothing(desk: Desk) -> None:
@@ -347,6 +409,23 @@ def test_a_traceback_is_kept_to_its_last_ten_thousand_characters(desk: Desk) -> 
     assert desk.parked()[0].error.endswith('xxx"\n')
 
 
+def test_a_traceback_that_is_no_unicode_parks_all_the_same(desk: Desk) -> None:
+    class Garbled(Diary):
+        def fold(self, rows: Rows, batch: Batch) -> Changes:
+            if self.poison.intersection(batch.columns.id):
+                raise ValueError(b"caf\xe9".decode(errors="surrogateescape"))
+            return super().fold(rows, batch)
+
+    poison, other = noted(1), noted(2)
+    desk.diary = Garbled({poison.id})
+    desk.restart()
+
+    desk.fold(poison, other)
+
+    assert [parked.error.splitlines()[-1] for parked in desk.parked()] == [r"ValueError: caf\udce9"]
+    assert desk.diaries() == {other.subject: ids(other)}
+
+
 def test_a_newer_version_stops_the_projection_behind_what_came_before_it(store: Store) -> None:
     with closing(Desk(store, Diary(), shards=2)) as desk:
         known = [noted(number, "subject-0") for number in range(3)]
@@ -391,9 +470,10 @@ def test_markers_that_can_decide_nothing_are_forgotten_when_all_is_folded(desk: 
     poison=st.sets(st.integers(0, 12)),
     mended=st.sets(st.integers(0, 12)),
     limit=st.integers(1, 20),
+    at_once=st.integers(1, 5),
 )
 def test_poison_redrive_and_batches_come_to_what_folding_one_by_one_comes_to(
-    numbers: list[int], poison: set[int], mended: set[int], limit: int
+    numbers: list[int], poison: set[int], mended: set[int], limit: int, at_once: int
 ) -> None:
     events = [noted(number) for number in dict.fromkeys(numbers)]
     half = len(events) // 2
@@ -404,7 +484,7 @@ def test_poison_redrive_and_batches_come_to_what_folding_one_by_one_comes_to(
     ):
         desk.fold(*events[:half], limit=limit)
         desk.diary.poison -= set(ids(*map(noted, mended)))
-        desk.writer.redrive()
+        desk.writer.redrive(at_once=at_once)
         desk.fold(*events[half:], limit=limit)
 
         expected: dict[str, list[str]] = {}

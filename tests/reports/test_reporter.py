@@ -1,6 +1,7 @@
 """When the daily report is issued, and that it is issued once."""
 
 import time
+from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
@@ -8,13 +9,14 @@ import pytest
 from consumers.reports.daily import DAY_US, HOUR_US, read
 from consumers.reports.reporter import Reporter
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Outcome, Receipt
+from pipeline.log.port import Outcome, Receipt, Shard
 from projections.reading import Count
 from schemas.envelope import Envelope
 from schemas.identity import MICROSECONDS
 from tests.notifier.memory_log import MemoryLog
 from tests.notifier.world import Clock
 from tests.reports.readings import MadeUp
+from tests.support.facts import finding
 
 MIDNIGHT = 1_714_608_000_000_000
 """2024-05-02T00:00:00Z."""
@@ -22,7 +24,12 @@ NINE = MIDNIGHT + 9 * HOUR_US
 
 
 class OnceLog(MemoryLog):
-    """A log that refuses known ids, as the embedded one does."""
+    """A log that refuses known ids, as the embedded one does. It is old: it no longer holds its first event."""
+
+    complete = False
+
+    def shards(self) -> list[Shard]:
+        return [replace(shard, complete=self.complete) for shard in super().shards()]
 
     def put(self, event: Envelope, shard: str) -> Receipt:
         if any(known.id == event.id for known in self.events()):
@@ -103,6 +110,18 @@ def test_who_was_down_at_nine_issues_at_the_next_start_of_the_day(office: Office
 
     assert event is not None
     assert event.time_us == NINE
+
+
+def test_a_log_that_began_after_nine_has_its_first_report_on_the_next_day(office: Office) -> None:
+    office.log.complete = True
+    office.clock.now_us = NINE + HOUR_US
+    assert office.start().step() is None
+    office.log.append([finding(1, NINE + HOUR_US // 2)])
+    assert office.start().step() is None
+
+    office.clock.now_us = NINE + DAY_US
+
+    assert office.start().step() is not None
 
 
 def test_an_older_day_is_not_made_up_for(office: Office) -> None:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from consumers.sample import CALM, KINDS, Item, Mix, generate, spread
+from consumers.sample.story import roll_call
 from consumers.sample.template import Holes, compiled, embedded, random_hexes
 
 START_US = 1_780_000_000_000_000
@@ -125,6 +126,15 @@ def test_history_is_spread_over_its_days() -> None:
     assert len(items) == 6000
     assert set(days) == set(range(14))
     assert min(days.values()) > 200
+
+
+def test_every_agent_answers_a_roll_call() -> None:
+    items = list(roll_call(START_US))
+
+    beats = [orjson.loads(item.payload) for item in items]
+    assert {beat["detail-type"] for beat in beats} == {"Agent Heartbeat"}
+    assert {item.at_us for item in items} == {START_US}
+    assert len({beat["account"] for beat in beats}) == len(beats) == Mix().accounts
 
 
 def test_the_day_has_more_than_the_night() -> None:

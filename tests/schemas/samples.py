@@ -42,7 +42,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "task.deleted": {"by": "u2"},
     "notice.sent": {**NOTICE, "attempts": 1, "resent": True},
     "notice.suppressed": NOTICE,
-    "notice.failed": {**NOTICE, "attempts": 5},
+    "notice.failed": {**NOTICE, "attempts": 5, "detail": "404 no_service"},
     "report.issued": {
         "date": "2024-05-01",
         "window": {"since_us": 0, "until_us": 86_400_000_000},

@@ -1,6 +1,6 @@
 """A generation that fails when it is told to, at the n-th thing asked of it."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -28,8 +28,8 @@ class FlakyGeneration:
     def info(self) -> GenerationInfo:
         return self._generation.info
 
-    def claim(self, token: str) -> None:
-        self._sound().claim(token)
+    def claim(self, token: str, shards: Collection[str]) -> None:
+        self._sound().claim(token, shards)
 
     def checkpoints(self) -> dict[str, Position]:
         return self._sound().checkpoints()
@@ -48,6 +48,9 @@ class FlakyGeneration:
 
     def parked(self) -> Sequence[Parked]:
         return self._sound().parked()
+
+    def waiting(self) -> Mapping[str, int]:
+        return self._sound().waiting()
 
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
         yield from self._sound().markers(hours, since_day)

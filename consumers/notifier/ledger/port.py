@@ -113,6 +113,14 @@ class Ledger(Protocol):
         """Drop these facts from the outbox; unknown numbers do not matter."""
         ...
 
+    def prune(self, token: int, before_us: int, limit: int) -> int:
+        """Forget notices that were sent or suppressed before this, at most ``limit``, first decided first. Returns how many.
+
+        What is forgotten would be sent again if its event were decided again: ``Notifier.prune`` says when that cannot be.
+        Dead letters stay, for a person is to redrive them; so does what is not settled.
+        """
+        ...
+
     def redrive(self, key: Key | None, now_us: int) -> int:
         """Make one dead letter, or all (None), pending and due again. Returns how many."""
         ...

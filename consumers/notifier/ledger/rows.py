@@ -50,6 +50,9 @@ RECOVER: Final = (
     "UPDATE notices SET state = 'pending', reason = ?, unsure = 1, due_us = ?, changed_us = ? WHERE state = 'sending'"
 )
 DOUBT: Final = "UPDATE notices SET unsure = 1 WHERE state IN ('pending', 'sending', 'failed')"
+SETTLED_BEFORE: Final = (
+    "SELECT number FROM notices WHERE state IN ('sent', 'suppressed') AND changed_us < ? ORDER BY number LIMIT ?"
+)
 REDRIVE: Final = (
     "UPDATE notices SET state = 'pending', reason = ?, due_us = ?, changed_us = ?, first_attempt_us = NULL WHERE state = 'failed'"
 )

@@ -150,6 +150,16 @@ class SqliteLedger:
         with self._file.writing() as db:
             db.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in numbers])
 
+    def prune(self, token: int, before_us: int, limit: int) -> int:
+        """Forget what was settled long ago, as the port says. It is looked for before the writer's turn: it changes no more."""
+        with self._file.snapshot() as db:
+            numbers = db.execute(rows.SETTLED_BEFORE, (before_us, limit)).fetchall()
+        if numbers:
+            with self._writing(token) as db:
+                for table in ("causes", "notices"):
+                    db.executemany(f"DELETE FROM {table} WHERE number = ?", numbers)  # noqa: S608  # constants
+        return len(numbers)
+
     def redrive(self, key: Key | None, now_us: int) -> int:
         """Make dead letters pending again, as the port says."""
         statement, values = (rows.REDRIVE, ()) if key is None else (rows.REDRIVE_ONE, key)

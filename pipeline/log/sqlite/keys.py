@@ -18,7 +18,9 @@ from pipeline.log.port import Position, shard_for
 SEQUENCE_BITS: Final = 40
 KEY_BYTES: Final = 22
 
-_SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
+LAST_SEQUENCE: Final = (1 << SEQUENCE_BITS) - 1
+"""The largest number that an event of a shard can have; what is beyond belongs to another shard's addresses."""
+
 _PREFIX: Final = "shard-"
 _as_position: Final[Callable[[tuple[str, int, int]], Position]] = partial(tuple.__new__, Position)  # without a call in Python
 _ID_CHARACTERS: Final = 12 + 1 + 36
@@ -35,12 +37,12 @@ def address_of(shard: int, sequence: int) -> int:
 
 def position_at(address: int) -> Position:
     """The position of an address."""
-    return Position(shard_name(address >> SEQUENCE_BITS), address & _SEQUENCE_MASK)
+    return Position(shard_name(address >> SEQUENCE_BITS), address & LAST_SEQUENCE)
 
 
 def positions_from(address: int, count: int) -> list[Position]:
     """The positions of ``count`` events from an address on."""
-    first = address & _SEQUENCE_MASK
+    first = address & LAST_SEQUENCE
     parts = zip(repeat(shard_name(address >> SEQUENCE_BITS)), range(first, first + count), repeat(0))
     return list(map(_as_position, parts))
 

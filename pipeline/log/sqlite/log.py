@@ -17,7 +17,7 @@ from pipeline.log.sqlite import known
 from pipeline.log.sqlite.appending import Prepared, Storing, prepare
 from pipeline.log.sqlite.checking import Problem, check
 from pipeline.log.sqlite.group_commit import GroupCommit
-from pipeline.log.sqlite.keys import address_of, position_at, shard_name, shard_number
+from pipeline.log.sqlite.keys import LAST_SEQUENCE, address_of, position_at, shard_name, shard_number
 from pipeline.log.sqlite.layout import ERRORS, head, schema, shards_of
 from pipeline.log.sqlite.reading import Reader
 from pipeline.log.sqlite.repacking import Repacked, repack
@@ -63,9 +63,10 @@ class SqliteLog:
         Raises ``LogUnavailable`` or ``LogCorrupted``, both also on access to a body.
         """
         number = shard_number(shard)
-        if number is None or number >= self._shards:
+        sequence = 0 if after is None else after.sequence + 1
+        if number is None or number >= self._shards or sequence > LAST_SEQUENCE:
             return Batch(shard, [], [], Columns(), [])
-        return self._reader.batch(number, 0 if after is None else after.sequence + 1, limit)
+        return self._reader.batch(number, sequence, limit)
 
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         """The events at these positions; None where there is none."""

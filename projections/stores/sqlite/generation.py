@@ -22,9 +22,7 @@ from projections.stores.sqlite import counter_table, segment_table
 from projections.stores.sqlite.connections import Connections, connect, translated
 
 _SCHEMA: Final = """
-CREATE TABLE writer(only INTEGER PRIMARY KEY CHECK (only = 1), token TEXT NOT NULL);
-INSERT INTO writer VALUES (1, '');
-CREATE TABLE checkpoint(shard TEXT PRIMARY KEY, sequence TEXT NOT NULL, sub INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE checkpoint(shard TEXT PRIMARY KEY, token TEXT NOT NULL, sequence TEXT, sub INTEGER) WITHOUT ROWID;
 CREATE TABLE marker(hour INTEGER NOT NULL, day INTEGER NOT NULL, small INTEGER NOT NULL, ids BLOB NOT NULL);
 CREATE INDEX marker_by_hour ON marker(hour, day);
 CREATE INDEX marker_small ON marker(hour, day) WHERE small;
@@ -32,6 +30,7 @@ CREATE TABLE parked(
   number INTEGER PRIMARY KEY, key TEXT NOT NULL, shard TEXT NOT NULL, sequence TEXT NOT NULL, sub INTEGER NOT NULL,
   recorded_us INTEGER NOT NULL, event BLOB NOT NULL, error TEXT NOT NULL
 );
+CREATE INDEX parked_by_position ON parked(shard, sequence, sub);
 CREATE TABLE document(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
@@ -81,7 +80,7 @@ class _Rows:
         self._connection = connection
 
     def checkpoints(self) -> dict[str, Position]:
-        rows = self._select("SELECT shard, sequence, sub FROM checkpoint")
+        rows = self._select("SELECT shard, sequence, sub FROM checkpoint WHERE sequence IS NOT NULL")
         return {shard: Position(shard, int(sequence), sub) for shard, sequence, sub in rows}
 
     def segments(self, sought: Sought, direction: Direction) -> Iterator[PackedSegment]:
@@ -106,6 +105,9 @@ class _Rows:
             Parked(key, Position(shard, int(sequence), sub), recorded_us, event, error)
             for key, shard, sequence, sub, recorded_us, event, error in rows
         ]
+
+    def waiting(self) -> dict[str, int]:
+        return dict(self._select("SELECT key, count(*) FROM parked GROUP BY key"))
 
     def markers(self, hours: Collection[int], since_day: int) -> Iterator[Marker]:
         rows = self._select(
@@ -145,10 +147,14 @@ class SqliteGeneration(_Rows):
         """Which one it is."""
         return self._info
 
-    def claim(self, token: str) -> None:
-        """Become the writer: commits under any other token are refused from now on."""
+    def claim(self, token: str, shards: Collection[str]) -> None:
+        """Become the writer of these shards: commits of theirs under any other token are refused from now on."""
         with translated(self._path):
-            self._connection.execute("UPDATE writer SET token = ?", (token,))
+            self._connection.execute(
+                "INSERT INTO checkpoint(shard, token) SELECT value, ? FROM json_each(?) WHERE true"
+                " ON CONFLICT DO UPDATE SET token = excluded.token",
+                (token, orjson.dumps(sorted(shards)).decode()),
+            )
 
     def forget_markers(self, before_day: int) -> None:
         """Delete the markers recorded before this day."""
@@ -171,18 +177,18 @@ class SqliteGeneration(_Rows):
 
     def _move_checkpoints(self, token: str, expected: Mapping[str, Position | None], reached: Mapping[str, Position]) -> None:
         """Comes first in the transaction: a refused commit has written nothing."""
-        (holder,) = self._connection.execute("SELECT token FROM writer").fetchone()
-        if holder != token:
-            message = f"generation {self._info.number} of {self._info.projection} has another writer by now"
-            raise Fenced(message)
+        holders = dict(self._connection.execute("SELECT shard, token FROM checkpoint"))
         found = self.checkpoints()
         for shard, position in expected.items():
+            if holders.get(shard) != token:
+                message = f"generation {self._info.number} of {self._info.projection} has another writer of {shard} by now"
+                raise Fenced(message)
             if found.get(shard) != position:
                 message = f"{self._info.projection}: checkpoint of {shard} is {found.get(shard)}, expected {position}"
                 raise Fenced(message)
         self._connection.executemany(
-            "INSERT INTO checkpoint VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, sub = excluded.sub",
-            [(p.shard, str(p.sequence), p.sub) for p in reached.values()],
+            "UPDATE checkpoint SET sequence = ?, sub = ? WHERE shard = ?",
+            [(str(p.sequence), p.sub, p.shard) for p in reached.values()],
         )
 
     def _write(self, commit: Commit) -> None:
