@@ -26,8 +26,10 @@ class Deployment:
     change: str
 
     def bootstrap(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Make the bucket from which everything is deployed."""
-        return self.stacks.deploy(BOOTSTRAP, inline(self.templates / "bootstrap.json"), parameters, change=self.change)
+        """Make the bucket from which everything is deployed. Of ``parameters`` it takes those that concern it."""
+        template = inline(self.templates / "bootstrap.json")
+        own = {name: value for name, value in parameters.items() if name in template.parameters}
+        return self.stacks.deploy(BOOTSTRAP, template, own, change=self.change)
 
     def central(self, stage: str, parameters: Mapping[str, str]) -> dict[str, str]:
         """Deploy the central stack of a stage. Raises ``NotBootstrapped``, ``NothingBuilt`` and what ``Stacks.deploy`` does."""

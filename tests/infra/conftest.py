@@ -26,7 +26,7 @@ AGENT = {
 
 def run_tool(*words: str) -> subprocess.CompletedProcess[str]:
     """A command of ``.venv-infra``, in the repository."""
-    if not (TOOLS / ".installed").exists() and not (TOOLS / "checkov").exists():
+    if not (TOOLS / "checkov").exists():
         refuse("the tools for templates are absent: make tools")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE_"))}
     return subprocess.run([TOOLS / words[0], *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
