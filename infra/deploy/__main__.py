@@ -1,11 +1,12 @@
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
+from boto3.session import Session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -86,7 +87,7 @@ def _destroy(arguments: argparse.Namespace) -> None:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    client = boto3.client("logs")
+    client = _session().client("logs")
     logs = Logs(client, f"/findstream/{central_stack(arguments.stage)}/", arguments.named)
     start_ms = _now_ms() - arguments.minutes * 60_000
     lines = logs.follow(start_ms, _now_ms, lambda: time.sleep(2)) if arguments.follow else logs.since(start_ms)
@@ -94,13 +95,19 @@ def _logs(arguments: argparse.Namespace) -> None:
         say(line)
 
 
+def _session() -> Session:
+    """boto3 itself reads AWS_DEFAULT_REGION only, the AWS command line AWS_REGION too."""
+    return Session(region_name=os.environ.get("AWS_REGION"))
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251  # a door reads the clock
 
 
 def _deployment(arguments: argparse.Namespace) -> Deployment:
-    stacks = Stacks(boto3.client("cloudformation"), say, arguments.poll_seconds)
-    return Deployment(stacks, boto3.client("s3"), arguments.templates, arguments.packages, f"deploy-{_now_ms()}")
+    session = _session()
+    stacks = Stacks(session.client("cloudformation"), say, arguments.poll_seconds)
+    return Deployment(stacks, session.client("s3"), arguments.templates, arguments.packages, f"deploy-{_now_ms()}")
 
 
 def parameters(words: list[str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ class Logs:
 
     def since(self, start_ms: int) -> Iterator[str]:
         """The lines since ``start_ms`` that were not told yet, as ``time group line``."""
-        events = [list(self._of(group, start_ms - _OVERLAP_MS if self._told else start_ms)) for group in self._groups()]
+        events = [list(self._of(group, max(0, start_ms - _OVERLAP_MS) if self._told else start_ms)) for group in self._groups()]
         for _, event_id, line in merge(*map(sorted, events)):
             if event_id not in self._told:
                 self._told.add(event_id)

@@ -1,7 +1,6 @@
 """The transformed templates deployed to an emulator: each resource, as its own service describes it, is what was asked for."""
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from infra.deploy.commands import AGENT as AGENT_STACK
 from infra.deploy.commands import Deployment, central_stack
 from infra.deploy.stacks import Stacks
 from tests.aws.clients import ACCOUNT, Server
+from tests.infra import stand_in
 from tests.infra.conftest import AGENT
 from tests.infra.evaluate import Evaluated
 
@@ -45,7 +45,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(ministack: Server, transformed: Path, templates: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> World:
     formation = ministack.client("cloudformation", account=ACCOUNT)
-    packages = packaged(tmp_path_factory.mktemp("packages"))
+    packages = stand_in.packages(tmp_path_factory.mktemp("packages"))
     deployment = Deployment(
         Stacks(formation, lambda _: None, 0.1), ministack.client("s3", account=ACCOUNT), transformed, packages, "first"
     )
@@ -60,16 +60,6 @@ def world(ministack: Server, transformed: Path, templates: Mapping[str, Any], tm
         physical[stack] = {r["LogicalResourceId"]: r["PhysicalResourceId"] for p in pages for r in p["StackResourceSummaries"]}
         asked[stack] = Evaluated(templates[template], given, names(physical[stack], templates[template]), stack=stack)
     return World(ministack, asked, physical)
-
-
-def packaged(folder: Path) -> Path:
-    """Packages of one empty module: what they do is not asked here."""
-    for name in ("central", "agent"):
-        with zipfile.ZipFile(folder / f"{name}.zip", "w") as zipped:
-            zipped.writestr("nothing.py", "")
-    manifest = {name: {"python": "3.13", "architecture": "x86_64"} for name in ("central", "agent")}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
 
 
 ARNS = {
