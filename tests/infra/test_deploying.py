@@ -143,8 +143,8 @@ def test_bootstrap_takes_of_all_parameters_its_own(deployment: Deployment) -> No
 
 def test_the_central_stack_is_deployed_with_its_code_and_destroyed_but_for_its_data(deployment: Deployment) -> None:
     deployment.bootstrap({})
-    outputs = deployment.central("dev", {"RetentionHours": "24"})
-    left = {line.split()[0] for line in deployment.destroy("dev", really_prod=False)}
+    outputs = deployment.central("local", {"RetentionHours": "24"})
+    left = {line.split()[0] for line in deployment.destroy("local", really_prod=False)}
 
     assert {"BusArn", "QueueUrl", "ApiUrl", "ApiFunctionName"} <= outputs.keys()
     assert {"AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "AWS::KMS::Key", "AWS::S3::Bucket"} <= left
@@ -324,16 +324,16 @@ def test_without_credentials_the_command_says_how_to_sign_in(transformed: Path) 
 def test_the_command_deploys_shows_logs_and_destroys(ministack: Server, account: str, transformed: Path, tmp_path: Path) -> None:
     folders = ["--templates", str(transformed), "--packages", str(stand_in.packages(tmp_path)), "--poll-seconds", "0.1"]
     place = {"AWS_ENDPOINT_URL": ministack.url, "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": REGION}
-    bus = f"arn:aws:events:{REGION}:{account}:event-bus/findstream-dev"
+    bus = f"arn:aws:events:{REGION}:{account}:event-bus/findstream-local"
     told = ["OrgId=o-aaaaaaaaaa", "AgentVersion=1", f"CentralBusArn={bus}"]
 
     runs = [
         deploy("bootstrap", *folders, **place),
-        deploy("deploy", *folders, "RetentionHours=24", **place),
+        deploy("deploy", "--stage", "local", *folders, "RetentionHours=24", **place),
         deploy("agent", *folders, *told, **place),
         deploy("agent", "--for-stack-sets", *folders, **place),
-        deploy("logs", **place),
-        deploy("destroy", *folders, **place),
+        deploy("logs", "--stage", "local", **place),
+        deploy("destroy", "--stage", "local", *folders, **place),
     ]
 
     assert [(run.returncode, run.stderr) for run in runs] == [(0, "")] * 6
