@@ -54,7 +54,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(f"{url}/_ministack/health", timeout=_START_SECONDS).close()  # noqa: S310  # on loopback
+            urllib.request.urlopen(f"{url}/_ministack/health", timeout=2).close()  # noqa: S310  # on loopback
         except OSError:
             time.sleep(0.05)
             continue

@@ -18,7 +18,7 @@ class Evaluated(Mapping[str, dict[str, Any]]):
     def __init__(
         self,
         template: Mapping[str, Any],
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
         *,
         stack: str = "stack",

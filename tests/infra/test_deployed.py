@@ -378,7 +378,7 @@ def test_a_watched_account_forwards_findings_and_what_it_was_asked_for(
         "region": "eu-central-1",
         "time": "2026-01-01T00:00:00Z",
     }
-    asked = Evaluated(templates["agent"], AGENT | {"OtherSources": ["aws.backup", "aws.config"]})  # type: ignore[dict-item]
+    asked = Evaluated(templates["agent"], AGENT | {"OtherSources": ["aws.backup", "aws.config"]})
     rules = asked.of("AWS::Events::Rule")
 
     assert {name for name, each in rules.items() if matches(world, each["EventPattern"], told)} == FORWARDED[event]

@@ -180,7 +180,7 @@ def test_for_a_stack_set_code_and_template_are_put_where_it_finds_them(
 
 def test_a_file_is_put_once(ministack: Server, account: str, tmp_path: Path) -> None:
     s3 = ministack.client("s3", account=account)
-    s3.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     (tmp_path / "a.zip").write_bytes(b"one")
     artifacts = Artifacts(s3, "code")
 

@@ -5,14 +5,16 @@ import sys
 import zipfile
 from pathlib import Path
 
+import orjson
 import pytest
 
 from infra.package import build as building
 from infra.package import tree
+from infra.package.__main__ import main
 from infra.package.archive import archive, sha256, sizes
 from infra.package.build import Built, build
 from infra.package.errors import InstallRefused, PackageTooLarge
-from infra.package.recipe import RECIPES, Recipe
+from infra.package.recipe import RECIPES, ROOT, Recipe
 from infra.package.target import Target
 from tests.repository.test_lock import pins
 
@@ -147,15 +149,37 @@ def test_a_package_that_is_not_compiled_says_so() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_package_has_the_versions_that_the_tests_have(name: str) -> None:
-    tested = pins((tree.ROOT / "requirements.lock").read_text())
+    tested = pins((ROOT / "requirements.lock").read_text())
     packaged = pins(RECIPES[name].lock.read_text())
 
     assert packaged == {each: tested[each] for each in packaged}
 
 
-@pytest.mark.parametrize("lock", [*(recipe.lock for recipe in RECIPES.values()), tree.ROOT / "infra/tools/requirements.lock"])
+@pytest.mark.parametrize("lock", [*(recipe.lock for recipe in RECIPES.values()), ROOT / "infra/tools/requirements.lock"])
 def test_every_pin_of_a_package_or_a_tool_has_a_hash_and_no_address(lock: Path) -> None:
     text = lock.read_text()
 
     assert text.count("==") <= text.count("--hash=sha256:")
     assert "://" not in text
+
+
+def test_the_command_builds_what_is_named_and_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tree, "install", installed)
+    monkeypatch.setattr(sys, "argv", ["package", "agent", "--like", sys.executable, "--to", str(tmp_path)])
+
+    assert main() == 0
+    manifest = orjson.loads((tmp_path / "manifest.json").read_bytes())
+    assert (manifest["agent"]["python"], manifest["agent"]["sha256"]) == (THIS.python, sha256(tmp_path / "agent.zip"))
+    assert capsys.readouterr().out.startswith("agent.zip")
+
+
+def test_the_command_says_what_pip_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(RECIPES, "agent", NOTHING)  # type: ignore[misc]
+    monkeypatch.setattr(sys, "argv", ["package", "agent", "--to", str(tmp_path)])
+
+    assert main() == 1
+    assert "nowhere.lock" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Data is encrypted, kept, and reached by TLS only; logs end some day."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from tests.infra.conftest import PROD
 from tests.infra.evaluate import ACCOUNT, Evaluated
 
 KEY = "Key.Arn"
-ENCRYPTED = {
+ENCRYPTED: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "AWS::Kinesis::Stream": lambda p: p["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY},
     "AWS::DynamoDB::Table": lambda p: p["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
     "AWS::S3::Bucket": lambda p: (
