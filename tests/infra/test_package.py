@@ -178,7 +178,7 @@ def test_the_command_builds_what_is_named_and_a_manifest(
 def test_the_command_says_what_pip_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(RECIPES, "agent", NOTHING)  # type: ignore[misc]
+    monkeypatch.setitem(RECIPES, "agent", NOTHING)
     monkeypatch.setattr(sys, "argv", ["package", "agent", "--to", str(tmp_path)])
 
     assert main() == 1
