@@ -22,7 +22,7 @@ define FIT
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install emulators run test check lint format coverage covered docs bench torture schemas lock clean
+.PHONY: help install emulators run test check lint format coverage covered docs bench bench-aws torture schemas lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
@@ -81,6 +81,9 @@ docs: $(INSTALLED) ## run the examples in the documents
 
 bench: $(INSTALLED) ## measure against the naive baseline; writes bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-aws: $(INSTALLED) emulators ## measure the parts on AWS beside naive ones, on emulators; writes bench-aws.json
+	$(BIN)/python -m tests.bench.aws $(ARGS)
 
 torture: $(INSTALLED) emulators ## run the tests with all crashes and many examples; takes long
 	FINDSTREAM_TORTURE=1 $(BIN)/python -m pytest -n 2 --timeout=7200 --hypothesis-profile=thorough $(ARGS)

@@ -80,10 +80,9 @@ def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Fi
 
 
 def _spelling(environ: Mapping[str, str]) -> Iterator[Finding]:
-    known = {f"FINDSTREAM_{name.upper()}" for name in Settings.model_fields}
-    for name in sorted(environ):
-        if name.startswith("FINDSTREAM_") and name not in known:
-            yield Finding("settings", Verdict.WARN, f"{name} is no setting", "see docs/settings.md for its name")
+    for name, meant in Settings.unknown(environ).items():
+        told = f"{name} is no setting"
+        yield Finding("settings", Verdict.WARN, told, f"name it {meant}" if meant else "see docs/settings.md for its name")
 
 
 def _routes(settings: Settings, environ: Mapping[str, str]) -> Finding:

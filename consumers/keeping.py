@@ -65,6 +65,9 @@ def back_up(home: Home, target: Path, *, clock: Clock, progress: Progress = lamb
     if not home.log.exists():
         message = f"{home.path} holds no log, so there is nothing to back up; is FINDSTREAM_HOME right?"
         raise Refused(message)
+    if not target.absolute().parent.is_dir():
+        message = f"{target.absolute().parent} is no folder; make it first, or name another place"
+        raise Refused(message)
     with _beside(target) as folder:
         with pinned(parts(home), frozen=frozenset({LEDGER})) as state:
             created_us = clock()

@@ -112,14 +112,18 @@ class InputRejected(PipelineError):
     """Input that had to be good in full was not; nothing of it was accepted or kept. ``items`` are the bad ones, in order.
 
     A stream that breaks off is the exception: ``taken`` counts what came before, as read, accepted, duplicate, quarantined.
+    ``several`` says that the input was an array or held more than one item, so that an index tells something.
 
     Do: mend the named fields and send the whole again.
     """
 
-    def __init__(self, items: Sequence[RejectedItem], taken: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
+    def __init__(
+        self, items: Sequence[RejectedItem], taken: tuple[int, int, int, int] = (0, 0, 0, 0), *, several: bool = False
+    ) -> None:
         super().__init__("; ".join(f"item {item.index}: {item.reason}" for item in items[:5]))
         self.items = tuple(items)
         self.taken = taken
+        self.several = several
 
 
 class QuarantineItemUnknown(PipelineError):
@@ -128,3 +132,29 @@ class QuarantineItemUnknown(PipelineError):
 
 class NotUnpacked(PipelineError):
     """Packed data cannot be opened: damaged, or it unpacks to too much. The message says what it is. Do: mend the sender."""
+
+
+class PlaceUnknown(PipelineError):
+    """An agent was started by something that does not tell where it runs. Do: start it as a Lambda function."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"{quoted(arn)} is not the ARN of a Lambda function")
+
+
+class WindowRejected(PipelineError):
+    """An agent was asked to collect a stretch of time that is none. Do: give since and until as in 2024-02-17T11:53:08Z."""
+
+
+class BusUnavailable(PipelineError):
+    """Events were not taken by the event bus, after retries. The message says how many and why.
+
+    Do: mend the cause (permission, the bus's policy, throttling); the next run puts again what lies within its window.
+    """
+
+
+class QueryRejected(PipelineError):
+    """Logs Insights takes the query for malformed. Do: correct ``FINDSTREAM_ERROR_PATTERN``."""
+
+
+class BodiesUnavailable(PipelineError):
+    """Events cannot be kept, or found, by position just now. Do: mend the cause that the message names; projectors go on then."""

@@ -110,10 +110,13 @@ class Ingest:
         batch = _Batch(self._clock)
         bad: list[RejectedItem] = []
         size = 0
+        several = False
         for index, answer in enumerate(self._answers(raw, _UNPACKED_IN_A_REQUEST)):
             if index == MOST_ACCEPTED:
                 raise InputRejected([RejectedItem(index, "", f"more than {MOST_ACCEPTED:,} items at once; send fewer")])
+            several |= index > 0
             if isinstance(answer, Refused):
+                several |= answer.unit.place.startswith("[")
                 bad += [RejectedItem(index, fault.field, fault.reason) for fault in answer.faults]
             else:
                 batch.events.append(answer)
@@ -124,7 +127,7 @@ class Ingest:
         if not (batch.events or bad):
             bad = [RejectedItem(0, "", f"the input from {origin} is blank: expected JSON")]
         if bad:
-            raise InputRejected(bad)
+            raise InputRejected(bad, several=several)
         receipts = self._append(batch.events)  # in one call: a log that is full or cannot be reached takes all of them or none
         batch.stored(receipts)
         return Accepted(batch.tally(), tuple(receipts))

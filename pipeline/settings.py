@@ -1,6 +1,8 @@
 """Every setting, read from the environment once by each door. ``docs/settings.md`` lists them; a test holds the two equal."""
 
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -9,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingRejected
 
+_PREFIX: Final = "FINDSTREAM_"
+_ALIKE: Final = 0.85
 _SOURCE: Final = re.compile(r"[!-+\--~]{1,256}", re.ASCII)
 
 
@@ -27,7 +31,7 @@ def _sources(listed: str | None) -> str | None:
 class Settings(BaseSettings):
     """``FINDSTREAM_…`` variables; an empty one counts as not set. Frozen: a process is configured once, at its start."""
 
-    model_config = SettingsConfigDict(env_prefix="FINDSTREAM_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Annotated[Path, Field(description="Folder of all data: log, projections, ledger, quarantine.")] = Path("var")
     port: Annotated[int, Field(ge=1, le=65535, description="TCP port of the API and the page, on loopback.")] = 8321
@@ -96,6 +100,13 @@ class Settings(BaseSettings):
                 for error in broken.errors(include_input=False, include_url=False)
             ]
             raise SettingRejected("; ".join(lines)) from None
+
+    @classmethod
+    def unknown(cls, environ: Mapping[str, str]) -> dict[str, str]:
+        """The variables that are named like a setting and are none, each with the setting that it resembles ("": none)."""
+        known = [f"{_PREFIX}{name.upper()}" for name in cls.model_fields]
+        strange = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
+        return {name: next(iter(get_close_matches(name, known, n=1, cutoff=_ALIKE)), "") for name in strange}
 
     @classmethod
     def _accepted(cls, name: str, message: str) -> str:

@@ -3,7 +3,8 @@
 Key:    the account, kept per shard and merged on reading: latest by time (ties by event id), counts summed.
 Order:  none is needed: every field keeps its latest, so that shards and late events may come as they like.
 Replay: folding the log again gives equal rows.
-Silence is computed on reading, with ``now`` as an argument.
+Silence is computed on reading, with ``now`` as an argument. The version is the latest that was told: events of the agent's stack
+tell none.
 """
 
 from collections import Counter
@@ -100,16 +101,18 @@ def merged(documents: Iterable[Document]) -> list[Document]:
 def status(document: Document, *, now_us: int) -> AgentStatus:
     """What a merged document means at ``now_us``."""
     deployed, beat, active = (document.get(field) for field in ("deployed", "beat", "active"))
-    told = max((stamp for stamp in (deployed, beat) if stamp), key=lambda stamp: stamp[:2], default=None)
+    told = [
+        stamp[2] for stamp in sorted((stamp for stamp in (beat, deployed) if stamp), key=lambda stamp: stamp[:2], reverse=True)
+    ]
     state = deployed[2]["status"] if deployed else "active" if beat else "unregistered"
     alive_us = max((stamp[0] for stamp in (beat, active) if stamp), default=0)
     if state == "active" and now_us - alive_us > SILENT_AFTER_US:
         state = "offline"
     return AgentStatus(
         account=document["account"],
-        region=told[2]["region"] if told else "",
+        region=told[0]["region"] if told else "",
         status=state,
-        version=told[2]["version"] if told else "",
+        version=next((stamped["version"] for stamped in told if stamped["version"]), ""),
         deployed_at_us=active[0] if active else None,
         last_heartbeat_us=beat[0] if beat else None,
         last_finding_us=document["finding"][0] if "finding" in document else None,

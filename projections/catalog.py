@@ -150,7 +150,7 @@ class Catalog:
                 info = self._serving(projection)
                 try:
                     rows = stack.enter_context(self._begin(info))
-                    rows.checkpoints()  # the first question: from here on the rows stand still
+                    rows.checkpoints()  # the first question: no row that is read from here on is older
                 except GenerationGone:
                     if self._serving(projection) == info:
                         raise

@@ -19,6 +19,13 @@ class GenerationGone(ProjectionError):
     """
 
 
+class CommitTooLarge(ProjectionError):
+    """A commit is more than the store can keep at once. Nothing of it was kept; what a writer folds, it folds again by halves.
+
+    Do: nothing, unless it is raised for a single event: then one row has outgrown the store, and its fold must keep less of it.
+    """
+
+
 class Fenced(ProjectionError):
     """Another writer has taken this generation over, or moved its checkpoint; nothing of the commit was kept.
 
@@ -30,6 +37,13 @@ class NewerVersion(ProjectionError):
     """The log holds a newer version of an event type than this build folds. The projector stops there.
 
     Do: deploy a build that knows the version.
+    """
+
+
+class NotFolded(ProjectionError):
+    """Events were delivered that no projection folds now: each waits for a rebuild, or for a build that knows a newer version.
+
+    Do: rebuild, or deploy that build; the events are delivered again until then.
     """
 
 

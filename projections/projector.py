@@ -16,9 +16,9 @@ from projections.errors import NewerVersion
 from projections.event_index import EventIndex
 from projections.guard import Intake
 from projections.projection import Projection
-from projections.stores.port import GenerationInfo, Store
+from projections.stores.port import Store
 from projections.task_board import TaskBoard
-from projections.writer import Writer
+from projections.writers import Writers
 
 ALL: Final[Sequence[Projection]] = (EventIndex(), AgentStatuses(), TaskBoard(), DailyAggregates())
 """Every projection, in the order in which a step folds them."""
@@ -77,18 +77,13 @@ class Projector:
         on_stop: Callable[[NewerVersion], None] = lambda _: None,
     ) -> None:
         self._log = log
-        self._store = store
-        self._token = token
-        self._projections = projections
         self._batch_events = batch_events
         self._on_stop = on_stop
-        self._writers: dict[str, Writer] = {}
-        self._stopped: set[GenerationInfo] = set()
+        self._writers = Writers(store, projections, token)
 
     def outdated(self) -> list[Projection]:
         """Projections whose serving generation was built by another version of the fold: they are not folded, but rebuilt."""
-        serving = self._store.serving()
-        return [p for p in self._projections if (info := serving.get(p.name)) and info.version != p.version]
+        return self._writers.outdated()
 
     def step(self) -> int:
         """Fold at most one batch a shard into every projection; returns how many events the busiest had.
@@ -97,7 +92,7 @@ class Projector:
         """
         reads = Reads(self._log, self._batch_events)
         folded = 0
-        for writer in self._current_writers():
+        for writer in self._writers.current():
             writer.claim(reads.shards)
             try:
                 if events := writer.fold(reads.behind(writer.checkpoints)):
@@ -105,7 +100,7 @@ class Projector:
                 else:
                     writer.tidy()
             except NewerVersion as newer:
-                self._stopped.add(writer.generation.info)
+                self._writers.stop(writer)
                 self._on_stop(newer)
         return folded
 
@@ -113,7 +108,7 @@ class Projector:
         """Step until ``stop`` is set, waiting for the log where there is nothing to do."""
         while not stop.is_set():
             if not self.step():
-                seen = [writer.checkpoints for writer in self._current_writers()]
+                seen = [writer.checkpoints for writer in self._writers.current()]
                 if seen:
                     self._log.wait(max(seen, key=len), wait_seconds)
                 else:
@@ -121,22 +116,4 @@ class Projector:
 
     def close(self) -> None:
         """Close all generations."""
-        for writer in self._writers.values():
-            writer.generation.close()
-        self._writers.clear()
-
-    def _current_writers(self) -> list[Writer]:
-        """A writer for each projection's serving generation, made on first sight or after a switch."""
-        serving = self._store.serving()
-        writers = []
-        for projection in self._projections:
-            info = serving.get(projection.name) or self._store.create(projection.name, projection.version, serving=True)
-            writer = self._writers.get(projection.name)
-            if info.version != projection.version or info in self._stopped:
-                continue
-            if writer is None or writer.generation.info.number != info.number:
-                if writer is not None:
-                    writer.generation.close()
-                writer = self._writers[projection.name] = Writer(projection, self._store.open(info), self._token)
-            writers.append(writer)
-        return writers
+        self._writers.close()

@@ -14,13 +14,15 @@ from typing import Final, TypeVar
 
 from pipeline.log.port import Batch, Log, Position
 from projections.compare import Difference, compare
-from projections.errors import GenerationGone, GenesisLost, ParkedEvents, ProjectionError, RebuildCancelled
+from projections.errors import GenerationGone, GenesisLost, ParkedEvents, ProjectionError, RebuildCancelled, StoreUnavailable
 from projections.projection import Projection
 from projections.projector import Reads
 from projections.stores.port import Generation, GenerationInfo, Status, Store
 from projections.writer import Writer
 
 BATCH_EVENTS: Final = 10_000
+_COMPARISONS: Final = 5
+"""Attempts at comparing rows that a store does not hold still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,16 @@ class Rebuilder:
         try:
             yield from self._fold(writer, info, generation.checkpoints())  # the long way, while nobody's snapshot is held
             with generation.reading() as rows:
-                self._alone(self._fold(writer, info, rows.checkpoints()))
-                return compare(rows, writer.generation)
+                for _ in range(_COMPARISONS):
+                    moment = rows.checkpoints()
+                    self._alone(self._fold(writer, info, moment))
+                    difference = compare(rows, writer.generation)
+                    if rows.checkpoints() == moment:
+                        return difference
         finally:
             generation.close()
+        message = f"the rows of {former.projection} moved while they were compared; ask again, or stop the projector first"
+        raise StoreUnavailable(message)
 
     def _approach(self, writer: Writer, info: GenerationInfo) -> _Run[None]:
         """Fold until a batch is left, or it gets no less. Waiting for an end would never end where events come all the time."""

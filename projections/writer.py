@@ -14,8 +14,8 @@ import orjson
 from pipeline.errors import PipelineError
 from pipeline.log.port import Batch, Position
 from projections import parking
-from projections.errors import NewerVersion, ProjectionError
-from projections.guard import WINDOW_DAYS, Guard, Intake, joined
+from projections.errors import CommitTooLarge, NewerVersion, ProjectionError
+from projections.guard import REMEMBERED_IDS, WINDOW_DAYS, Guard, Intake, joined
 from projections.projection import Changes, Document, Parked, Projection, Rows
 from projections.stores.port import Commit, Generation, Marker
 
@@ -26,7 +26,9 @@ _TRACEBACK_CHARACTERS: Final = 10_000
 class Writer:
     """Folds the shards that it claimed; whoever wrote them before is fenced."""
 
-    def __init__(self, projection: Projection, generation: Generation, token: str) -> None:
+    def __init__(
+        self, projection: Projection, generation: Generation, token: str, *, remembered_ids: int = REMEMBERED_IDS
+    ) -> None:
         self.projection = projection
         self.generation = generation
         self.checkpoints: dict[str, Position] = {}
@@ -34,7 +36,7 @@ class Writer:
         """How many events wait, in all shards, as of the last claim and what was folded since."""
         self._token = token
         self._claimed: set[str] = set()
-        self._guard = Guard(generation)
+        self._guard = Guard(generation, remembered_ids=remembered_ids)
         self._parked_keys: set[str] = set()
         self._tidied_day = 0
 
@@ -55,16 +57,13 @@ class Writer:
     def fold(self, batches: Sequence[Batch]) -> int:
         """Fold batches, one a claimed shard, each beginning behind the shard's checkpoint; returns how many events they had.
 
+        In one commit, or, if that is more than the store can keep at once, by halves, each of which commits its own position.
         Raises ``Fenced``, ``NewerVersion`` (what came before it is committed), or the store's or log's error; then fold again.
         """
         newer: list[str] = []
         batches = [kept for kept in (self._up_to_newer(batch, newer) for batch in batches) if len(kept)]
         if batches:
-            try:
-                self._fold(batches)
-            except BaseException:
-                self._guard.reset()
-                raise
+            self._fold_by_halves(batches)
         if newer:
             raise NewerVersion(newer[0])
         return sum(map(len, batches))
@@ -113,6 +112,20 @@ class Writer:
         if newest > self._tidied_day:
             self.generation.forget_markers(newest - WINDOW_DAYS - 1)
             self._tidied_day = newest
+
+    def _fold_by_halves(self, batches: Sequence[Batch]) -> None:
+        """Fold batches in one commit, or in as many as it takes. Raises ``CommitTooLarge`` if one event is too much."""
+        try:
+            self._fold(batches)
+        except CommitTooLarge:
+            self._guard.reset()
+            if sum(map(len, batches)) == 1:
+                raise
+            for half in _halves(batches):
+                self._fold_by_halves(half)
+        except BaseException:
+            self._guard.reset()
+            raise
 
     def _fold(self, batches: Sequence[Batch]) -> None:
         folding = _Folding(self.projection, self.generation, self._parked_keys)
@@ -206,6 +219,12 @@ class _Folding:
 def _storable(text: str) -> str:
     """``text`` with lone surrogates spelled out: no store could keep them, and what cannot be parked would stop the shard."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def _halves(batches: Sequence[Batch]) -> list[list[Batch]]:
+    """The first half of each batch, then the second: a shard's order is kept."""
+    halves = [(b.select(range((len(b) + 1) // 2)), b.select(range((len(b) + 1) // 2, len(b)))) for b in batches]
+    return [[half for half in side if len(half)] for side in zip(*halves, strict=True) if any(map(len, side))]
 
 
 def _parked(key: str, batch: Batch, index: int, error: str) -> Parked:

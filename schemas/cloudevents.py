@@ -13,6 +13,7 @@ Sources:  CloudEvents 1.0.2, "CloudEvents - Version 1.0.2" and "JSON Event Forma
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, unquote
 
@@ -20,7 +21,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from schemas import rfc3339
-from schemas.envelope import Envelope, validated
+from schemas.envelope import Envelope, checked
 from schemas.errors import EventRejected
 
 SCHEMA_URN: Final = "urn:findstream:schema:"
@@ -30,7 +31,8 @@ _NONCHARACTERS: Final = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for pl
 _DISALLOWED: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
 _TO_ESCAPE: Final = re.compile(rf"[\\\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
 _ESCAPED: Final = re.compile(r"\\(?:\\|u\{([0-9a-f]{1,5}|10[0-9a-f]{4})\})")
-_RESOURCES: Final = TypeAdapter(tuple[str, ...])
+_PLACES: Final = 4096
+"""How many accounts, regions and sources together are remembered."""
 _ATTRIBUTE: Final = {"version": "schemaversion", "time_us": "time", "body": "data"}
 
 
@@ -63,22 +65,11 @@ class CloudEvent(BaseModel):
 
 def attributes(event: Envelope, *, recorded_us: int | None = None) -> dict[str, Any]:
     """The context attributes of ``event``, in a fixed order and without ``data``; ``recorded_us`` as the log stamped it."""
-    place = "/".join(quote(part, safe="") for part in (event.account or "-", event.region or "-", event.source))
     subject = _escaped(event.subject)
-    optional = {
-        "recordedtime": "" if recorded_us is None else rfc3339.text(recorded_us),
-        "account": event.account,
-        "region": _escaped(event.region),
-        "summary": _escaped(event.summary),
-        "resources": _listed(event.resources) if event.resources else "",
-        "sourceid": _escaped(event.source_id),
-        "correlationid": _escaped(event.correlation_id),
-        "causationid": _escaped(event.causation_id),
-    }
-    return {
+    told = {
         "specversion": "1.0",
         "id": event.id,
-        "source": f"/aws/{place}",
+        "source": _place(event.account, event.region, event.source),
         "type": event.type,
         "subject": subject,
         "time": rfc3339.text(event.time_us),
@@ -87,8 +78,25 @@ def attributes(event: Envelope, *, recorded_us: int | None = None) -> dict[str, 
         "schemaversion": event.version,
         "partitionkey": subject,
         "severity": event.severity,
-        **{name: value for name, value in optional.items() if value},
     }
+    if recorded_us is not None:
+        told["recordedtime"] = rfc3339.text(recorded_us)
+    if event.account:
+        told["account"] = event.account
+    if event.region:
+        told["region"] = _escaped(event.region)
+    if event.summary:
+        told["summary"] = _escaped(event.summary)
+    if event.resources:
+        told["resources"] = _listed(event.resources)
+    for name, text in (
+        ("sourceid", event.source_id),
+        ("correlationid", event.correlation_id),
+        ("causationid", event.causation_id),
+    ):
+        if text:
+            told[name] = _escaped(text)
+    return told
 
 
 def encode(event: Envelope, *, recorded_us: int | None = None) -> dict[str, Any]:
@@ -118,25 +126,25 @@ def decode(ce: Mapping[str, Any], *, body: bytes | None = None) -> Envelope:
     if own.dataschema != f"{SCHEMA_URN}{own.type}:{own.schemaversion}":
         reason = "does not agree with type and schemaversion"
         raise EventRejected(reason, "dataschema")
-    event = Envelope(
-        id=own.id,
-        type=own.type,
-        version=own.schemaversion,
-        time_us=_time(own.time),
-        source=unquote(own.source.rpartition("/")[2]),
-        account=own.account,
-        region=_unescaped(own.region),
-        subject=_unescaped(own.subject),
-        severity=own.severity,
-        summary=_unescaped(own.summary),
-        resources=_unlisted(own.resources),
-        source_id=_unescaped(own.sourceid),
-        correlation_id=_unescaped(own.correlationid),
-        causation_id=_unescaped(own.causationid),
-        body=_body(own.data) if body is None else body,
-    )
+    fields = {
+        "id": own.id,
+        "type": own.type,
+        "version": own.schemaversion,
+        "time_us": _time(own.time),
+        "source": unquote(own.source.rpartition("/")[2]),
+        "account": own.account,
+        "region": _unescaped(own.region),
+        "subject": _unescaped(own.subject),
+        "severity": own.severity,
+        "summary": _unescaped(own.summary),
+        "resources": _unlisted(own.resources),
+        "source_id": _unescaped(own.sourceid),
+        "correlation_id": _unescaped(own.correlationid),
+        "causation_id": _unescaped(own.causationid),
+        "body": _body(own.data) if body is None else body,
+    }
     try:
-        return validated(event)
+        return checked(fields)
     except ValidationError as broken:
         refused = EventRejected.of(broken)
         name = _ATTRIBUTE.get(refused.field, refused.field.replace("_", ""))
@@ -154,17 +162,28 @@ def schema() -> dict[str, Any]:
     return published
 
 
+@lru_cache(maxsize=_PLACES)
+def _place(account: str, region: str, source: str) -> str:
+    return "/aws/" + "/".join(quote(part, safe="") for part in (account or "-", region or "-", source))
+
+
 def _escaped(text: str) -> str:
+    """Printable texts, which are nearly all, are known at once to hold none of the disallowed."""
+    if text.isprintable() and "\\" not in text:
+        return text
     return _TO_ESCAPE.sub(lambda found: "\\\\" if found[0] == "\\" else f"\\u{{{ord(found[0]):x}}}", text)
 
 
 def _unescaped(text: str) -> str:
     """Backslashes that begin no escape of ours stay as they are, for texts written by hand."""
+    if "\\" not in text:
+        return text
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "\\", text)
 
 
 def _listed(texts: Sequence[str]) -> str:
-    return _DISALLOWED.sub(lambda found: _utf16_escape(found[0]), orjson.dumps(texts).decode())
+    listed = orjson.dumps(texts).decode()
+    return listed if listed.isprintable() else _DISALLOWED.sub(lambda found: _utf16_escape(found[0]), listed)
 
 
 def _utf16_escape(character: str) -> str:
@@ -174,10 +193,13 @@ def _utf16_escape(character: str) -> str:
 
 def _unlisted(text: str) -> tuple[str, ...]:
     try:
-        return _RESOURCES.validate_python(orjson.loads(text))
-    except (orjson.JSONDecodeError, ValidationError):
+        listed = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         reason = "is not a JSON array of texts"
-        raise EventRejected(reason, "resources") from None
+        raise EventRejected(reason, "resources")
+    return tuple(listed)
 
 
 def _time(timestamp: str) -> int:

@@ -20,7 +20,9 @@ BATCH_MEDIA_TYPE: Final = "application/cloudevents-batch+json"
 
 def encode(event: Envelope, *, recorded_us: int | None = None) -> bytes:
     """One event. ``recorded_us`` is when the log recorded it, in microseconds since the epoch, if that is to be told."""
-    return orjson.dumps({**cloudevents.attributes(event, recorded_us=recorded_us), "data": orjson.Fragment(event.body)})
+    told = cloudevents.attributes(event, recorded_us=recorded_us)
+    told["data"] = orjson.Fragment(event.body)
+    return orjson.dumps(told)
 
 
 def decode(text: bytes) -> Envelope:
@@ -59,7 +61,8 @@ def _verbatim(text: bytes) -> Envelope | None:
         attributes, data = orjson.loads(head + b"}"), orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return cloudevents.decode({**attributes, "data": data}, body=body.strip())
+    attributes["data"] = data
+    return cloudevents.decode(attributes, body=body.strip())
 
 
 def _json(text: bytes) -> Any:

@@ -1,10 +1,11 @@
 """The application: the API, the pages, the live feed and the metrics, from the ports that it is given.
 
-Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css   pages for people
-                            /events /events/{id} /quarantine      a page for browsers, the API for the rest
-                            /feed                                 the live feed
+Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css           pages for people
+                            /events /events/{id} /quarantine /agents      a page for browsers, the API for the rest
+                            /feed                                         the live feed
                             /metrics /openapi.json
-                            everything else                       the API (Gateway ─► Resolver)
+                            everything else                               the API (Gateway ─► Resolver), where it has a route;
+                                                                          else a page for browsers, an error for the rest
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ from consumers.api.measure import Measure
 from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
+from consumers.api.parameters import check_names
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
 from consumers.feed import vector
@@ -125,6 +127,10 @@ def build(
     described = cache(lambda: openapi.document(resolver, version=version))
     palette = palette_css()
 
+    def read_metrics(request: Request) -> Response:
+        check_names(request.query_params, ())
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
     def refuse(request: Request, error: Exception) -> Response:
         refusal = _refusal(error)
         if wants_page(request):
@@ -146,8 +152,9 @@ def build(
             Route("/events", Negotiated(page=request_response(pages.events), data=gateway)),
             Route("/events/{event_id:path}", Negotiated(page=request_response(pages.event), data=gateway)),
             Route("/quarantine", Negotiated(page=request_response(pages.quarantine), data=gateway)),
+            Route("/agents", Negotiated(page=request_response(pages.agents), data=gateway)),
             Route("/feed", endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)),
-            Route("/metrics", lambda _: Response(metrics.text(), media_type=CONTENT_TYPE)),
+            Route("/metrics", read_metrics),
             Route("/openapi.json", lambda _: _kept(described(), "application/json")),
             Mount("/static/swagger", StaticFiles(directory=SWAGGER)),
             Mount("/static", StaticFiles(directory=HERE / "static")),
@@ -155,7 +162,7 @@ def build(
         exception_handlers={RequestRefused: refuse, FeedError: refuse, HTTPException: refuse, Exception: refuse},
         lifespan=lifespan,
     )
-    inner.router.default = gateway
+    inner.router.default = Negotiated(page=gateway.otherwise(request_response(pages.lost)), data=gateway)
     return Application(Measure(Guard(_shared(inner, origins), hosts=hosts, origins=origins), metrics=metrics, timer=timer), tail)
 
 

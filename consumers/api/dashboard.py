@@ -10,7 +10,7 @@ from consumers.api.figures import DAY_US, HOUR_US, KEYS, ceiling, floor, slots, 
 from consumers.api.freshness import Freshness
 from consumers.api.models import Bucket, EventsStats, Overview, seconds
 from consumers.api.overview import Overviews
-from consumers.api.parameters import Account, Fresh, FreshHeader, Severity, Since, Source, Until, micros
+from consumers.api.parameters import Account, Fresh, FreshHeader, Severity, Since, Source, Until, check_range, micros
 from consumers.api.routing import Routes, answers
 from projections.reading import Reading
 
@@ -57,6 +57,7 @@ def routes(reading: Reading, overviews: Overviews, *, clock: Callable[[], int], 
         fresh: Fresh = "",
         fresh_header: FreshHeader = "",
     ) -> EventsStats:
+        check_range(since, until)
         freshness.ensure(AGGREGATES, fresh, fresh_header)
         step_us = _STEPS[per]
         until_us = ceiling(micros(until) if until is not None else clock() + 1, step_us)

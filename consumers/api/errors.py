@@ -156,7 +156,10 @@ def refusal_for(error: Exception) -> RequestRefused:
     if isinstance(error, RequestValidationError):
         return ValueRefused("the request has wrong values; see details", fields=[_field(e) for e in error.errors()])
     if isinstance(error, InputRejected):
-        return ValueRefused("the input was not accepted, none of it; see details", fields=[_item(item) for item in error.items])
+        return ValueRefused(
+            "the input was not accepted, none of it; see details",
+            fields=[_item(item, several=error.several) for item in error.items],
+        )
     for expected, refusal, message in _TRANSLATIONS:
         if isinstance(error, expected):
             return refusal(message)
@@ -170,7 +173,8 @@ def _field(error: Mapping[str, object]) -> tuple[str, str]:
     return ".".join(parts) or "body", str(error["msg"]).removeprefix("Value error, ")
 
 
-def _item(item: RejectedItem) -> tuple[str, str]:
-    """Where and what, of one bad item; the item's number stands before the field unless it is the first."""
-    place = f"[{item.index}]" if item.index else ""
-    return ".".join(part for part in (place, item.field) if part) or "body", item.reason
+def _item(item: RejectedItem, *, several: bool) -> tuple[str, str]:
+    """Where and what, of one bad item; its number stands before the field, unless there is but one."""
+    place = f"[{item.index}]" if several or item.index else ""
+    field = item.field.removeprefix(place)
+    return ".".join(part for part in (place, field) if part) or "body", item.reason

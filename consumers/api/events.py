@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.request import Request
 
 from consumers.api import views
-from consumers.api.errors import BodyUnreadable, NothingHere
+from consumers.api.body import check_readable
+from consumers.api.errors import NothingHere
 from consumers.api.freshness import Freshness
 from consumers.api.intake import Intake
 from consumers.api.models import EventDetail, EventList, Taken
@@ -25,6 +26,7 @@ from consumers.api.parameters import (
     Source,
     Text,
     Until,
+    check_range,
     micros,
 )
 from consumers.api.routing import Routes, answers
@@ -101,6 +103,7 @@ def routes(
         fresh: Fresh = "",
         fresh_header: FreshHeader = "",
     ) -> EventList:
+        check_range(since, until)
         freshness.ensure(INDEX, fresh, fresh_header)
         query = EventQuery(
             since_us=None if since is None else micros(since),
@@ -147,8 +150,8 @@ def routes(
     )
     def take_events(request: Request) -> Response[Taken]:
         event = request.resolved_event
-        _check_readable(event.headers.get("content-type", ""), event.headers.get("content-encoding", ""))
         body = b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
+        check_readable(body, event.headers.get("content-type", ""), event.headers.get("content-encoding", ""))
         accepted = ingest.accept(body, origin="http")
         taken(accepted.tally)
         answer = views.taken(accepted)
@@ -165,13 +168,3 @@ def find(reading: Reading, log: Log, event_id: str, *, now_us: int) -> EventDeta
         message = "there is no such event here (any more, or not yet)"
         raise NothingHere(message)
     return views.event_detail(record, entries[1:])
-
-
-def _check_readable(content_type: str, encoding: str) -> None:
-    """Refuse what ingest would read as something else. Raises ``BodyUnreadable``."""
-    if content_type.strip().lower().startswith("multipart/"):
-        message = "forms are not read here; send JSON or NDJSON"
-        raise BodyUnreadable(message, fields=[("Content-Type", "is multipart")])
-    if encoding.strip().lower() not in {"", "identity", "gzip", "x-gzip"}:  # ingest unpacks gzip itself, within bounds
-        message = "this content encoding is not read here; send gzip or none"
-        raise BodyUnreadable(message, fields=[("Content-Encoding", "is not gzip")])

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.api.errors import BodyTooLarge
 from consumers.api.measure import ROUTE, UNMATCHED
@@ -49,6 +49,15 @@ class Gateway:
         answer = await to_thread.run_sync(self._resolver.resolve, event | _body(body), None, limiter=self._limiters[lane])
         await response_of(answer, head=request.method == "HEAD")(scope, receive, send)
 
+    def otherwise(self, lost: ASGIApp) -> ASGIApp:
+        """This application, but ``lost`` where it has no route to read."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            known = self._resolver.template("GET", _path(scope)) is not None
+            await (self if known else lost)(scope, receive, send)
+
+        return answer
+
 
 async def read_body(request: Request, *, limit: int) -> bytes:
     """The whole body. Raises ``BodyTooLarge`` once more than ``limit`` bytes are announced or have come."""
@@ -73,7 +82,7 @@ def encoded_path(path: str) -> str:
 def event_of(request: Request) -> dict[str, Any]:
     """The request, but for its body, as API Gateway tells it to a Lambda function. HEAD is told as GET."""
     scope = request.scope
-    path = encoded_path(scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"]))
+    path = _path(scope)
     query = scope["query_string"].decode("latin-1")
     parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -93,6 +102,10 @@ def event_of(request: Request) -> dict[str, Any]:
             "http": {"method": "GET" if request.method == "HEAD" else request.method, "path": path},
         },
     }
+
+
+def _path(scope: Scope) -> str:
+    return encoded_path(scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"]))
 
 
 def _lane(request: Request) -> str:

@@ -78,6 +78,7 @@ def _outside() -> dict[str, Any]:
                 "description": "Prometheus text format.",
                 "responses": {
                     "200": {"description": "All metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                    "422": wrong,
                 },
             }
         },

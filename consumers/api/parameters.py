@@ -1,10 +1,12 @@
 """Query parameters and headers that several routes share: their form, their limits, their words in the OpenAPI document."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from consumers.api.errors import ValueRefused
 from consumers.palette import SEVERITIES
 from schemas.envelope import MAX_TIME_US
 
@@ -13,6 +15,7 @@ MAX_SECONDS: Final = MAX_TIME_US // MICROSECONDS
 
 _WORDS: Final = {tone.word: number for number, tone in enumerate(SEVERITIES)}
 _HIGHEST: Final = len(SEVERITIES) - 1
+_WRONG: Final = "the request has wrong values; see details"
 
 
 def parse_severity(value: Any) -> int:
@@ -29,6 +32,20 @@ def parse_severity(value: Any) -> int:
 def micros(seconds: float) -> int:
     """Unix seconds as microseconds."""
     return round(seconds * MICROSECONDS)
+
+
+def check_names(given: Iterable[str], accepted: Iterable[str]) -> None:
+    """Raise ``ValueRefused`` naming each parameter that a route does not have: ignored, a filter would widen in silence."""
+    known = list(accepted)
+    told = f"accepted are {', '.join(known)}" if known else "there are none"
+    if unknown := [name for name in given if name not in known]:
+        raise ValueRefused(_WRONG, fields=[(name, f"is no parameter here; {told}") for name in unknown])
+
+
+def check_range(since: float | None, until: float | None) -> None:
+    """Raise ``ValueRefused`` for a range that holds no time at all."""
+    if since is not None and until is not None and since >= until:
+        raise ValueRefused(_WRONG, fields=[("to", "must be later than from")])
 
 
 Moment = Annotated[float, Field(ge=0, lt=MAX_SECONDS)]

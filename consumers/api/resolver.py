@@ -9,7 +9,7 @@ for ever. Why not ``APIGatewayHttpResolver`` as it is: it keeps the current even
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,6 +22,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupp
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from consumers.api.errors import MethodUnknown, RequestRefused, refusal_for
+from consumers.api.parameters import check_names
 
 JSON: Final = "application/json"
 
@@ -47,6 +48,7 @@ class Resolver(APIGatewayHttpResolver):
         super().__init__(enable_validation=True, response_validation_error_http_code=500, serializer=_json, debug=False)
         for known in (NotFoundError, RequestValidationError, RequestUnsupportedContentType, Exception):
             self.exception_handler(known)(self._refuse)
+        self.use([_check_parameters])
         for router in routers:
             self.include_router(router)
         for route in (*self._static_routes, *self._dynamic_routes):
@@ -116,6 +118,12 @@ class Resolver(APIGatewayHttpResolver):
     @processed_stack_frames.setter
     def processed_stack_frames(self, value: list[str]) -> None:
         self._call.get(self._outside).frames = value
+
+
+def _check_parameters(app: Resolver, go_on: Callable[[Resolver], Response[Any]]) -> Response[Any]:
+    """A middleware of all routes: a query parameter that the route does not declare is refused."""
+    check_names(app.current_event.query_string_parameters, [each.alias for each in app.context["_route"].dependant.query_params])
+    return go_on(app)
 
 
 def refused(refusal: RequestRefused, *, cause: Exception) -> Response[dict[str, object]]:

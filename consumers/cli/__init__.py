@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from consumers.cli.exits import guarded
+from consumers.cli.help import tidied
 from consumers.cli.output import emit
 from consumers.composition import version
 from consumers.garbage import collect_seldom
@@ -76,7 +77,9 @@ def _offering(asked: str | None) -> typer.Typer:
 def call(arguments: Sequence[str]) -> int:
     """Do what ``arguments`` (without the program's name) ask; returns the exit code."""
     asked = next(iter(arguments), None)
-    return guarded(lambda: _offering(asked)(list(arguments), prog_name="findstream", standalone_mode=False))
+    return guarded(
+        lambda: tidied(typer.main.get_command(_offering(asked)))(list(arguments), prog_name="findstream", standalone_mode=False)
+    )
 
 
 def main() -> None:

@@ -73,6 +73,13 @@ def day_us(text: str) -> int:
     return round(day.timestamp()) * MICROSECONDS
 
 
+def check_range(since_us: int | None, until_us: int | None) -> None:
+    """Refuse a range that holds no time at all."""
+    if since_us is not None and until_us is not None and since_us >= until_us:
+        message = "must be later than --since; 3h (ago) is earlier than 2h"
+        raise typer.BadParameter(message, param_hint="--until")
+
+
 Since = Annotated[int | None, typer.Option("--since", parser=time_us, metavar="TIME", help="Not before: 2h, 7d, 2026-01-31, …")]
 Until = Annotated[int | None, typer.Option("--until", parser=time_us, metavar="TIME", help="Before: a time as for --since.")]
 Account = Annotated[str, typer.Option("--account", parser=account_id, metavar="ACCOUNT", help="Only this account, 12 digits.")]

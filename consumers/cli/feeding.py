@@ -14,7 +14,7 @@ import typer
 
 from consumers.cli.arguments import share, time_us
 from consumers.cli.exits import REFUSED
-from consumers.cli.output import Json, complain, emit, emit_bytes, emit_json, remark
+from consumers.cli.output import Json, complain, counted, emit, emit_bytes, emit_json, remark
 from consumers.cli.progress import Tell, bar
 from consumers.composition import now_us, open_ingest
 from consumers.home import Home
@@ -39,7 +39,7 @@ Told = dict[str, int]
 
 
 def ingest(
-    sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders of files, or - for stdin.")],
+    sources: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders of files, or - for stdin.")],
     *,
     as_json: Json = False,
 ) -> int:
@@ -98,7 +98,7 @@ def _tell(told: Told, *, as_json: bool) -> None:
     else:
         emit(", ".join(f"{count:,} {name}" for name, count in told.items()))
     if told["quarantined"]:
-        remark(f"{told['quarantined']:,} items could not be understood and are kept: findstream quarantine list")
+        remark(f"{counted(told['quarantined'], 'item')} could not be understood; kept: findstream quarantine list")
 
 
 def _files(sources: Sequence[str]) -> Iterator[str]:

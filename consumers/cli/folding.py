@@ -10,7 +10,7 @@ import typer
 
 from consumers import rebuilding
 from consumers.cli.exits import REFUSED
-from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark
 from consumers.cli.progress import bar, bars
 from consumers.composition import open_catalog, open_log, open_store, settings_of_data, writer_token
 from consumers.rebuilding import End
@@ -37,7 +37,7 @@ def _projection(text: str) -> Projection:
         raise typer.BadParameter(message) from None
 
 
-Names = Annotated[list[Projection] | None, typer.Argument(parser=_projection, metavar="[NAME]...", help=f"Of {_NAMES}.")]
+Names = Annotated[list[Projection] | None, typer.Argument(parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
 All = Annotated[bool, typer.Option("--all", help="Every projection.")]
 
 
@@ -127,7 +127,7 @@ def _tell_ends(ends: Mapping[str, End], seconds: float, *, as_json: bool) -> int
             if end.difference:
                 _show_samples(name, end.difference, show=True)
         if folded := max((end.folded for end in built.values()), default=0):
-            remark(f"{folded:,} events folded in {seconds:.1f} s, {folded / max(seconds, 0.001):,.0f} events/s")
+            remark(f"{counted(folded, 'event')} folded in {seconds:.1f} s, {folded / max(seconds, 0.001):,.0f} events/s")
     for name, why in list(failed.items())[1:]:
         remark(f"{name}: {why}")
     for why in failed.values():
@@ -137,7 +137,7 @@ def _tell_ends(ends: Mapping[str, End], seconds: float, *, as_json: bool) -> int
 
 def _in_words(name: str, built: Rebuilt) -> str:
     parked = f", {built.parked} parked" if built.parked else ""
-    return f"{name}: {built.outcome}, generation {built.generation}, {built.folded:,} events{parked}"
+    return f"{name}: {built.outcome}, generation {built.generation}, {counted(built.folded, 'event')}{parked}"
 
 
 def _cancel(store: Store, chosen: Sequence[Projection], *, as_json: bool) -> int:
@@ -178,7 +178,7 @@ def _watched(projection: Projection) -> Iterator[Callable[[Progress], None]]:
 
 
 parked = typer.Typer(help="Events that a projection could not fold: they wait, in order, and others go on.")
-Keys = Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys as `parked list` shows them.")]
+Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Keys as `parked list` shows them.")]
 Of = Annotated[Projection | None, typer.Option("--projection", "-p", parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
 
 

@@ -16,14 +16,14 @@ from consumers.cli.progress import bar
 from consumers.composition import now_us
 from consumers.doctor import Finding, Verdict
 from consumers.home import Home
-from pipeline.backup.bundle import Manifest
+from pipeline.backup.bundle import TAR_SUFFIXES, Manifest, is_folder, is_tar
 from pipeline.settings import Settings
 
 _LOOKS: Final = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(help="A new folder, or a new .tar, .tar.gz or .tgz file.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder, or a new .tar, .tar.gz or .tgz file.")],
     *,
     as_json: Json = False,
 ) -> None:
@@ -35,6 +35,9 @@ def backup(
       findstream backup /backups/$(date +%F)
       findstream backup today.tar.gz --json
     """
+    if not (is_tar(target) or is_folder(target)):
+        message = f"{target.name!r} is no name of a backup; write a folder, or a file that ends in {', '.join(TAR_SUFFIXES)}"
+        raise typer.BadParameter(message, param_hint="TARGET")
     settings = Settings.load()
     with _moving("backup") as progress:
         manifest = keeping.back_up(Home(settings.home.absolute()), target, clock=now_us, progress=progress)
@@ -46,7 +49,7 @@ def backup(
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="What findstream backup has written.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="What findstream backup has written.")],
     *,
     force: Annotated[bool, typer.Option("--force", help="Move a data folder that is not empty aside.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only prove that the backup can be restored; change nothing.")] = False,

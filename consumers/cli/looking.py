@@ -1,42 +1,24 @@
 """Commands that look: ``tail`` at the log itself, ``events`` at the index."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import typer
 
-from consumers.cli.arguments import Account, Severity, Since, Until
+from consumers.cli.arguments import Account, Severity, Since, Until, check_range
+from consumers.cli.freshness import remark_on_lag
+from consumers.cli.last import Filter, before_last
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
-from consumers.home import Home
 from pipeline.log.port import Log, Position, Record
 from projections.event_index import Entry, EventIndex, EventQuery
+from schemas.registry import REGISTRY
 
 _READ_AT_ONCE = 1000
 _WAIT_SECONDS = 1.0
 
 Source = Annotated[str, typer.Option("--source", help="Only this source, for example aws.guardduty.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """What ``tail`` shows. Empty fields do not filter."""
-
-    source: str
-    kind: str
-    account: str
-    min_severity: int
-
-    def wants(self, record: Record) -> bool:
-        """Whether all filters hold."""
-        event = record.event
-        return (
-            event.severity >= self.min_severity
-            and self.source in {"", event.source}
-            and self.kind in {"", event.type}
-            and self.account in {"", event.account}
-        )
 
 
 def tail(
@@ -45,14 +27,14 @@ def tail(
     kind: Annotated[str, typer.Option("--type", help="Only this type, for example finding.observed.")] = "",
     account: Account = "",
     min_severity: Severity = 0,
-    last: Annotated[int, typer.Option("-n", "--last", min=0, help="Begin with about the last N events of the log.")] = 10,
+    last: Annotated[int, typer.Option("-n", "--last", min=0, help="Begin with the last N events that pass.")] = 10,
     since_start: Annotated[bool, typer.Option("--since-start", help="Begin with the first event of the log.")] = False,
     follow: Annotated[bool, typer.Option(help="Go on as events arrive, until Ctrl-C.")] = True,
     as_json: Json = False,
 ) -> None:
     """Follow the event log as it grows.
 
-    Shows what is on the log, whether or not it was folded yet; order holds within a shard.
+    Shows what is on the log, whether or not it was folded yet; order holds within a shard. All filters must hold.
 
     Examples:
       findstream tail -s HIGH
@@ -60,36 +42,31 @@ def tail(
       findstream tail --since-start --no-follow --json | jq .summary
     """
     settings = settings_of_data()
-    wanted = _Filter(source, kind, account, min_severity)
+    if kind and not REGISTRY.newest(kind):
+        remark(f"no event has the type {kind!r} so far; there are {', '.join(sorted({name for name, _ in REGISTRY}))}")
+    wanted = Filter(source, kind, account, min_severity)
     with open_log(settings) as log:
-        seen = {} if since_start else _before_last(log, last)
+        seen = {} if since_start else before_last(log, wanted, last)
         while True:
-            for record in _behind(log, seen):
-                if wanted.wants(record):
-                    _show(record, as_json=as_json)
+            for record in _behind(log, seen, wanted):
+                _show(record, as_json=as_json)
             if not follow:
                 return
             log.wait(seen, _WAIT_SECONDS)
 
 
-def _before_last(log: Log, last: int) -> dict[str, Position]:
-    """Positions behind which about the last ``last`` events stand, evenly over the shards. The embedded log counts from 0."""
-    heads = log.heads()
-    share = -(-last // max(len(heads), 1))
-    starts = {shard: head.sequence - share for shard, head in heads.items()}
-    return {shard: Position(shard, start) for shard, start in starts.items() if start >= 0}
-
-
-def _behind(log: Log, seen: dict[str, Position]) -> Iterator[Record]:
-    """What stands behind ``seen`` now, which moves along; by recorded time as far as one read reaches."""
+def _behind(log: Log, seen: dict[str, Position], wanted: Filter) -> Iterator[Record]:
+    """What stands behind ``seen`` now, which moves along, and passes; by recorded time as far as one read reaches."""
     while True:
         records: list[Record] = []
+        moved = False
         for shard in log.shards():
             batch = log.read(shard.id, seen.get(shard.id), _READ_AT_ONCE)
             if len(batch):
-                records.extend(batch.records())
+                records.extend(batch.select(wanted.places(batch)).records())
                 seen[shard.id] = batch.positions[-1]
-        if not records:
+                moved = True
+        if not moved:
             return
         yield from sorted(records, key=lambda record: record.recorded_us)
 
@@ -131,6 +108,7 @@ def events(
       findstream events --text "disk full" --account 123456789012
       findstream events --json | jq -r '.events[].id'
     """
+    check_range(since, until)
     settings = settings_of_data()
     query = EventQuery(
         since_us=since,
@@ -150,9 +128,8 @@ def events(
         else:
             page = catalog.events(query, now_us=now_us())
             entries, cursors = page.entries, {"next": page.next, "previous": page.previous}
-        behind = sum(state.lag_events for state in catalog.states() if state.name == EventIndex.name)
-    if behind and Home(settings.home.absolute()).running() is None:
-        remark(f"the index is {behind:,} events behind the log: findstream run folds them")
+        states = [state for state in catalog.states() if state.name == EventIndex.name]
+    remark_on_lag(settings, states, "the index")
     if as_json:
         emit_json({"events": [_entry(entry) for entry in entries], **cursors})
         return

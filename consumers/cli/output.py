@@ -94,6 +94,11 @@ def moment(time_us: int | None) -> str:
     return datetime.fromtimestamp(time_us // MICROSECONDS, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 item``, ``2 items``, ``1,000 items``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def size(number: float) -> str:
     """Bytes as people read them."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -15,7 +15,7 @@ from pipeline.quarantine.port import Quarantine, Quarantined, Status
 quarantine = typer.Typer(help="What could not be understood: kept whole, with the reason, until somebody mends it.")
 
 _PAGE: Final = 100
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids as `quarantine list` shows them.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids as `quarantine list` shows them.")]
 
 
 @quarantine.command("list")
@@ -35,6 +35,9 @@ def listing(
     """
     settings = settings_of_data()
     with open_quarantine(settings) as store:
+        if after and store.get(after) is None:
+            message = f"{after!r} is no item of the quarantine; write an id as findstream quarantine list shows it: 32 hex digits"
+            raise typer.BadParameter(message, param_hint="--after")
         found = store.list(status=None if everything else status, after=after, limit=limit)
         counts = store.count()
     if as_json:
@@ -80,7 +83,8 @@ def show(
         emit_json(_document(item) | {"payload": item.reject.payload.decode("utf-8", "backslashreplace")})
     else:
         for name, value in _document(item).items():
-            emit(plain(f"{name:<12} {moment(value) if name.endswith('_us') else value}"))
+            label, text = (name.removesuffix("_us"), moment(value)) if name.endswith("_us") else (name, value)
+            emit(plain(f"{label:<8} {text}"))
         emit("")
         for line in item.reject.payload.decode("utf-8", "backslashreplace").splitlines():
             emit(plain(line))
@@ -120,7 +124,7 @@ def reingest(
 
 @quarantine.command("discard")
 def discard(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids as `quarantine list` shows them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids as `quarantine list` shows them.")],
     *,
     as_json: Json = False,
 ) -> None:

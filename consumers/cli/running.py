@@ -12,7 +12,7 @@ import typer
 
 from consumers import logs
 from consumers.agreement import ask_of_ledger, ask_of_projections
-from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, size
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
 from consumers.composition import (
     now_us,
     open_catalog,
@@ -58,6 +58,8 @@ def run(
       FINDSTREAM_PORT=9000 findstream run
     """
     settings = Settings.load()
+    for name, meant in Settings.unknown(os.environ).items():
+        remark(f"{name} is no setting and does nothing; {f'did you mean {meant}?' if meant else 'see docs/settings.md'}")
     logs.configure("run", settings.log_level)
     channels = wiring(settings, os.environ).senders
     home = Home(settings.home.absolute())
@@ -181,12 +183,16 @@ def _projection(state: ProjectionState) -> dict[str, Any]:
 
 def _show_status(document: Mapping[str, Any]) -> None:
     log, running = document["log"], document["run"]
-    emit(plain(f"data    {document['home']}"))
-    emit(plain(f"log     {log['events']:,} events, {size(log['bytes'])}, {len(log['shards'])} shards"))
-    emit(plain(f"run     {running['url']} since {moment(running['since_us'])}" if running else "run     not running"))
-    emit(plain(f"refused {', '.join(f'{count:,} {state}' for state, count in document['quarantine'].items())}"))
+    held = (f"{count:,} {state}" for state, count in document["quarantine"].items())
     notices = (f"{tally['count']:,} {tally['state']} to {tally['channel']}" for tally in document["notices"])
-    emit(plain(f"notices {', '.join(notices) or 'none'}"))
+    for name, value in (
+        ("data", document["home"]),
+        ("log", f"{counted(log['events'], 'event')}, {size(log['bytes'])}, {counted(len(log['shards']), 'shard')}"),
+        ("run", f"{running['url']} since {moment(running['since_us'])}" if running else "not running"),
+        ("quarantine", ", ".join(held)),
+        ("notices", ", ".join(notices) or "none"),
+    ):
+        emit(plain(f"{name:<10} {value}"))
     if running:
         emit("")
         emit_table(

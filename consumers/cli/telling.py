@@ -10,7 +10,8 @@ import typer
 
 from consumers.cli.arguments import day_us
 from consumers.cli.exits import FAILED
-from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
+from consumers.cli.freshness import remark_on_lag
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.composition import now_us, open_catalog, open_home, open_log, settings_of_data
 from consumers.errors import Refused
 from consumers.notifier.assembly import open_ledger, wiring
@@ -18,7 +19,7 @@ from consumers.notifier.channels.port import Answer, Delivered, RateLimited
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.render import preview as rendered
-from consumers.reports.daily import DailyReport
+from consumers.reports.daily import FOLDED, DailyReport
 from consumers.reports.reporter import ISSUED_AT_US, Reporter
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
@@ -173,9 +174,7 @@ def dead(
 
 @notify.command("redrive")
 def redrive(
-    keys: Annotated[
-        list[Key] | None, typer.Argument(parser=_key, metavar="[KEY]...", help="Keys as `notify dead` shows.")
-    ] = None,
+    keys: Annotated[list[Key] | None, typer.Argument(parser=_key, metavar="KEY", help="Keys as `notify dead` shows.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
     as_json: Json = False,
@@ -199,7 +198,7 @@ def redrive(
     if as_json:
         emit_json({"redriven": redriven})
     else:
-        emit(f"{redriven} dead letters are pending again")
+        emit(f"{counted(redriven, 'dead letter')}: pending again")
 
 
 def _show(found: list[Notice]) -> None:
@@ -240,7 +239,9 @@ def report(
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
         reporter = Reporter(log, catalog, clock=now_us)
         built = reporter.report(None if date is None else date + ISSUED_AT_US)
+        states = [state for state in catalog.states() if state.name in FOLDED]
         event = reporter.issue(built) if issue else None
+    remark_on_lag(settings, states, "the report")
     if as_json:
         emit_json(built.body() | ({"event_id": event.id} if event else {}))
         return
@@ -250,9 +251,8 @@ def report(
 
 
 def _show_report(built: DailyReport) -> None:
-    emit(
-        f"{moment(built.window.since_us)} to {moment(built.window.until_us)}: {built.total:,} findings ({built.total_change:+,})"
-    )
+    window = f"{moment(built.window.since_us)} to {moment(built.window.until_us)}"
+    emit(f"{window}: {counted(built.total, 'finding')} ({built.total_change:+,})")
     emit("")
     emit_table(
         ("Severity", "Findings", "Change"),
@@ -271,4 +271,4 @@ def _show_report(built: DailyReport) -> None:
         )
     emit("")
     emit_table(("Resource", "Findings"), ((top.resource, top.count) for top in built.top_resources))
-    emit(plain(f"{built.open_tasks} open tasks"))
+    emit(plain(counted(built.open_tasks, "open task")))

@@ -15,6 +15,8 @@ PAGE: Final = 50
 HOURS: Final = (1, 24, 168, 720)
 
 _MOST: Final = {"source": 256, "account": 12, "resource": 2048, "text": 200, "cursor": 4096}
+_NAMES: Final = (*_MOST, "severity", "hours", "from", "to")
+_SHOWN: Final = 64
 _HOUR_SECONDS: Final = 3600
 
 
@@ -32,7 +34,7 @@ class Asked:
     @classmethod
     def of(cls, parameters: Mapping[str, str], *, now_us: int) -> "Asked":
         """What the address asks. ``hours`` is counted back from ``now_us``, to the minute, unless ``from`` says it exactly."""
-        wrong: dict[str, str] = {}
+        wrong = {name[:_SHOWN]: "is no filter of this page" for name in parameters if name not in _NAMES}
         texts = {name: parameters.get(name, "").strip()[:most] for name, most in _MOST.items()}
         if texts["account"] and not (texts["account"].isascii() and texts["account"].isdigit()):
             wrong["account"] = "is no account: give its 12 digits"
@@ -46,6 +48,8 @@ class Asked:
         since, until = _number(parameters, "from", wrong), _number(parameters, "to", wrong)
         if hours and since is None:
             since = (now_us // 60_000_000) * 60 - hours * _HOUR_SECONDS
+        if since is not None and until is not None and since >= until:
+            wrong["to"], until = "must be later than from", None
         return cls(texts, severity, int(hours), since, until, wrong)
 
     @property

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from consumers.api import views
-from consumers.api.errors import RequestRefused, refusal_for
+from consumers.api.errors import NothingHere, RequestRefused, refusal_for
 from consumers.api.events import find
 from consumers.api.figures import DAY_US, floor, slots
 from consumers.api.overview import Overviews
@@ -26,7 +26,7 @@ from consumers.palette import SEVERITIES
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
 from projections.errors import CursorRejected
-from projections.reading import Reading
+from projections.reading import AgentStatus, Reading
 
 HERE: Final = Path(__file__).parent
 CHART_DAYS: Final = 14
@@ -137,6 +137,14 @@ class Pages:
             next_page=f"/quarantine?after={quote(items[-1].id)}" if len(items) == PAGE else "",
         )
 
+    def agents(self, _request: Request) -> Response:
+        """All agents, who needs a look first."""
+        return self._page("agents.html", here="", agents=[views.agent(agent) for agent in self._agents(self._clock())])
+
+    def lost(self, _request: Request) -> Response:
+        """What a browser gets where there is nothing."""
+        return self.refused(NothingHere("there is nothing at this path"))
+
     def docs(self, _request: Request) -> Response:
         """The browsable API documentation."""
         return self._page("docs.html", here="docs")
@@ -148,13 +156,15 @@ class Pages:
 
     def _state(self) -> dict[str, Any]:
         now_us = self._clock()
-        agents = sorted(self._reading.agents(now_us=now_us), key=lambda agent: (_URGENCY.index(agent.status), agent.account))
         return {
             "overview": self._overviews.at(now_us),
             "chart": self._chart(now_us),
-            "agents": [views.agent(agent) for agent in agents[:AGENTS_SHOWN]],
+            "agents": [views.agent(agent) for agent in self._agents(now_us)[:AGENTS_SHOWN]],
             "notices": dict(self._notices()) if self._notices else None,
         }
+
+    def _agents(self, now_us: int) -> list[AgentStatus]:
+        return sorted(self._reading.agents(now_us=now_us), key=lambda agent: (_URGENCY.index(agent.status), agent.account))
 
     def _chart(self, now_us: int) -> Chart:
         until_us = floor(now_us, DAY_US) + DAY_US

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from consumers.api.errors import ValueRefused
 from consumers.api.measure import ROUTE, UNMEASURED
-from consumers.api.parameters import parse_severity
+from consumers.api.parameters import check_names, parse_severity
 from consumers.feed import vector
 from consumers.feed.message import Filter
 from consumers.feed.stream import CONTENT_TYPE, HEARTBEAT_SECONDS, SEND_SECONDS, EventStream
@@ -16,6 +16,7 @@ from consumers.feed.tail import Tail
 from pipeline.log.port import Position
 
 _MOST_CHARACTERS: Final = 256
+_PARAMETERS: Final = ("after", "source", "severity", "type")
 
 
 def endpoint(
@@ -25,6 +26,7 @@ def endpoint(
 
     async def follow(request: Request) -> EventStream | Response:
         request.scope[ROUTE] = UNMEASURED
+        check_names(request.query_params, _PARAMETERS)
         wanted, after = _wanted(request.query_params), _after(request)
         if request.method == "HEAD":  # a stream that nobody hears would not end
             return Response(headers={"Content-Type": CONTENT_TYPE})

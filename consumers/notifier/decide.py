@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from consumers.notifier.notice import Key, Reason
-from consumers.notifier.routes import FINDING, Route
+from consumers.notifier.routes import FINDING, GRADED, Route
 from schemas.envelope import Envelope
 
 GENERIC: Final = "generic"
@@ -57,9 +57,9 @@ def wants(route: Route, event: Envelope) -> bool:
     """Whether ``event`` is for this route. The body is looked at only where the header leaves the question open."""
     if event.type not in route.types or not any(fnmatchcase(event.source, pattern) for pattern in route.sources):
         return False
-    if event.type != FINDING:
-        return True
-    return event.severity >= route.min_severity and (not route.kinds or kind_of(event) in route.kinds)
+    if event.type in GRADED and event.severity < route.min_severity:
+        return False
+    return event.type != FINDING or not route.kinds or kind_of(event) in route.kinds
 
 
 def kind_of(event: Envelope) -> str:
@@ -77,6 +77,6 @@ def floors(routes: Sequence[Route]) -> Mapping[str, int]:
     least: dict[str, int] = {}
     for route in routes:
         for name in route.types:
-            floor = route.min_severity if name == FINDING else 0
+            floor = route.min_severity if name in GRADED else 0
             least[name] = min(floor, least.get(name, floor))
     return least

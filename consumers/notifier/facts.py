@@ -15,7 +15,17 @@ from schemas.identity import derived_id
 SOURCE: Final = "findstream.notifier"
 
 _TYPES: Final = {State.SENT: "notice.sent", State.FAILED: "notice.failed", State.SUPPRESSED: "notice.suppressed"}
-_SAID: Final = {State.SENT: "sent", State.FAILED: "not sent", State.SUPPRESSED: "held back"}
+_SAID: Final = {State.SENT: "sent", State.FAILED: "not sent", State.SUPPRESSED: "kept, not sent"}
+_WHY: Final = {
+    Reason.DELIVERED: "",
+    Reason.NO_WEBHOOK: "it has no webhook",
+    Reason.REFUSED: "it refused the message",
+    Reason.GAVE_UP: "it could not be reached for too long",
+    Reason.CHANNEL_REMOVED: "it is no longer configured",
+    Reason.EVENT_MISSING: "the log no longer holds the event",
+    Reason.UNRENDERABLE: "the event cannot be made a message",
+}
+"""Of the reasons that can be the last one, in words about the channel."""
 
 
 def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None, *, time_us: int, detail: str = "") -> Envelope:
@@ -45,10 +55,16 @@ def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None
         region=event.region if event else "",
         subject=f"notice/{key.route}/{key.group}",
         severity=0,
-        summary=f"{_SAID[state]} to {notice.channel}: {reason}",
+        summary=_in_words(notice.channel, state, reason),
         resources=(),
         source_id="",
         correlation_id=(event.correlation_id or event.id) if event else cause,
         causation_id=cause,
         body=orjson.dumps(body),
     )
+
+
+def _in_words(channel: str, state: State, reason: Reason) -> str:
+    why = _WHY.get(reason, reason.replace("_", " "))
+    told = f"Notice {_SAID[state]} to channel {channel}"
+    return f"{told}: {why}" if why else told

@@ -169,6 +169,8 @@ def _facts(event: Envelope, body: Mapping[str, Any]) -> Facts:
     match event.type:
         case "finding.observed":
             return Facts(body.get("facts"))
+        case "agent.deployed":
+            return Facts({name: body.get(name) for name in ("status", "version", "reason")})
         case "agent.went_silent":
             return Facts({"last heartbeat": utc(body.get("last_heartbeat_us"))})
         case _:

@@ -23,6 +23,9 @@ _PAGE: Final = 200
 _PAGES: Final = 50
 """Top resources are counted over the newest 10,000 findings of the window, at most."""
 
+FOLDED: Final = ("daily_aggregates", "event_index", "task_board")
+"""The projections that a report is made of."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOSED: Final = "closed"
 

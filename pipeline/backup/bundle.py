@@ -100,6 +100,11 @@ def is_tar(path: Path) -> bool:
     return path.name.endswith(TAR_SUFFIXES)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path of this name is a folder: it has no suffix but a number, as of a date or a version."""
+    return not path.suffix or path.suffix[1:].isdigit()
+
+
 def synced(path: Path) -> None:
     """Have a file or folder on disk before returning."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,23 +1,21 @@
 """The quarantine in one SQLite file of its own, so that a damaged or full log does not take it along.
 
-Identity:   a digest of the payload and the kind of origin: what stands before the first ``:`` or space of the origin (the
-            file of ``file:line``, ``http``, ``log``). Told again, an item keeps its place, and its newest reason and origin.
+Identity:   ``pipeline.quarantine.identity``. Told again, an item keeps its place, and its newest reason and origin.
 Order:      newest first, by when an item first came.
 Durability: ``put`` and ``mark`` return after a sync. A call is kept whole or not at all.
 Size:       payloads are compressed; a listing ends after ``MOST_BYTES`` of payloads, so it may be shorter than asked: the
             end is where nothing is returned.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import zstandard
 
 from pipeline.errors import QuarantineUnavailable
+from pipeline.quarantine.identity import item_id
 from pipeline.quarantine.port import Quarantined, Reject, Status
 from pipeline.sqlite_backup import back_up
 from pipeline.sqlite_file import Connect, Errors, Schema, SqliteFile, connect
@@ -51,12 +49,6 @@ _LIST: Final = f"{_COLUMNS} WHERE {_BEHIND}"
 _LIST_STATUS: Final = f"{_COLUMNS} WHERE status = :status AND {_BEHIND}"
 _BEFORE_ALL: Final = 2**63 - 1
 _LEVEL: Final = 3
-
-
-def item_id(reject: Reject) -> str:
-    """The id under which ``reject`` is kept: 32 hexadecimal digits."""
-    kind = re.split("[: ]", reject.origin, maxsplit=1)[0]
-    return sha256(kind.encode() + b"\0" + reject.payload).hexdigest()[:32]
 
 
 class SqliteQuarantine:

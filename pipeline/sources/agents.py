@@ -1,4 +1,4 @@
-"""What our own agents say of themselves: that they live, and how their deployment goes.
+"""What our own agents say of themselves, and CloudFormation of their stacks: that they live, and how their deployment goes.
 
 Types:    "Agent Heartbeat" becomes ``agent.beat``; "Agent Deployed" and "Agent Status Change" become ``agent.deployed``; anything
           else from ``monitoring.agent`` is a generic finding.
@@ -31,20 +31,41 @@ _STATUSES: Final = {
 
 def read(detail: Json, header: Header) -> Reading:
     """The reading of an agent's message."""
-    subject, version = f"agent/{header.account}", text(detail.get("version"))[:_NAME]
-    where = f"{header.account} {header.region}".strip()
+    version = text(detail.get("version"))[:_NAME]
     match header.detail_type:
         case "Agent Heartbeat":
-            told = line(f"Agent in {where} is alive")
-            return Reading(KIND, subject, severity.UNKNOWN, told, distinct(header.resources), facts(version=version), BEAT)
+            told = line(f"Agent in {_where(header)} is alive")
+            return Reading(
+                KIND, _subject(header), severity.UNKNOWN, told, distinct(header.resources), facts(version=version), BEAT
+            )
         case "Agent Deployed" | "Agent Status Change":
-            status = _status(detail, header)
             stack, reason = text(_either(detail, "stack_id", "stackId"))[:_ARN], clip(text(detail.get("reason")))
-            told = line(" ".join(filter(None, ("Agent", version, "in", where, "is", status, reason and f"({reason})"))))
-            body = facts(status=status, version=version, stack_id=stack, reason=reason)
-            return Reading(KIND, subject, _STATUSES[status], told, distinct(header.resources, [stack]), body, DEPLOYED)
+            return deployed(header, _status(detail, header), version=version, stack=stack, reason=reason)
         case _:
             return generic.read(detail, header)
+
+
+def deployed(
+    header: Header, status: str, *, stack: str, reason: str, version: str = "", worse: int = severity.UNKNOWN
+) -> Reading:
+    """The reading of a deployment that reached ``status``, at least as severe as ``worse``."""
+    return Reading(
+        KIND,
+        _subject(header),
+        max(_STATUSES[status], worse),
+        line(" ".join(filter(None, ("Agent", version, "in", _where(header), "is", status, reason and f"({reason})")))),
+        distinct(header.resources, [stack]),
+        facts(status=status, version=version, stack_id=stack, reason=reason),
+        DEPLOYED,
+    )
+
+
+def _subject(header: Header) -> str:
+    return f"agent/{header.account}"
+
+
+def _where(header: Header) -> str:
+    return f"{header.account} {header.region}".strip()
 
 
 def _status(detail: Json, header: Header) -> str:

@@ -1,5 +1,6 @@
 """CloudFormation: stacks, their resources, drift, and stack sets.
 
+Agents:   what it says of a stack that deploys one becomes a fact about that agent, no finding (``agent_stack``).
 Subject:  ``stack/<stack id>``, for a stack set ``stackset/<stack set ARN>``: a stack's resources are ordered with the stack.
 Severity: a status that failed or rolls back is HIGH, a drifted stack and a stopped operation MEDIUM, all else (completed, or
           still in progress) LOW, no status UNKNOWN.
@@ -8,12 +9,13 @@ Source:   AWS CloudFormation User Guide, "Managing events with Amazon EventBridg
 
 from typing import Final
 
-from pipeline.sources import generic, severity
+from pipeline.sources import agent_stack, agents, generic, severity
 from pipeline.sources.reading import Header, Json, Reading, about, arn_part, clip, distinct, facts, line, sub, text, texts
 
 KIND: Final = "cloudformation"
 
 _STATUS: Final = ("status", "stack-drift-status", "detection-status")
+_ARN: Final = 2048
 _WORSE: Final = {"DRIFTED": severity.MEDIUM, "STOPPED": severity.MEDIUM, "FAILED": severity.HIGH}
 
 
@@ -26,6 +28,10 @@ def read(detail: Json, header: Header) -> Reading:
     status = next(filter(None, texts(details, *_STATUS)), "")
     reason = text(details.get("status-reason"))
     name = stack_name(stack or stack_set)
+    of_agent = agent_stack.status_of(header.detail_type, name, status) if stack else None
+    if of_agent:
+        told = clip(f"{status}: {reason}" if reason else status)
+        return agents.deployed(header, of_agent, stack=stack[:_ARN], reason=told, worse=of_status(status))
     what = f"{name}/{logical} ({of_type})" if logical else name
     return Reading(
         KIND,

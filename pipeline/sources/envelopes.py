@@ -1,6 +1,7 @@
 """Items that come in an envelope with a header of its own: EventBridge's, and CloudEvents that are not ours.
 
-What tells an item apart, beside its header: detail-type, resources and ``detail``, or ``type``, ``subject`` and ``data``.
+What tells an item apart, beside its header: detail-type, resources and ``detail``, or ``type``, ``subject`` and ``data``; of what
+our own agents put on a bus, the id that they gave it (``restated``).
 Source, account, region and detail-type come again and again: they are checked once and remembered.
 Sources: Amazon EventBridge User Guide, "AWS service event metadata"; CloudEvents 1.0.2, "JSON Event Format for CloudEvents".
 """
@@ -12,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline.errors import Fault, ItemRejected, NotATime
-from pipeline.sources import fields, kinds
+from pipeline.sources import fields, kinds, restated
 from pipeline.sources.reading import Header, Json, Told, distinct
 from pipeline.timestamps import micros
 
@@ -34,6 +35,8 @@ def eventbridge(item: Json, custom: frozenset[str]) -> Told:
         )
     except (ItemRejected, NotATime, _Unhashable):
         raise ItemRejected(_faults(item, custom)) from None
+    if told := restated.header(detail, header):
+        return told, read(detail, told), (detail_type, told.source_id)
     return header, read(detail, header), (detail_type, header.resources, detail)
 
 

@@ -3,7 +3,8 @@
 An item is a JSON object out of all delivery wrappers (``pipeline.unwrap``). What fits no form is refused, never guessed.
 Ids:  an id (``schemas.identity.finding_id``) is derived from account, region, source, time, the source's own id and the canonical
       JSON of what happened: of an envelope its detail-type, resources and detail (samples of AWS share an id and a detail, and
-      are two), of a log event its group, stream, time and message, otherwise the whole item. Nothing of a delivery enters, so
+      are two), of what our agents put on a bus the id that they gave it, of a log event its group, stream, time and message,
+      otherwise the whole item. Nothing of a delivery enters, so
       what is delivered twice has one id.
 Body: ``{"kind", "form", "detail_type", "facts", "raw"}``; ``raw`` is the item as it came, byte for byte where it came alone.
 """

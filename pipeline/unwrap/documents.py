@@ -195,7 +195,8 @@ def _parsed(text: bytes, line: int) -> Document:
     try:
         return Document(orjson.loads(text), text, line)
     except orjson.JSONDecodeError as broken:
-        return Document(None, text, line, f"is no JSON: {broken.msg.partition(': line')[0]}")
+        why = "it is not UTF-8 text" if "UTF-8" in broken.msg else broken.msg.partition(": line")[0]
+        return Document(None, text, line, f"is no JSON: {why}")
 
 
 def _bad(stretch: list[tuple[int, bytes]]) -> Iterator[Document]:

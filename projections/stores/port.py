@@ -62,7 +62,7 @@ class Commit:
 
 
 class GenerationRows(SegmentRows, Rows, Protocol):
-    """The rows of one generation as of one moment."""
+    """The rows of one generation; as of which moment, ``Generation.reading`` says."""
 
     def checkpoints(self) -> dict[str, Position]:
         """The last position folded, per shard."""
@@ -106,11 +106,19 @@ class Generation(GenerationRows, Protocol):
         ...
 
     def commit(self, token: str, commit: Commit) -> None:
-        """Keep a commit, durably as far as the store promises (rows may be folded again). Raises ``Fenced``."""
+        """Keep a commit, durably as far as the store promises (rows may be folded again).
+
+        Raises ``Fenced``, or ``CommitTooLarge`` where the store cannot keep as much at once: commit less at a time.
+        """
         ...
 
     def reading(self) -> AbstractContextManager[GenerationRows]:
-        """The rows as of one moment, unmoved by commits until the context ends. Keep it short. For any thread, at any time."""
+        """The rows, for any thread, at any time. Keep it short.
+
+        As of one moment, unmoved by commits until the context ends; or, from a store that cannot hold them still, each at least
+        as fresh as the checkpoints that were read before it. What is read between two readings of equal checkpoints is of one
+        moment, whatever the store.
+        """
         ...
 
     def close(self) -> None:

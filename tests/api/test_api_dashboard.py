@@ -98,7 +98,9 @@ def test_a_range_is_widened_to_whole_buckets(client: Checked) -> None:
     ("query", "field"),
     [
         ("from=90000&to=0", "to"),
+        ("from=9&to=3", "to"),
         ("from=0", "from"),
+        ("bogus=1", "bogus"),
         (f"per=hour&from={NOW_US // SECOND_US - 801 * 3600}&to={NOW_US // SECOND_US}", "from"),
         ("per=minute", "per"),
         ("by=colour", "by"),

@@ -58,6 +58,28 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
             yield server
 
 
+@pytest.mark.parametrize(
+    ("input_", "fields"),
+    [
+        (alarm("a") | {"account": "x"}, ["account"]),
+        ([alarm("a") | {"account": "x"}], ["[0].account"]),
+        ([alarm("a") | {"account": "x"}, alarm("b"), 5], ["[0].account", "[2]"]),
+    ],
+)
+def test_a_bad_field_is_named_with_the_number_of_its_item(embedded: Served, input_: object, fields: list[str]) -> None:
+    answer = httpx.post(f"{embedded.url}/events", json=input_)
+
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == fields
+
+
+def test_bad_lines_are_named_with_their_number_from_the_first_on(embedded: Served) -> None:
+    lines = "\n".join(json.dumps(each) for each in (alarm("a") | {"account": "x"}, alarm("b")))
+
+    answer = httpx.post(f"{embedded.url}/events", content=lines)
+
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["[0].account"]
+
+
 def test_what_many_clients_send_at_once_is_accepted_once_listed_and_fed(embedded: Served) -> None:
     def send(client: int) -> list[int]:
         with httpx.Client(base_url=embedded.url, timeout=30) as session:

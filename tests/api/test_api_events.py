@@ -119,6 +119,8 @@ def test_a_cursor_of_other_filters_is_refused(client: Checked, world: World) -> 
         ("limit=1&limit=2", "limit"),
         ("text=" + "x" * 201, "text"),
         ("fresh=nonsense", "fresh"),
+        ("from=9&to=3", "to"),
+        ("from=9&to=9", "to"),
     ],
 )
 def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> None:
@@ -126,6 +128,36 @@ def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> 
 
     assert answer.status_code == 422
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accepted"),
+    [
+        ("GET", "/events", "from, to, source, severity, account, resource, text, limit, direction, cursor, fresh"),
+        ("GET", "/tasks", "status, priority, assignee, limit, offset, fresh"),
+        ("GET", "/agents/111122223333", "fresh"),
+        ("GET", "/feed", "after, source, severity, type"),
+    ],
+)
+def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_it_has(
+    client: Checked, method: str, path: str, accepted: str
+) -> None:
+    answer = client.request(method, f"{path}?sevrity=high&bogus=")
+
+    why = f"is no parameter here; accepted are {accepted}"
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [{"field": "sevrity", "message": why}, {"field": "bogus", "message": why}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/events"), ("GET", "/health"), ("GET", "/projections"), ("GET", "/metrics")]
+)
+def test_a_route_without_parameters_says_so(client: Checked, world: World, method: str, path: str) -> None:
+    answer = client.request(method, f"{path}?bogus=1", json={"number": 1, "time": 1} if method == "POST" else None)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [{"field": "bogus", "message": "is no parameter here; there are none"}]
+    assert world.log.heads() == {}
 
 
 def test_an_event_is_read_whole_by_its_id(client: Checked, world: World) -> None:
@@ -213,6 +245,15 @@ def test_bad_input_names_item_and_field(client: Checked, world: World) -> None:
     assert world.log.heads() == {}
 
 
+def test_the_first_item_of_an_array_has_its_number_too(client: Checked) -> None:
+    def field(content: object) -> str:
+        return str(client.post("/events", json=content).json()["error"]["details"][0]["field"])
+
+    assert field([{"number": 1}, {"number": 2, "time": 1}]) == "[0].time"
+    assert field([{"number": 1}]) == "[0].time"
+    assert field({"number": 1}) == "time"
+
+
 def test_input_that_is_no_json_is_refused(client: Checked) -> None:
     answer = client.post("/events", content=b'{"number": ')
 
@@ -225,6 +266,37 @@ def test_forms_are_not_read(client: Checked) -> None:
     answer = client.post("/events", files={"f": b"{}"})
 
     assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("kind", ["application/xml", "text/xml; charset=utf-8", "image/svg+xml", "text/html", "application/pdf"])
+def test_a_body_that_says_it_is_no_json_is_not_guessed_at(client: Checked, world: World, kind: str) -> None:
+    answer = client.post("/events", content=b'{"number":1,"time":1}', headers={"Content-Type": kind})
+
+    assert answer.status_code == 415
+    assert answer.json()["error"]["code"] == "body_unreadable"
+    assert answer.json()["error"]["details"][0]["field"] == "Content-Type"
+    assert world.log.heads() == {}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json; charset=utf-8", "application/x-ndjson", "application/cloudevents+json", "application/x-amz-json-1.1",
+        "text/plain; charset=UTF-8", "application/x-www-form-urlencoded", "application/octet-stream", "",
+    ],
+)  # fmt: skip
+def test_json_is_read_under_all_names_that_senders_give_it(client: Checked, kind: str) -> None:
+    answer = client.post("/events", content=b'{"number":1,"time":1}', headers={"Content-Type": kind})
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize("body", [b'{"number":1,"time":1}', b"\xff\xfe\x00", b""])
+def test_a_body_that_is_not_the_gzip_it_says_to_be_is_unreadable(client: Checked, body: bytes) -> None:
+    answer = client.post("/events", content=body, headers={"Content-Encoding": "gzip"})
+
+    assert answer.status_code == 415
+    assert answer.json()["error"]["details"] == [{"field": "Content-Encoding", "message": "the body is not gzip"}]
 
 
 async def _parts() -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from tests.api.world import NOW_US, SECOND_US, World, agent, finding
 
 HTML = {"Accept": "text/html"}
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>'&amp;"
-PAGES = ["/", "/events", "/quarantine", "/docs", "/events/none", "/state"]
+PAGES = ["/", "/events", "/quarantine", "/agents", "/no/such/page", "/docs", "/events/none", "/state"]
 
 
 class Outline(HTMLParser):
@@ -216,7 +216,37 @@ def test_an_unknown_event_is_a_page_that_says_so(client: Checked) -> None:
 
     assert answer.status_code == 404
     assert "Not found" in answer.text
-    assert client.get("/no/such/page", headers=HTML).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/no/such/page", "/event", "/static/none.js"])
+def test_a_path_with_nothing_is_a_page_for_people_and_data_for_programs(client: Checked, path: str) -> None:
+    html, data = client.get(path, headers=HTML), client.get(path)
+
+    assert (html.status_code, data.status_code) == (404, 404)
+    assert "Not found" in Outline(html.text).text
+    assert data.json()["error"]["code"] == "not_found"
+
+
+def test_routes_without_a_page_answer_browsers_with_data(client: Checked) -> None:
+    assert client.get("/projections", headers=HTML).json()["items"]
+
+
+def test_all_agents_have_a_page_to_which_the_overview_leads(client: Checked, world: World) -> None:
+    fill(world)
+    addresses = [link.get("href") for link in page(client, "/").all("a")]
+
+    html = client.get("/agents", headers=HTML)
+    outline = Outline(html.text)
+
+    assert "/agents" in addresses
+    assert html.headers["vary"] == "Accept"
+    assert len([link for link in outline.all("a") if link.get("href", "").startswith("/events?account=")]) == 14
+    assert outline.text.index("000000000013") < outline.text.index("000000000000"), "who is not well stands first"
+    assert len(client.get("/agents").json()["items"]) == 14
+
+
+def test_a_page_of_no_agents_says_so(client: Checked) -> None:
+    assert "No agent has reported yet" in page(client, "/agents").text
 
 
 def test_quarantine_is_paged_and_cut(client: Checked, world: World) -> None:

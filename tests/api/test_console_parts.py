@@ -1,5 +1,7 @@
 """Words, charts, filters and negotiation of the pages."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from consumers.console import words
 from consumers.console.chart import HEIGHT, chart, round_up
 from consumers.console.filters import Asked
 from consumers.console.negotiation import wants_page
-from consumers.console.pages import palette_css
+from consumers.console.pages import HERE, palette_css
 from consumers.palette import SEVERITIES
 from projections.event_index import EventQuery
 from tests.api.world import DAY_US, NOW_US
@@ -116,6 +118,7 @@ def test_an_exact_range_wins_over_hours_so_that_pages_belong_together() -> None:
         ({"from": "yesterday"}, "from"),
         ({"to": "-5"}, "to"),
         ({"hours": "inf"}, "hours"),
+        ({"sevrity": "high"}, "sevrity"),
     ],
 )
 def test_what_is_not_understood_is_named_and_does_not_filter(parameters: dict[str, str], wrong: str) -> None:
@@ -126,8 +129,40 @@ def test_what_is_not_understood_is_named_and_does_not_filter(parameters: dict[st
     assert not asked.filtered
 
 
+def test_an_empty_range_is_named_and_ends_nowhere() -> None:
+    asked = Asked.of({"from": "9", "to": "3"}, now_us=NOW_US)
+
+    assert asked.wrong == {"to": "must be later than from"}
+    assert asked.query() == EventQuery(since_us=9_000_000, limit=50)
+
+
 def test_nothing_asked_is_the_plain_address() -> None:
     assert Asked.of({}, now_us=NOW_US).address() == "/events"
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2's contrast ratio of two colours written ``#rgb`` or ``#rrggbb``."""
+
+    def luminance(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_api_page_can_be_read_where_swagger_chose_pale_colours() -> None:
+    css = (HERE / "static/console.css").read_text()
+    rules = re.findall(r"^(\.swagger \.swagger-ui .+?) \{(.+?)\}", css, re.MULTILINE)
+    colours = {selectors: dict(re.findall(r"(?:^|[ ;])(background|color): ([^ ;]+)", body)) for selectors, body in rules}
+
+    for part in ("opblock-get", "opblock-post", "version-stamp", ".info a", "execute", "parameter__in"):
+        assert any(part in selectors for selectors in colours), part
+    for selectors, pair in colours.items():
+        behind = "#e6eef5" if pair["background"] == "transparent" else pair["background"]  # the darkest tint of an operation
+        assert contrast(pair["color"], behind) >= 4.5, selectors
 
 
 def test_the_page_has_the_colours_of_the_palette() -> None:

@@ -291,7 +291,7 @@ class MemoryIngest:
         items = parsed if isinstance(parsed, list) else [parsed]
         bad = [RejectedItem(index, "time", "is missing") for index, item in enumerate(items) if "time" not in item]
         if bad:
-            raise InputRejected(bad)
+            raise InputRejected(bad, several=isinstance(parsed, list))
         events = [finding(item["number"], time_us=int(item["time"] * SECOND_US)) for item in items]
         receipts = self._log.append(events)
         new = sum(receipt.outcome is Outcome.ACCEPTED for receipt in receipts)

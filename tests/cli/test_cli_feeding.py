@@ -48,7 +48,7 @@ def test_quarantine_is_no_failure_but_is_said(findstream: Findstream, tmp_path: 
 
     assert answer.code == 0
     assert answer.json == {"read": 2, "accepted": 1, "duplicate": 0, "quarantined": 1}
-    assert "1 items could not be understood and are kept: findstream quarantine list\n" in answer.err
+    assert "1 item could not be understood; kept: findstream quarantine list\n" in answer.err
 
 
 def test_people_read_the_same_numbers(findstream: Findstream, tmp_path: Path) -> None:

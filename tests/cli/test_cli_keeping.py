@@ -27,6 +27,28 @@ def test_a_backup_tells_what_it_holds(filled: Findstream, tmp_path: Path) -> Non
     assert "log.db" in filled("backup", str(tmp_path / "copy.tar.gz")).out
 
 
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.bz2", "x.7z", "x.TAR"])
+def test_a_suffix_that_is_not_written_is_refused_with_those_that_are(filled: Findstream, tmp_path: Path, name: str) -> None:
+    answer = filled("backup", str(tmp_path / name))
+
+    assert (answer.code, answer.out) == (2, "")
+    assert f"TARGET: '{name}' is no name of a backup; write a folder, or a file that ends in .tar, .tar.gz, .tgz" in answer.err
+    assert not (tmp_path / name).exists()
+
+
+def test_a_number_behind_a_dot_is_part_of_a_folders_name(filled: Findstream, tmp_path: Path) -> None:
+    assert filled("backup", str(tmp_path / "release-1.2")).code == 0
+    assert (tmp_path / "release-1.2").is_dir()
+
+
+def test_no_folder_is_made_above_a_backup(filled: Findstream, tmp_path: Path) -> None:
+    answer = filled("backup", str(tmp_path / "nodir/x"))
+
+    assert (answer.code, answer.out) == (3, "")
+    assert f"{tmp_path}/nodir is no folder" in answer.err
+    assert not (tmp_path / "nodir").exists()
+
+
 def test_what_was_lost_comes_back(filled: Findstream, home: Path, tmp_path: Path) -> None:
     filled("backup", str(tmp_path / "copy"))
     home.rename(tmp_path / "lost")
@@ -91,10 +113,10 @@ def test_a_target_that_exists_is_refused(filled: Findstream, tmp_path: Path) -> 
 
 
 def test_a_target_that_cannot_be_written_fails(filled: Findstream) -> None:
-    answer = filled("backup", "/proc/nowhere/copy")
+    answer = filled("backup", "/proc/copy")
 
     assert answer.code == 1
-    assert "/proc/nowhere" in answer.err
+    assert "/proc cannot be written" in answer.err
 
 
 def test_a_healthy_folder_is_told_so(filled: Findstream) -> None:

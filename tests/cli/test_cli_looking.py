@@ -10,6 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from consumers.composition import now_us
+from consumers.home import Home
 from tests.cli.shell import Findstream, finding, written
 
 Fold = Callable[[], None]
@@ -33,8 +35,39 @@ def test_tail_shows_what_is_on_the_log(filled: Findstream) -> None:
     assert "HIGH     444455556666 monitoring.other" in answer.out
 
 
-def test_tail_begins_near_the_end(filled: Findstream) -> None:
-    assert 1 <= len(filled("tail", "-n", "1", "--no-follow").out.splitlines()) <= 4
+@pytest.mark.parametrize(
+    ("last", "numbers"), [("0", []), ("1", [5]), ("3", [3, 4, 5]), ("6", list(range(6))), ("99", list(range(6)))]
+)
+def test_tail_begins_with_the_last_events(findstream: Findstream, tmp_path: Path, last: str, numbers: list[int]) -> None:
+    for number in range(6):
+        findstream("ingest", written(tmp_path, "a.ndjson", finding(number)))
+
+    told = findstream("tail", "-n", last, "--no-follow", "--json").lines
+
+    assert [int(event["source_id"][-1]) for event in told] == numbers
+
+
+def test_the_last_events_are_counted_behind_the_filters(
+    findstream: Findstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.cli.last.READ_AT_ONCE", 3)
+    wanted = [finding(number, source="monitoring.wanted") for number in range(5)]
+    findstream("ingest", written(tmp_path, "a.ndjson", *wanted))
+    findstream("ingest", written(tmp_path, "b.ndjson", *(finding(number) for number in range(5, 60))))
+
+    told = findstream("tail", "-n", "2", "--source", "monitoring.wanted", "--no-follow", "--json").lines
+
+    assert len(told) == 2
+    assert len(findstream("tail", "-n", "9", "--source", "monitoring.wanted", "--no-follow").out.splitlines()) == 5
+
+
+def test_a_type_that_no_event_can_have_is_told_with_those_there_are(filled: Findstream) -> None:
+    unknown = filled("tail", "--type", "nope.nope", "--no-follow")
+
+    assert (unknown.code, unknown.out) == (0, "")
+    assert unknown.err.startswith("no event has the type 'nope.nope' so far; there are ")
+    assert "finding.observed" in unknown.err
+    assert filled("tail", "--type", "task.created", "--no-follow").err == ""
 
 
 @pytest.mark.parametrize(
@@ -116,6 +149,12 @@ def test_status_tells_of_all_parts(filled: Findstream) -> None:
     assert told["quarantine"] == {"held": 0, "released": 0, "discarded": 0}
 
 
+def test_people_read_of_each_part_under_its_name(filled: Findstream) -> None:
+    labels = [line.split()[0] for line in filled("status").out.partition("\n\n")[0].splitlines()]
+
+    assert labels == ["data", "log", "run", "quarantine", "notices"]
+
+
 def test_a_reader_that_goes_away_ends_the_command_quietly(findstream: Findstream, home: Path) -> None:
     findstream("sample", "--count", "3000", "--ingest")
     with subprocess.Popen(
@@ -161,10 +200,23 @@ def _with(home: Path) -> dict[str, str]:
     return os.environ | {"FINDSTREAM_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
+def test_a_lag_while_findstream_runs_is_told_once_it_lasts(
+    findstream: Findstream, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findstream("ingest", written(tmp_path, "a.ndjson", finding(1)))
+    with Home(home).held():
+        soon = findstream("events").err
+        monkeypatch.setattr("consumers.cli.freshness.now_us", lambda: now_us() + 60_000_000)
+        late = findstream("events").err
+
+    assert soon == "no event matches\n"
+    assert late == "the index is 1 event behind the log, though findstream runs: see findstream status\nno event matches\n"
+
+
 def test_who_asks_an_index_that_nobody_folds_hears_so(findstream: Findstream, fold: Fold, tmp_path: Path) -> None:
     findstream("ingest", written(tmp_path, "a.ndjson", finding(1), finding(2)))
     before = findstream("events")
     fold()
 
-    assert before.err == "the index is 2 events behind the log: findstream run folds them\nno event matches\n"
+    assert before.err == "the index is 2 events behind the log: findstream run folds what is missing\nno event matches\n"
     assert findstream("events").err == ""

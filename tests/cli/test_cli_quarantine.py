@@ -43,7 +43,10 @@ def test_an_item_is_listed_with_field_reason_and_origin(findstream: Findstream, 
 def test_an_item_is_shown_with_its_bytes(findstream: Findstream, item: str) -> None:
     assert orjson.loads(findstream("quarantine", "show", item, "--raw").out) == BROKEN
     assert orjson.loads(findstream("quarantine", "show", item, "--json").json["payload"]) == BROKEN
-    assert "the day before yesterday" in findstream("quarantine", "show", item).out
+    shown = findstream("quarantine", "show", item).out
+    assert "the day before yesterday" in shown
+    labels = [line.split()[0] for line in shown.partition("\n\n")[0].splitlines()]
+    assert labels == ["id", "status", "first", "last", "times", "bytes", "reason", "field", "origin"]
 
 
 def test_what_is_mended_goes_onto_the_log(findstream: Findstream, mendable: str) -> None:

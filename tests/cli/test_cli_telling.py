@@ -154,7 +154,7 @@ def test_what_is_no_dead_letter_is_not_redriven(findstream: Findstream, slack: S
     assert answer.code == 3
     assert "0 of 1 were dead letters" in answer.err
     assert len(slack.messages) == 1
-    assert findstream("notify", "redrive", "--all").out == "0 dead letters are pending again\n"
+    assert findstream("notify", "redrive", "--all").out == "0 dead letters: pending again\n"
 
 
 def test_the_report_of_a_day_counts_what_was_found(findstream: Findstream, event: str) -> None:
@@ -163,7 +163,17 @@ def test_the_report_of_a_day_counts_what_was_found(findstream: Findstream, event
 
     assert told["date"] == "2026-01-01"
     assert told["totals"]["severity"] == {"3": 1}
-    assert "1 findings" in findstream("report", "--date", "2026-01-01").out
+    assert "1 finding (+1)" in findstream("report", "--date", "2026-01-01").out
+
+
+def test_who_asks_for_a_report_that_nobody_folded_hears_so(findstream: Findstream, fold: Fold, tmp_path: Path) -> None:
+    findstream("ingest", written(tmp_path, "a.ndjson", finding(1)))
+    before = findstream("report", "--date", "2026-01-01", "--json")
+    fold()
+
+    assert before.json["totals"]["severity"] == {}
+    assert before.err == "the report is 1 event behind the log: findstream run folds what is missing\n"
+    assert findstream("report", "--date", "2026-01-01").err == ""
 
 
 def test_a_report_can_be_put_on_the_log(findstream: Findstream, event: str) -> None:

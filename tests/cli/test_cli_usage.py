@@ -1,5 +1,6 @@
 """Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_help_tells_what_a_command_does_with_an_example(findstream: Findstream, 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_help_speaks_in_words_and_keeps_the_indent_of_examples(findstream: Findstream, command: str) -> None:
+    told = findstream(*command.split(), "-h").out
+    usage = next(line for line in told.splitlines() if "Usage:" in line)
+
+    assert not re.search(r"<[a-z]|list\[", told)
+    assert "...]" not in usage
+    assert "...}" not in usage
+    assert re.search(r"^ Examples: *\n   \S", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_can_answer_in_json(findstream: Findstream, command: str) -> None:
     assert "--json" in findstream(*command.split(), "--help").out
 
@@ -87,6 +99,7 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("events -s LOUD", "'--severity' / '-s': 'LOUD' is no severity; write UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL, or 0 to 4"),
         ("events --since soon", "'--since': 'soon' is no time; write 15m, 2h or 7d (ago), 2026-01-31"),
         ("events --since 2026-01-31T09:00:00", "is no time"),
+        ("events --since 2h --until 3h", "--until: must be later than --since"),
         ("events --limit 0", "'--limit'"),
         ("events --cursor x", "cursor: not one of this system's"),
         ("events --direction up", "'--direction': 'up' is not one of 'asc', 'desc'"),
@@ -100,6 +113,10 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("parked redrive nothing", "KEY: 'nothing' is not parked"),
         ("parked redrive", "KEY: name keys, or say --all"),
         ("quarantine show nothing", "ID: 'nothing' is not in the quarantine"),
+        (
+            "quarantine list --after nope",
+            "--after: 'nope' is no item of the quarantine; write an id as findstream quarantine list",
+        ),
         ("quarantine reingest", "ID: name ids, or say --all"),
         ("notify preview nothing", "EVENT_ID: no event has the id 'nothing'"),
         ("notify test --channel nowhere", "--channel: 'nowhere' is no channel; there are default"),

@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 from projections.stores.port import Generation, Store
-from tests.conformance.store_backends import STORES, StoreBackend
+from tests.conformance.store_backends import SLOW_STORES, STORES, StoreBackend
 
 
-@pytest.fixture(params=STORES, ids=str)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store_backend" in metafunc.fixturenames:
+        makers = [*STORES, *(SLOW_STORES if getattr(metafunc.module, "QUICK", False) else ())]
+        metafunc.parametrize("store_backend", makers, indirect=True, ids=[make.__name__ for make in makers])
+
+
+@pytest.fixture
 def store_backend(request: pytest.FixtureRequest) -> StoreBackend:
-    backend = request.param
+    backend = request.param(request)
     assert isinstance(backend, StoreBackend)
     return backend
 

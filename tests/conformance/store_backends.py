@@ -3,13 +3,17 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from projections.stores.port import Generation, Store
 from projections.stores.sqlite import SqliteStore
 from projections.stores.sqlite.generation import SqliteGeneration
+from tests.aws.clients import Server
+from tests.support.dynamo import dynamo_store, failing_dynamodb, table_at
 from tests.support.spine import frozen_clock
 
 
@@ -25,7 +29,19 @@ class StoreBackend:
     builds_atomically: bool = True
     """False: a commit that fails may spoil a generation under build, which is thrown away then."""
     narrows: bool = True
-    """False: segments are given whatever terms and severity are sought."""
+    """False: segments are given whatever terms are sought."""
+    stands_still: bool = True
+    """False: a reader's rows may show later commits; each is at least as fresh as the checkpoints it read."""
+    fences_by_shard: bool = True
+    """False: a claim takes all shards, whichever it names (a lane does so one by one: see its own tests)."""
+    operations: int = 6
+    """On the storage, that a commit with something of everything takes at least."""
+    concurrent: bool = True
+    """False: transactions that are made at once may be lost."""
+    dear: int = 1
+    """How many times dearer an example is than with SQLite, about."""
+    most_documents: int = 10_000
+    """That a commit of nothing else can change, at least."""
 
     def __str__(self) -> str:
         return self.name
@@ -67,11 +83,38 @@ def _failing_sqlite(generation: Generation, at: int) -> Iterator[None]:
         generation._connection = whole
 
 
-STORES = (
-    StoreBackend(
+def sqlite(_: pytest.FixtureRequest) -> StoreBackend:
+    return StoreBackend(
         "sqlite",
         at=lambda folder: SqliteStore(folder, clock=frozen_clock),
         failing=_failing_sqlite,
         builds_atomically=False,
-    ),
-)
+    )
+
+
+def on_ministack(request: pytest.FixtureRequest) -> StoreBackend:
+    return _dynamodb(request.getfixturevalue("ministack"))
+
+
+def on_moto(request: pytest.FixtureRequest) -> StoreBackend:
+    return replace(_dynamodb(request.getfixturevalue("moto")), concurrent=False)
+
+
+def _dynamodb(server: Server) -> StoreBackend:
+    return StoreBackend(
+        server.name,
+        at=lambda folder: dynamo_store(server, table_at(server, folder)),
+        failing=failing_dynamodb,
+        narrows=False,
+        stands_still=False,
+        fences_by_shard=False,
+        operations=3,
+        dear=3,
+        most_documents=90,
+    )
+
+
+STORES = (sqlite, on_ministack)
+"""Each makes the backend of a test that asks for it."""
+SLOW_STORES = (on_moto,)
+"""For some tests only: they copy the whole table for each transaction."""

@@ -1,4 +1,5 @@
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -100,7 +101,7 @@ def test_another_writer_s_commit_is_refused(store: Store, *, serving: bool) -> N
 
         generation.claim("second", ["a"])
 
-        with pytest.raises(Fenced, match="generation 1 of some has another writer of a by now"):
+        with pytest.raises(Fenced, match="generation 1 of some has another writer"):
             generation.commit("first", full_commit(Position("a", 1), Position("a", 2)))
         assert everything(generation) == before
         generation.commit("second", full_commit(Position("a", 1), Position("a", 2)))
@@ -115,7 +116,9 @@ def test_a_claim_fences_writers_of_other_programs(store_backend: StoreBackend, g
         generation.commit("writer", full_commit(None, Position("a", 1)))
 
 
-def test_a_claim_of_one_shard_leaves_the_writers_of_others_alone(generation: Generation) -> None:
+def test_a_claim_of_one_shard_leaves_the_writers_of_others_alone(store_backend: StoreBackend, generation: Generation) -> None:
+    if not store_backend.fences_by_shard:
+        pytest.skip("claims all shards at once")
     generation.claim("other", ["b"])
 
     generation.commit("writer", full_commit(None, Position("a", 1)))
@@ -124,7 +127,9 @@ def test_a_claim_of_one_shard_leaves_the_writers_of_others_alone(generation: Gen
     generation.commit("other", Commit({"b": None}, {"b": Position("b", 1)}))
 
 
-def test_nobody_commits_to_a_shard_unclaimed(generation: Generation) -> None:
+def test_nobody_commits_to_a_shard_unclaimed(store_backend: StoreBackend, generation: Generation) -> None:
+    if not store_backend.fences_by_shard:
+        pytest.skip("claims all shards at once")
     with pytest.raises(Fenced, match="has another writer of c"):
         generation.commit("writer", Commit({"c": None}, {"c": Position("c", 1)}))
     assert generation.checkpoints() == {}
@@ -180,7 +185,7 @@ def test_a_commit_that_fails_anywhere_keeps_nothing_and_may_be_repeated(
             assert everything(generation) == before
             failures += 1
 
-    assert failures > 5
+    assert failures >= store_backend.operations
     after = everything(generation)
     assert after["checkpoints"] == {"a": Position("a", 1, 1)}
     assert after["entries"] == ["id-0", "id-1"]
@@ -215,9 +220,11 @@ def test_documents_are_replaced_and_come_in_order_of_their_keys(generation: Gene
     assert generation.documents([]) == {}
 
 
-def test_thousands_of_documents_are_found_at_once(generation: Generation) -> None:
+def test_thousands_of_documents_are_found_at_once(store_backend: StoreBackend, generation: Generation) -> None:
     documents: dict[str, Document] = {f"key-{number}": {"n": number} for number in range(3_000)}
-    generation.commit("writer", Commit({}, {}, Changes(documents=documents)))
+    waiting = iter(documents.items())
+    while some := dict(islice(waiting, store_backend.most_documents)):
+        generation.commit("writer", Commit({}, {}, Changes(documents=some)))
 
     assert generation.documents(set(documents)) == documents
 
@@ -282,7 +289,9 @@ def test_many_small_markers_lose_no_id(generation: Generation) -> None:
     assert ids_marked(generation, {0, 1}, 0) == marked
 
 
-def test_a_reader_s_rows_stand_still_while_commits_go_on(generation: Generation) -> None:
+def test_a_reader_s_rows_stand_still_while_commits_go_on(store_backend: StoreBackend, generation: Generation) -> None:
+    if not store_backend.stands_still:
+        pytest.skip(f"{store_backend} shows commits that are made meanwhile")
     generation.commit("writer", full_commit(None, Position("a", 1, 0)))
     with generation.reading() as rows:
         before = rows.checkpoints()
@@ -312,18 +321,35 @@ def test_a_reader_that_fails_leaves_the_next_one_a_fresh_view(generation: Genera
     assert caught.value  # it holds the failed reader's frames, and their cursors, until here
 
 
-def test_one_thread_may_read_two_moments_at_once(generation: Generation) -> None:
+def test_one_thread_may_read_twice_at_once(store_backend: StoreBackend, generation: Generation) -> None:
     with generation.reading() as early:
         assert early.checkpoints() == {}
         generation.commit("writer", full_commit(None, Position("a", 1, 0)))
         with generation.reading() as late:
             assert late.checkpoints() == {"a": Position("a", 1, 0)}
-        assert early.checkpoints() == {}
+        assert not store_backend.stands_still or early.checkpoints() == {}
 
 
-def test_threads_read_whole_commits_while_the_writer_goes_on(generation: Generation) -> None:
+def test_checkpoints_that_moved_while_a_reader_read_tell_it_so(store_backend: StoreBackend, generation: Generation) -> None:
+    with generation.reading() as rows:
+        before = rows.checkpoints()
+        generation.commit("writer", full_commit(None, Position("a", 1, 0)))
+        shown = list(rows.all_documents())
+
+        assert bool(shown) == (rows.checkpoints() != before)
+        assert bool(shown) != store_backend.stands_still
+
+
+def test_threads_read_whole_commits_while_the_writer_goes_on(store_backend: StoreBackend, generation: Generation) -> None:
+    def as_promised(at: int, told: int, entries: int, counted: int) -> bool:
+        if store_backend.stands_still:
+            return at == told == entries == counted
+        return at <= told <= entries <= counted
+
     ready = Barrier(4)
     broken: list[object] = []
+    if not store_backend.concurrent:
+        pytest.skip(f"{store_backend} loses what is written at once")
 
     def read() -> None:
         ready.wait()
@@ -332,9 +358,10 @@ def test_threads_read_whole_commits_while_the_writer_goes_on(generation: Generat
             with generation.reading() as rows:
                 at = rows.checkpoints().get("a", Position("a", 0, -1)).sub
                 told = rows.documents(["told"]).get("told", {"sub": -1})["sub"]
-                count = sum(number for _, number in rows.counts(0, 100))
-            if not (at == told == count - 1 and at >= last):
-                broken.append((last, at, told, count))
+                entries = len(entries_of(rows)) - 1
+                counted = sum(number for _, number in rows.counts(0, 100)) - 1
+            if not (as_promised(at, told, entries, counted) and at >= last):
+                broken.append((last, at, told, entries, counted))
                 return
             last = at
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from projections.errors import CommitTooLarge
 from projections.event_index import Direction, PackedSegment, Sought
 from projections.projection import Changes
 from projections.segments import SEALED_ENTRIES, Entries, tokens, unpack, words
@@ -26,8 +27,13 @@ def entry(number: int, time_us: int, **told: Any) -> dict[str, Any]:
 
 
 def append(generation: Generation, entries: Sequence[dict[str, Any]]) -> None:
+    """Commit entries, in as few commits as the store allows."""
     columns = {name: [entry[name] for entry in entries] for name in Entries.__slots__}
-    generation.commit("writer", Commit({}, {}, Changes(entries=Entries(**columns))))
+    try:
+        generation.commit("writer", Commit({}, {}, Changes(entries=Entries(**columns))))
+    except CommitTooLarge:
+        append(generation, entries[: len(entries) // 2])
+        append(generation, entries[len(entries) // 2 :])
 
 
 def segments(generation: Generation, sought: Sought, direction: Direction = "asc") -> list[PackedSegment]:
@@ -56,7 +62,7 @@ def test_every_entry_stands_in_one_segment_whatever_the_sizes_of_the_commits(gen
 @pytest.mark.parametrize("direction", ["asc", "desc"])
 def test_segments_come_in_order_with_true_bounds_and_hold_one_day_each(generation: Generation, direction: Direction) -> None:
     for commit in range(30):
-        times = [MORNING_US + (commit * 7_919 + n * 104_729) % 300_000 * 1_000_000 for n in range(80)]
+        times = [MORNING_US + (commit * 7_919 + n * 104_729) % 100_000 * 1_000_000 for n in range(80)]
         append(generation, [entry(commit * 80 + n, time_us) for n, time_us in enumerate(times)])
 
     told = segments(generation, Sought(), direction)

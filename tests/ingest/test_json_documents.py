@@ -187,3 +187,9 @@ def test_a_document_shows_what_it_is() -> None:
 
 def _essence(data: bytes) -> bytes:
     return bytes(byte for byte in data if byte not in b" \t\r\n,\x1e")
+
+
+def test_bytes_that_are_no_text_are_called_so() -> None:
+    (document,) = in_bytes(b"\xff\xfe{}")
+
+    assert document.fault == "is no JSON: it is not UTF-8 text"

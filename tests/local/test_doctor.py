@@ -90,9 +90,7 @@ def test_a_misspelt_setting_is_noticed(home: Home, monkeypatch: pytest.MonkeyPat
     assert home
     monkeypatch.setenv("FINDSTREAM_PROT", "8000")
 
-    assert found("settings") == Finding(
-        "settings", Verdict.WARN, "FINDSTREAM_PROT is no setting", "see docs/settings.md for its name"
-    )
+    assert found("settings") == Finding("settings", Verdict.WARN, "FINDSTREAM_PROT is no setting", "name it FINDSTREAM_PORT")
 
 
 def test_a_channel_without_a_webhook_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

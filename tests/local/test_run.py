@@ -14,7 +14,7 @@ from consumers.home import alive
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.roles import NAMES, SAMPLE
 from projections.stores.sqlite import SqliteStore
-from tests.local.running import COMMAND, environment, free_port, running, wait_until
+from tests.local.running import COMMAND, Run, environment, free_port, running, wait_until
 
 
 def finding(number: int) -> bytes:
@@ -33,6 +33,11 @@ def finding(number: int) -> bytes:
     )
 
 
+def notices_of_findings(run: Run) -> int:
+    """How many there are; from 09:00 UTC on the daily report makes one of its own."""
+    return sum(notice["key"].startswith("findings/") for notice in run.told("notify", "ledger")["notices"])
+
+
 def test_what_goes_in_is_folded_served_and_told_of_and_a_stop_leaves_nothing_running(tmp_path: Path) -> None:
     with running(tmp_path / "var") as run:
         roles = run.until_running()
@@ -40,7 +45,7 @@ def test_what_goes_in_is_folded_served_and_told_of_and_a_stop_leaves_nothing_run
 
         told = run.ingest(finding(1))
         wait_until(lambda: len(run.told("events")["events"]) == 1)
-        wait_until(lambda: len(run.told("notify", "ledger")["notices"]) == 1)
+        wait_until(lambda: notices_of_findings(run) == 1)
         status = run.told("status")
         shown = run.call("status").stdout.decode()
         page = run.answers("/")
@@ -95,7 +100,7 @@ def test_a_writer_that_takes_over_for_a_moment_is_let_through(tmp_path: Path) ->
         run.until_running()
         run.ingest(finding(1))
         wait_until(lambda: len(run.told("events")["events"]) == 1)
-        wait_until(lambda: len(run.told("notify", "ledger")["notices"]) == 1)
+        wait_until(lambda: notices_of_findings(run) == 1)
         with (
             closing(SqliteStore(tmp_path / "var" / "projections", clock=lambda: 1)) as store,
             closing(store.open(store.serving()["event_index"])) as generation,
@@ -108,7 +113,7 @@ def test_a_writer_that_takes_over_for_a_moment_is_let_through(tmp_path: Path) ->
 
         wait_until(lambda: len(run.told("events")["events"]) == 2)
         again = run.until(lambda roles: roles["notifier"]["restarts"] == 1 and roles["notifier"]["state"] == "running")
-        wait_until(lambda: len(run.told("notify", "ledger")["notices"]) == 2)
+        wait_until(lambda: notices_of_findings(run) == 2)
         run.stop()
 
     assert again["projector"]["restarts"] == 0
@@ -149,6 +154,21 @@ def test_a_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None
     assert answer.returncode == 1
     assert f"port {port} on 127.0.0.1 is taken".encode() in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_settings_that_are_none_are_told_at_the_start(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        strange = {"FINDSTREAM_SLACK_WEBHOK": "https://hooks.example/x", "FINDSTREAM_WEATHER": "fair"}
+        env = environment(tmp_path / "var", busy.getsockname()[1]) | strange
+
+        answer = subprocess.run([*COMMAND, "run"], capture_output=True, check=False, env=env, text=True)
+
+    assert answer.stderr.splitlines()[:2] == [
+        "FINDSTREAM_SLACK_WEBHOK is no setting and does nothing; did you mean FINDSTREAM_SLACK_WEBHOOK?",
+        "FINDSTREAM_WEATHER is no setting and does nothing; see docs/settings.md",
+    ]
 
 
 def test_a_wrong_routes_file_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import orjson
 from hypothesis import strategies as st
 
-from schemas.envelope import Envelope
+from schemas.envelope import MAX_TIME_US, Envelope
 from schemas.identity import event_id
 
 NOON_US = 1_750_000_000_000_000
@@ -70,3 +71,28 @@ envelopes = st.builds(
     body=st.binary(max_size=200),
 )
 """Envelopes of any content: the log keeps bytes, it does not judge them."""
+
+
+_objects = st.dictionaries(
+    _texts, st.recursive(st.none() | st.booleans() | _integers | _texts, st.lists, max_leaves=5), max_size=4
+)
+
+valid_envelopes = st.builds(
+    Envelope,
+    id=st.builds(event_id, st.integers(0, 10**17), _integers),
+    type=st.sampled_from(["finding.observed", "agent.beat", "task.created"]),
+    version=st.integers(1, 999),
+    time_us=st.integers(0, MAX_TIME_US - 1),
+    source=st.text(min_size=1, max_size=20),
+    account=st.sampled_from(["", "111122223333"]),
+    region=_texts,
+    subject=st.text(min_size=1, max_size=300),
+    severity=st.integers(0, 4),
+    summary=_texts,
+    resources=st.lists(_texts, max_size=3).map(tuple),
+    source_id=_texts,
+    correlation_id=_texts,
+    causation_id=_texts,
+    body=_objects.map(orjson.dumps),
+)
+"""Envelopes that a door would let in."""

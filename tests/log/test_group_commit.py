@@ -5,7 +5,7 @@ from threading import Event, Thread
 
 import pytest
 
-from pipeline.log.sqlite.group_commit import GroupCommit
+from pipeline.log.group_commit import GroupCommit
 
 PATIENCE_SECONDS = 30.0
 

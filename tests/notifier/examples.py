@@ -141,6 +141,14 @@ def report(content: Any = None, **header: Any) -> Envelope:
     return event(**{**given, "body": orjson.dumps(REPORT if content is None else content), **header})
 
 
+def deployed(status: str = "failed", **header: Any) -> Envelope:
+    given = {
+        "type": "agent.deployed",
+        "body": orjson.dumps({"status": status, "version": "1.4.0", "reason": "CREATE_FAILED: No room"}),
+    }
+    return event(**{**given, "summary": f"Agent 1.4.0 in 123456789012 is {status}", **header})
+
+
 def went_silent(**header: Any) -> Envelope:
     given = {"type": "agent.went_silent", "source": "findstream.agents", "body": orjson.dumps({"last_heartbeat_us": TIME_US})}
     return event(**{**given, "summary": "the agent of 123456789012 is silent", **header})

@@ -8,7 +8,7 @@ from consumers.notifier.decide import Decision, Verdict, decide, floors, kind_of
 from consumers.notifier.notice import Key, Reason
 from consumers.notifier.routes import DEFAULT, Route
 from schemas.envelope import Envelope
-from tests.notifier.examples import body, event, finding, report, went_silent
+from tests.notifier.examples import body, deployed, event, finding, report, went_silent
 
 CONNECTED = frozenset({"ops", "security", "default"})
 
@@ -83,12 +83,19 @@ def test_a_finding_whose_body_does_not_tell_its_kind_is_generic(content: bytes) 
     assert told([route(kinds=["generic"])], event(body=content)) == ["all"]
 
 
-def test_severity_and_kinds_ask_about_findings_only() -> None:
+def test_severity_and_kinds_ask_nothing_about_silent_agents_and_reports() -> None:
     service = route(types=["agent.went_silent", "report.issued"], min_severity="CRITICAL", kinds=["guardduty"])
 
     assert told([service], report()) == ["all"]
     assert told([service], went_silent()) == ["all"]
     assert told([service], event(severity=4)) == []
+
+
+@pytest.mark.parametrize("severity", range(5))
+def test_a_deployment_of_an_agent_is_told_by_its_severity(severity: int) -> None:
+    both = route(types=["finding.observed", "agent.deployed"], kinds=["guardduty"], min_severity="HIGH")
+
+    assert bool(told([both], deployed(severity=severity))) is (severity >= 3)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +126,9 @@ routes = st.builds(
         name, types=types, min_severity=severity, kinds=kinds, sources=sources, last=last
     ),
     st.from_regex(r"[a-z]{1,4}", fullmatch=True),
-    st.lists(st.sampled_from(["finding.observed", "agent.went_silent", "report.issued"]), min_size=1, unique=True),
+    st.lists(
+        st.sampled_from(["finding.observed", "agent.deployed", "agent.went_silent", "report.issued"]), min_size=1, unique=True
+    ),
     st.sampled_from(["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]),
     st.lists(st.sampled_from(["guardduty", "health", "generic"]), unique=True),
     st.lists(st.sampled_from(["*", "aws.*", "aws.guardduty", "monitoring.*"]), min_size=1),
@@ -128,7 +137,7 @@ routes = st.builds(
 events = st.builds(
     lambda kind, told_type, severity, source: event(body=body(kind, {}), type=told_type, severity=severity, source=source),
     st.sampled_from(["guardduty", "health", "generic", "other"]),
-    st.sampled_from(["finding.observed", "agent.went_silent", "report.issued", "notice.sent", "task.created"]),
+    st.sampled_from(["finding.observed", "agent.deployed", "agent.went_silent", "report.issued", "notice.sent", "task.created"]),
     st.integers(0, 4),
     st.sampled_from(["aws.guardduty", "aws.health", "monitoring.agent.logs", "custom"]),
 )

@@ -1,30 +1,55 @@
 """The ledger keeps what was decided and what became of it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, LedgerUnreadable
-from consumers.notifier.ledger.port import Draft, Tally, Wanted
+from consumers.notifier.ledger.dynamodb import DynamoLedger
+from consumers.notifier.ledger.port import Draft, Ledger, Tally, Wanted
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import Cause, Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
 from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
 from pipeline.sqlite_file import connect
+from tests.aws.clients import Server
 from tests.notifier.examples import event
+from tests.support.dynamo import table_at
 
 MARKS = {"shard-0": Position("shard-0", 7), "shard-1": Position("shard-1", 1 << 120, 3)}
 
 
+Open = Callable[[], Ledger]
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the ledger, as each process does for itself."""
+    opened: list[SqliteLedger] = []
+
+    def sqlite() -> Ledger:
+        opened.append(SqliteLedger(tmp_path / "notices.db"))
+        return opened[-1]
+
+    def dynamodb() -> Ledger:
+        server: Server = request.getfixturevalue("ministack")
+        return DynamoLedger(server.client("dynamodb"), table_at(server, tmp_path), dice=Random())
+
+    yield {"sqlite": sqlite, "dynamodb": dynamodb}[request.param]
+    for ledger in opened:
+        ledger.close()
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
-    with closing(SqliteLedger(tmp_path / "notices.db")) as opened:
-        yield opened
+def ledger(another: Open) -> Ledger:
+    return another()
 
 
 def notice(number: int = 1, channel: str = "ops", **more: object) -> Notice:
@@ -51,7 +76,7 @@ SENT = outcome(State.SENT, Reason.DELIVERED)
 DEAD = outcome(State.FAILED, Reason.REFUSED, detail="404 no_service")
 
 
-def put(ledger: SqliteLedger, *notices: Notice) -> int:
+def put(ledger: Ledger, *notices: Notice) -> int:
     """Claim the ledger and keep ``notices``; returns the token."""
     token = ledger.claim()
     ledger.commit(token, {}, [Draft(each) for each in notices])
@@ -61,25 +86,25 @@ def put(ledger: SqliteLedger, *notices: Notice) -> int:
 # marks and decisions
 
 
-def test_a_new_ledger_has_no_live_mark(ledger: SqliteLedger) -> None:
+def test_a_new_ledger_has_no_live_mark(ledger: Ledger) -> None:
     assert ledger.marks() is None
 
 
-def test_the_live_mark_is_set_once(ledger: SqliteLedger) -> None:
+def test_the_live_mark_is_set_once(ledger: Ledger) -> None:
     assert ledger.begin(MARKS)
     assert not ledger.begin({"shard-0": Position("shard-0", 99)})
 
     assert ledger.marks() == MARKS
 
 
-def test_the_live_mark_of_an_empty_log_is_set_too(ledger: SqliteLedger) -> None:
+def test_the_live_mark_of_an_empty_log_is_set_too(ledger: Ledger) -> None:
     assert ledger.begin({})
     assert not ledger.begin(MARKS)
 
     assert ledger.marks() == {}
 
 
-def test_decisions_and_how_far_the_log_was_read_are_kept_together(ledger: SqliteLedger) -> None:
+def test_decisions_and_how_far_the_log_was_read_are_kept_together(ledger: Ledger) -> None:
     ledger.begin({})
     token = ledger.claim()
 
@@ -90,7 +115,7 @@ def test_decisions_and_how_far_the_log_was_read_are_kept_together(ledger: Sqlite
     assert ledger.get(Key("all", "event-3")) is None
 
 
-def test_a_mark_moves_on_alone(ledger: SqliteLedger) -> None:
+def test_a_mark_moves_on_alone(ledger: Ledger) -> None:
     ledger.begin(MARKS)
 
     ledger.commit(ledger.claim(), {"shard-0": Position("shard-0", 8)}, [])
@@ -98,7 +123,7 @@ def test_a_mark_moves_on_alone(ledger: SqliteLedger) -> None:
     assert ledger.marks() == {**MARKS, "shard-0": Position("shard-0", 8)}
 
 
-def test_a_notice_that_is_known_is_dropped_with_its_fact(ledger: SqliteLedger) -> None:
+def test_a_notice_that_is_known_is_dropped_with_its_fact(ledger: Ledger) -> None:
     token = ledger.claim()
     ledger.commit(token, {}, [Draft(notice(1), event(1))])
 
@@ -108,7 +133,7 @@ def test_a_notice_that_is_known_is_dropped_with_its_fact(ledger: SqliteLedger) -
     assert [fact for _, fact in ledger.outbox(10)] == [event(1)]
 
 
-def test_a_write_that_fails_leaves_nothing_behind(ledger: SqliteLedger) -> None:
+def test_a_write_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
     ledger.begin({})
     token = ledger.claim()
 
@@ -122,7 +147,7 @@ def test_a_write_that_fails_leaves_nothing_behind(ledger: SqliteLedger) -> None:
 # delivery
 
 
-def test_the_notice_that_was_decided_first_is_due_first(ledger: SqliteLedger) -> None:
+def test_the_notice_that_was_decided_first_is_due_first(ledger: Ledger) -> None:
     put(ledger, notice(2), notice(1), notice(3, channel="other"))
 
     assert ledger.due("ops", 100) == notice(2)
@@ -130,7 +155,7 @@ def test_the_notice_that_was_decided_first_is_due_first(ledger: SqliteLedger) ->
     assert ledger.due("nowhere", 100) is None
 
 
-def test_a_notice_that_is_not_due_lets_others_by(ledger: SqliteLedger) -> None:
+def test_a_notice_that_is_not_due_lets_others_by(ledger: Ledger) -> None:
     put(ledger, notice(1, due_us=500), notice(2, due_us=50))
 
     assert ledger.due("ops", 49) is None
@@ -140,7 +165,7 @@ def test_a_notice_that_is_not_due_lets_others_by(ledger: SqliteLedger) -> None:
     assert ledger.next_due_us("other") is None
 
 
-def test_an_intent_counts_the_attempt_and_takes_the_notice_off_the_list(ledger: SqliteLedger) -> None:
+def test_an_intent_counts_the_attempt_and_takes_the_notice_off_the_list(ledger: Ledger) -> None:
     token = put(ledger, notice(1))
 
     sending = ledger.intend(token, notice(1), 40)
@@ -150,7 +175,7 @@ def test_an_intent_counts_the_attempt_and_takes_the_notice_off_the_list(ledger: 
     assert ledger.due("ops", 100) is None
 
 
-def test_an_outcome_is_kept_with_the_channels_rest_and_the_fact(ledger: SqliteLedger) -> None:
+def test_an_outcome_is_kept_with_the_channels_rest_and_the_fact(ledger: Ledger) -> None:
     token = put(ledger, notice(1))
     sending = ledger.intend(token, notice(1), 40)
 
@@ -162,7 +187,7 @@ def test_an_outcome_is_kept_with_the_channels_rest_and_the_fact(ledger: SqliteLe
     assert ledger.outbox(10) == [(1, event(9))]
 
 
-def test_a_channel_rests_as_its_last_outcome_says(ledger: SqliteLedger) -> None:
+def test_a_channel_rests_as_its_last_outcome_says(ledger: Ledger) -> None:
     token = put(ledger, notice(1), notice(2, channel="other"))
     assert ledger.pace("ops") == Pace()
 
@@ -178,7 +203,7 @@ def test_a_channel_rests_as_its_last_outcome_says(ledger: SqliteLedger) -> None:
     assert (second.attempt, second.first_attempt_us) == (2, 40)
 
 
-def test_a_notice_is_settled_once(ledger: SqliteLedger) -> None:
+def test_a_notice_is_settled_once(ledger: Ledger) -> None:
     token = put(ledger, notice(1))
     sending = ledger.intend(token, notice(1), 40)
     ledger.settle(token, sending, SENT, 41)
@@ -189,7 +214,7 @@ def test_a_notice_is_settled_once(ledger: SqliteLedger) -> None:
     assert ledger.outbox(10) == []
 
 
-def test_what_a_crash_left_sending_becomes_pending_and_unsure(ledger: SqliteLedger) -> None:
+def test_what_a_crash_left_sending_becomes_pending_and_unsure(ledger: Ledger) -> None:
     token = put(ledger, notice(1), notice(2), notice(3))
     sending = ledger.intend(token, notice(1), 40)
     ledger.settle(token, ledger.intend(token, notice(2), 41), SENT, 42)
@@ -204,7 +229,7 @@ def test_what_a_crash_left_sending_becomes_pending_and_unsure(ledger: SqliteLedg
 # the writer
 
 
-def test_a_writer_that_was_followed_by_another_changes_nothing_more(ledger: SqliteLedger) -> None:
+def test_a_writer_that_was_followed_by_another_changes_nothing_more(ledger: Ledger) -> None:
     old = put(ledger, notice(1))
     new = ledger.claim()
 
@@ -222,12 +247,12 @@ def test_a_writer_that_was_followed_by_another_changes_nothing_more(ledger: Sqli
     assert len(ledger.notices(Wanted())) == 1
 
 
-def test_two_handles_on_one_file_see_each_other(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_two_handles_on_one_ledger_see_each_other(ledger: Ledger, another: Open) -> None:
     token = put(ledger, notice(1))
 
-    with closing(SqliteLedger(tmp_path / "notices.db")) as other:
-        assert other.get(notice().key) == notice(1)
-        other.claim()
+    other = another()
+    assert other.get(notice().key) == notice(1)
+    other.claim()
 
     with pytest.raises(LedgerTaken):
         ledger.intend(token, notice(1), 40)
@@ -236,7 +261,7 @@ def test_two_handles_on_one_file_see_each_other(ledger: SqliteLedger, tmp_path: 
 # dead letters
 
 
-def test_a_dead_letter_is_redriven_by_its_key(ledger: SqliteLedger) -> None:
+def test_a_dead_letter_is_redriven_by_its_key(ledger: Ledger) -> None:
     token = put(ledger, notice(1), notice(2))
     for number in (1, 2):
         ledger.settle(token, ledger.intend(token, notice(number), 40), DEAD, 41)
@@ -249,7 +274,7 @@ def test_a_dead_letter_is_redriven_by_its_key(ledger: SqliteLedger) -> None:
     assert ledger.redrive(Key("all", "event-1"), 61) == 0
 
 
-def test_all_dead_letters_are_redriven_and_nothing_else(ledger: SqliteLedger) -> None:
+def test_all_dead_letters_are_redriven_and_nothing_else(ledger: Ledger) -> None:
     token = put(ledger, *map(notice, range(1, 5)))
     ledger.settle(token, ledger.intend(token, notice(1), 40), SENT, 41)
     ledger.settle(token, ledger.intend(token, notice(2), 40), DEAD, 41)
@@ -260,7 +285,7 @@ def test_all_dead_letters_are_redriven_and_nothing_else(ledger: SqliteLedger) ->
     assert ledger.tallies() == [Tally("ops", State.PENDING, 3), Tally("ops", State.SENT, 1)]
 
 
-def test_notices_to_channels_that_are_gone_are_found(ledger: SqliteLedger) -> None:
+def test_notices_to_channels_that_are_gone_are_found(ledger: Ledger) -> None:
     token = put(ledger, notice(1), notice(2, channel="gone"), notice(3, channel="gone"))
     ledger.intend(token, notice(3, channel="gone"), 40)
 
@@ -271,7 +296,7 @@ def test_notices_to_channels_that_are_gone_are_found(ledger: SqliteLedger) -> No
 # the outbox
 
 
-def test_facts_leave_the_outbox_when_they_were_relayed(ledger: SqliteLedger) -> None:
+def test_facts_leave_the_outbox_when_they_were_relayed(ledger: Ledger) -> None:
     ledger.commit(ledger.claim(), {}, [Draft(notice(number), event(number)) for number in (1, 2, 3)])
 
     assert ledger.outbox(2) == [(1, event(1)), (2, event(2))]
@@ -280,7 +305,7 @@ def test_facts_leave_the_outbox_when_they_were_relayed(ledger: SqliteLedger) -> 
     assert ledger.outbox(10) == [(2, event(2))]
 
 
-def test_a_number_of_the_outbox_is_never_used_twice(ledger: SqliteLedger) -> None:
+def test_a_number_of_the_outbox_is_never_used_twice(ledger: Ledger) -> None:
     token = ledger.claim()
     ledger.commit(token, {}, [Draft(notice(1), event(1))])
     ledger.relayed([1])
@@ -292,7 +317,7 @@ def test_a_number_of_the_outbox_is_never_used_twice(ledger: SqliteLedger) -> Non
 # questions
 
 
-def test_notices_are_listed_newest_first_and_paged(ledger: SqliteLedger) -> None:
+def test_notices_are_listed_newest_first_and_paged(ledger: Ledger) -> None:
     put(ledger, *map(notice, range(1, 6)))
 
     first = ledger.notices(Wanted(limit=2))
@@ -301,7 +326,7 @@ def test_notices_are_listed_newest_first_and_paged(ledger: SqliteLedger) -> None
     assert [each.decided_us for each in (*first, *rest)] == [5, 4, 3, 2, 1]
 
 
-def test_notices_are_found_by_state_reason_channel_and_event(ledger: SqliteLedger) -> None:
+def test_notices_are_found_by_state_reason_channel_and_event(ledger: Ledger) -> None:
     token = put(ledger, notice(1), notice(2, channel="other"), notice(3, state=State.SUPPRESSED, reason=Reason.NO_WEBHOOK))
     ledger.settle(token, ledger.intend(token, notice(1), 40), DEAD, 41)
 
@@ -316,11 +341,45 @@ def test_notices_are_found_by_state_reason_channel_and_event(ledger: SqliteLedge
     assert found(Wanted(channel="other", state=State.SUPPRESSED)) == []
 
 
-def test_a_notice_may_tell_of_several_events(ledger: SqliteLedger) -> None:
+def test_a_notice_may_tell_of_several_events(ledger: Ledger) -> None:
     gathered = notice(1, causes=(Cause("event-9", Position("shard-1", 5)), Cause("event-1", Position("shard-0", 1))))
     put(ledger, gathered)
 
     assert ledger.notices(Wanted(event_id="event-9")) == [gathered]
+
+
+def test_many_decisions_at_once_are_kept_with_the_mark(ledger: Ledger) -> None:
+    token = ledger.claim()
+    ledger.begin({})
+    drafts = [Draft(notice(number, channel=f"channel-{number % 2}"), event(number)) for number in range(60)]
+
+    assert ledger.commit(token, MARKS, [*drafts, drafts[7]]) == 60
+    assert ledger.commit(token, MARKS, drafts) == 0
+
+    assert ledger.marks() == MARKS
+    assert ledger.notices(Wanted(limit=100)) == [draft.notice for draft in reversed(drafts)]
+    assert [number for number, _ in ledger.outbox(100)] == list(range(1, 61))
+    assert ledger.tallies() == [Tally(f"channel-{number}", State.PENDING, 30) for number in range(2)]
+
+
+def test_a_doubtful_ledger_makes_notices_unsure(ledger: Ledger) -> None:
+    told = [notice(number, causes=(Cause(f"{number}-x", Position("shard-0", number)),)) for number in range(1, 6)]
+    token = put(ledger, *told[:4])
+    ledger.intend(token, told[0], 40)
+    ledger.settle(token, ledger.intend(token, told[1], 40), SENT, 41)
+    ledger.settle(token, ledger.intend(token, told[2], 40), DEAD, 41)
+
+    ledger.doubt(5_000_000)
+    ledger.commit(token, {}, [Draft(told[4]), Draft(notice(6, causes=(Cause("4-y", Position("shard-0", 6)),)))])
+
+    unsure = {each.key.group: each.unsure for each in ledger.notices(Wanted())}
+    assert unsure == {f"event-{number}": number not in {2, 5} for number in range(1, 7)}
+
+
+def test_behind_an_unknown_notice_there_is_none(ledger: Ledger) -> None:
+    put(ledger, notice(1))
+
+    assert ledger.notices(Wanted(after=Key("all", "nobody"))) == []
 
 
 # the file
@@ -345,11 +404,12 @@ def test_a_ledger_that_was_closed_is_unavailable(tmp_path: Path) -> None:
         ledger.marks()
 
 
-def test_a_backup_is_a_whole_ledger(ledger: SqliteLedger, tmp_path: Path) -> None:
-    ledger.begin(MARKS)
-    put(ledger, notice(1))
+def test_a_backup_is_a_whole_ledger(tmp_path: Path) -> None:
+    with closing(SqliteLedger(tmp_path / "notices.db")) as ledger:
+        ledger.begin(MARKS)
+        put(ledger, notice(1))
 
-    ledger.backup(tmp_path / "copy.db")
+        ledger.backup(tmp_path / "copy.db")
 
     with closing(SqliteLedger(tmp_path / "copy.db")) as copy:
         assert copy.marks() == MARKS
@@ -390,31 +450,83 @@ def test_a_file_that_is_damaged_or_none_of_ours_is_refused(tmp_path: Path) -> No
 # forgetting
 
 
-def test_what_was_settled_long_ago_is_forgotten_with_its_causes(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_what_was_settled_long_ago_is_forgotten_with_its_causes(ledger: Ledger) -> None:
     states = [State.SENT, State.SUPPRESSED, State.FAILED, State.PENDING, State.SENDING, State.SENT]
     token = put(ledger, *(notice(number, state=state) for number, state in enumerate(states, start=1)))
 
     assert ledger.prune(token, 6, 10) == 2
 
     assert [found.key.group for found in ledger.notices(Wanted())] == ["event-6", "event-5", "event-4", "event-3"]
-    with closing(sqlite3.connect(tmp_path / "notices.db")) as file:
-        assert file.execute("SELECT count(*) FROM causes").fetchone() == (4,)
+    found = [ledger.notices(Wanted(event_id=f"event-{number}")) for number in range(1, 7)]
+    assert [len(each) for each in found] == [0, 0, 1, 1, 1, 1]
+    assert sum(tally.count for tally in ledger.tallies()) == 4
+    assert ledger.commit(token, {}, [Draft(notice(1))]) == 1
 
 
-def test_only_so_many_are_forgotten_at_once_the_oldest_first(ledger: SqliteLedger) -> None:
+def test_only_so_many_are_forgotten_at_once_the_oldest_first(ledger: Ledger) -> None:
     token = put(ledger, *(notice(number, state=State.SENT) for number in range(1, 6)))
 
     assert [ledger.prune(token, 5, 3), ledger.prune(token, 5, 3), ledger.prune(token, 5, 3)] == [3, 1, 0]
     assert [found.key.group for found in ledger.notices(Wanted())] == ["event-5"]
 
 
-def test_who_was_followed_by_another_forgets_nothing(ledger: SqliteLedger) -> None:
+def test_who_was_followed_by_another_forgets_nothing(ledger: Ledger) -> None:
     token = put(ledger, notice(1, state=State.SENT))
     ledger.claim()
 
     with pytest.raises(LedgerTaken):
         ledger.prune(token, 9, 9)
     assert len(ledger.notices(Wanted())) == 1
+
+
+# the table
+
+
+class Meanwhile:
+    """A client before whose next transaction something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._waiting = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "transact_write_items" and self._waiting:
+            self._waiting.pop()()
+        return getattr(self._client, name)
+
+
+def test_a_write_that_another_comes_before_is_decided_anew(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    other = DynamoLedger(client, table, dice=Random())
+    token = other.claim()
+
+    def meanwhile(happens: Callable[[], object]) -> DynamoLedger:
+        return DynamoLedger(Meanwhile(client, happens), table, dice=Random())
+
+    assert meanwhile(lambda: other.commit(token, {}, [Draft(notice(1), event(1))])).commit(token, {}, [Draft(notice(1))]) == 0
+    with pytest.raises(LedgerTaken, match="is no longer pending"):
+        meanwhile(lambda: other.intend(token, notice(1), 40)).intend(token, notice(1), 40)
+    assert meanwhile(lambda: other.begin(MARKS)).begin({}) is False
+    with pytest.raises(LedgerTaken, match="another notifier"):
+        meanwhile(other.claim).recover(token, 50)
+
+    assert other.marks() == MARKS
+    assert len(other.outbox(9)) == 1
+
+
+def test_a_table_that_is_absent_or_holds_something_else_is_unavailable(ministack: Server, tmp_path: Path) -> None:
+    absent = DynamoLedger(ministack.client("dynamodb"), "absent", dice=Random())
+    with pytest.raises(LedgerUnavailable, match="absent"):
+        absent.marks()
+    absent.close()
+
+    ledger = DynamoLedger(ministack.client("dynamodb"), table_at(ministack, tmp_path), dice=Random())
+    ledger.commit(ledger.claim(), {}, [Draft(notice(1), event(1))])
+    fact = {"pk": {"S": "ledger#outbox"}, "sk": {"S": f"{1:020}"}, "header": {"S": "text"}, "body": {"S": "text"}}
+    ministack.client("dynamodb").put_item(TableName=table_at(ministack, tmp_path), Item=fact)
+    with pytest.raises(LedgerUnavailable, match="bytes"):
+        ledger.outbox(9)
 
 
 # keys

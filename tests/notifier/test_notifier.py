@@ -10,6 +10,7 @@ import pytest
 from consumers.notifier import notifier as role
 from consumers.notifier.channels.port import RateLimited, Refused, Unavailable
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable
+from consumers.notifier.facts import settled
 from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Reason, State
 from consumers.notifier.notifier import Notifier, begin
@@ -192,6 +193,24 @@ def test_without_a_webhook_a_notice_is_suppressed_with_the_reason(tmp_path: Path
         assert (notice.state, notice.reason, notice.attempt) == (State.SUPPRESSED, Reason.NO_WEBHOOK, 0)
         [fact] = here.facts()
         assert (fact.type, fact.data["reason"], fact.causation_id) == ("notice.suppressed", "no_webhook", event().id)
+        assert fact.summary == "Notice kept, not sent to channel ops: it has no webhook"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        (State.SENT, Reason.DELIVERED, "Notice sent to channel ops"),
+        (State.FAILED, Reason.REFUSED, "Notice not sent to channel ops: it refused the message"),
+        (State.FAILED, Reason.RATE_LIMITED, "Notice not sent to channel ops: rate limited"),
+    ],
+)
+def test_what_became_of_a_notice_is_told_in_words(tmp_path: Path, state: State, reason: Reason, said: str) -> None:
+    with world(tmp_path, channels={"ops": None}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        drain(notifier)
+
+        assert settled(here.notice(event()), state, reason, None, time_us=1).summary == said
 
 
 def test_a_suppressed_notice_is_told_once(tmp_path: Path) -> None:

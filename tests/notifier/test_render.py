@@ -16,7 +16,7 @@ from consumers.notifier.channels.slack import SlackSender
 from consumers.notifier.errors import Unrenderable
 from consumers.notifier.render import Renderer, environment, preview
 from schemas.envelope import Envelope
-from tests.notifier.examples import CLOUDTRAIL, KINDS, REPORT, body, event, finding, report, went_silent
+from tests.notifier.examples import CLOUDTRAIL, KINDS, REPORT, body, deployed, event, finding, report, went_silent
 from tests.notifier.fake_slack import FakeSlack
 from tests.notifier.slack_rules import CONSOLE, CONTEXT, HEADER, strings, violations, width
 
@@ -149,6 +149,14 @@ def test_cloudtrail_is_told_by_the_generic_template_with_its_facts() -> None:
 
     assert title(message) == "🟠 HIGH · DeleteTrail by eve"
     assert f"*Source ip*\n{CLOUDTRAIL['source_ip']}" in said(message)
+
+
+def test_a_failed_deployment_is_told_with_its_reason() -> None:
+    message = RENDERER.render(deployed(severity=3))
+
+    assert violations(message) == []
+    assert title(message) == "🟠 HIGH · Agent 1.4.0 in 123456789012 is failed"
+    assert "CREATE_FAILED: No room" in orjson.dumps(message).decode()
 
 
 def test_a_silent_agent_is_told_with_its_last_heartbeat() -> None:
@@ -374,7 +382,7 @@ def test_whatever_a_report_says_slack_takes_the_message(content: dict[str, Any],
 
 
 def test_the_server_takes_every_template_over_http() -> None:
-    events = [*map(finding, KINDS), report(), went_silent(), *(everywhere("generic", hostile) for hostile in HOSTILE)]
+    events = [*map(finding, KINDS), report(), went_silent(), deployed(), *(everywhere("generic", hostile) for hostile in HOSTILE)]
     with FakeSlack() as slack:
         sender = SlackSender(SecretStr(slack.url("ops")))
 

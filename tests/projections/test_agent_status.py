@@ -51,6 +51,12 @@ def test_an_account_with_findings_but_no_agent_is_unregistered(tmp_path: Path) -
     )
 
 
+def test_an_event_without_a_version_leaves_the_version_that_is_known(tmp_path: Path) -> None:
+    told = only(tmp_path, beat(MORNING_US, version="1.1"), deployed(MORNING_US + 10, "active", version="", region="us-east-1"))
+
+    assert (told.version, told.region, told.deployed_at_us) == ("1.1", "us-east-1", MORNING_US + 10)
+
+
 def test_an_agent_is_told_with_its_deployment_heartbeat_and_findings(tmp_path: Path) -> None:
     events = [
         deployed(MORNING_US, "deploying", version="1.0", region="us-east-1"),

@@ -119,6 +119,7 @@ def _agent(account: str, events: Sequence[Envelope], *, now_us: int) -> AgentSta
     deployments = [event for event in history if event.type == "agent.deployed"]
     active = [event for event in deployments if event.data["status"] == "active"]
     signs = [event for event in history if event.type != "finding.observed"]
+    latest = [event for event in signs if event in (*beats[-1:], *deployments[-1:])]
 
     status = deployments[-1].data["status"] if deployments else "active" if beats else "unregistered"
     alive_us = max((event.time_us for event in (*beats, *active)), default=0)
@@ -128,7 +129,7 @@ def _agent(account: str, events: Sequence[Envelope], *, now_us: int) -> AgentSta
         account=account,
         region=signs[-1].region if signs else "",
         status=status,
-        version=signs[-1].data["version"] if signs else "",
+        version=next((event.data["version"] for event in reversed(latest) if event.data["version"]), ""),
         deployed_at_us=active[-1].time_us if active else None,
         last_heartbeat_us=beats[-1].time_us if beats else None,
         last_finding_us=findings[-1].time_us if findings else None,

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import LogCorrupted
+from pipeline.log.group_commit import GroupCommit
 from pipeline.log.port import Batch, Columns, Position, Receipt, Record, Shard
 from pipeline.log.sqlite import known
 from pipeline.log.sqlite.appending import Prepared, Storing, prepare
 from pipeline.log.sqlite.checking import Problem, check
-from pipeline.log.sqlite.group_commit import GroupCommit
 from pipeline.log.sqlite.keys import LAST_SEQUENCE, address_of, position_at, shard_name, shard_number
 from pipeline.log.sqlite.layout import ERRORS, head, schema, shards_of
 from pipeline.log.sqlite.reading import Reader
