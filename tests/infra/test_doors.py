@@ -40,7 +40,7 @@ NEEDED = {
     "consumers.api.handler": {"pydantic", "pydantic_settings"},
     "consumers.reports.handler": {"pydantic", "pydantic_settings"},
     "consumers.silence.handler": {"pydantic", "pydantic_settings"},
-    "consumers.redrive.handler": {"pydantic", "pydantic_settings", "jinja2", "slack_sdk"},
+    "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
     COLLECTOR: set(),
 }
 

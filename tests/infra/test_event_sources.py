@@ -109,7 +109,7 @@ def test_timed_functions_are_called_when_they_should(prod: Evaluated) -> None:
     assert timers == {
         "ReportSchedule": ("cron(0 9 * * ? *)", "ReportFunction.Arn"),
         "SilenceSchedule": ("rate(5 minutes)", "SilenceFunction.Arn"),
-        "RedriveSchedule": ("rate(5 minutes)", "RedriveFunction.Arn"),
+        "NotifierSchedule": ("rate(1 minute)", "NotifierFunction.Arn"),
     }
     assert {each["ScheduleExpressionTimezone"] for each in prod.of("AWS::Scheduler::Schedule").values()} == {"UTC"}
 
@@ -119,4 +119,15 @@ def test_a_timed_function_that_fails_for_good_leaves_a_dead_letter(prod: Evaluat
     asynchronous = prod[f"{name}FunctionEventInvokeConfig"]
 
     assert asynchronous["DestinationConfig"] == {"OnFailure": {"Destination": "TimerDeadLetterQueue.Arn"}}
-    assert prod[f"{name}Schedule"]["Target"]["DeadLetterConfig"] == {"Arn": "TimerDeadLetterQueue.Arn"}
+
+
+def test_a_function_that_cannot_be_started_leaves_a_dead_letter(prod: Evaluated) -> None:
+    targets = [each["Target"] for each in prod.of("AWS::Scheduler::Schedule").values()]
+
+    assert {target["DeadLetterConfig"]["Arn"] for target in targets} == {"TimerDeadLetterQueue.Arn"}
+
+
+def test_there_is_one_notifier_and_its_timer_does_not_pile_up(prod: Evaluated) -> None:
+    assert prod["NotifierFunction"]["ReservedConcurrentExecutions"] == 1
+    assert prod["NotifierFunctionEventInvokeConfig"]["MaximumRetryAttempts"] == 0
+    assert prod["NotifierSchedule"]["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0

@@ -48,12 +48,13 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
     ("function", "settings"),
     [
         ("IngestFunction", set()),
-        ("ProjectorFunction", {"BODIES_URL", "RETENTION_DAYS"}),
-        ("NotifierFunction", {"SLACK_WEBHOOK_SECRET", "CONSOLE_URL"}),
-        ("ApiFunction", {"BODIES_URL", "RETENTION_DAYS"}),
+        ("RepublisherFunction", set()),
+        ("ProjectorFunction", {"BODIES_URL"}),
+        ("NotifierFunction", {"BODIES_URL", "SLACK_WEBHOOK_SECRET", "CONSOLE_URL"}),
+        ("ApiFunction", {"BODIES_URL"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
-        ("RedriveFunction", {"BODIES_URL", "SLACK_WEBHOOK_SECRET", "CONSOLE_URL"}),
+        ("RedriveFunction", set()),
     ],
 )
 def test_a_door_gets_its_settings(prod: Evaluated, function: str, settings: set[str]) -> None:
@@ -63,6 +64,7 @@ def test_a_door_gets_its_settings(prod: Evaluated, function: str, settings: set[
         "LOG_URL",
         "STORE_URL",
         "LOG_LEVEL",
+        "RETENTION_DAYS",
         *settings,
     }
     assert (variables["FINDSTREAM_LOG_URL"], variables["FINDSTREAM_STORE_URL"]) == (

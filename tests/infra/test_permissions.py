@@ -98,11 +98,12 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
-        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Api", "Report", "Silence", "Redrive"}),
-        ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Redrive"}),
+        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Api", "Report", "Silence"}),
+        ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Redrive"}),
         ("s3:PutObject", {"Projector"}),
-        ("s3:GetObject", {"Projector", "Api", "Redrive"}),
-        ("secretsmanager:GetSecretValue", {"Notifier", "Redrive"}),
+        ("s3:GetObject", {"Notifier", "Api"}),
+        ("s3:ListBucket", {"Notifier", "Api"}),
+        ("secretsmanager:GetSecretValue", {"Notifier"}),
         ("sqs:ReceiveMessage", {"Ingest"}),
         ("lambda:InvokeFunction", {"Schedule"}),
         ("s3:DeleteObject", set()),
