@@ -25,7 +25,7 @@ endef
 .PHONY: help install emulators run test check lint format coverage covered docs bench bench-aws torture schemas lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
 
 install: $(INSTALLED) ## set up .venv with the locked dependencies (others do so by themselves)
 
@@ -95,7 +95,62 @@ lock: ## pin what pyproject.toml asks for; ARGS=--upgrade renews old pins
 	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
 		&& "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv \
 		&& $(UV_COMPILE) --group dev --extra aws pyproject.toml -o requirements.lock \
-		&& $(UV_COMPILE) $(EMULATORS)/requirements.in -o $(EMULATORS)/requirements.lock
+		&& $(UV_COMPILE) $(EMULATORS)/requirements.in -o $(EMULATORS)/requirements.lock \
+		&& $(UV_COMPILE) infra/tools/requirements.in -o infra/tools/requirements.lock \
+		&& $(UV_COMPILE) -c requirements.lock infra/central/requirements.in -o infra/central/requirements.lock \
+		&& $(UV_COMPILE) -c requirements.lock infra/agent/requirements.in -o infra/agent/requirements.lock
+
+# ---- AWS: STAGE is local, dev or prod; PARAMETERS are those of the templates, as 'OrgId=o-… AlarmTopicArn=…'
+
+STAGE ?= dev
+PARAMETERS ?=
+PACKAGES ?= build/lambda
+TOOLS := .venv-infra/.installed
+TEMPLATES := build/infra/central.json
+DEPLOY = $(BIN)/python -m infra.deploy
+
+.PHONY: tools package package-local templates policy bootstrap deploy agent destroy logs up-aws-local
+
+tools: $(TOOLS) ## set up what transforms, lints and checks the templates
+
+$(TOOLS): infra/tools/requirements.lock
+	$(FIT)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+package: $(INSTALLED) ## build the zips for Lambda into build/lambda; ARGS='--architecture arm64'
+	$(BIN)/python -m infra.package $(ARGS)
+
+package-local: $(INSTALLED) $(EMULATORS_PYTHON) ## build them for this machine, into build/local
+	$(BIN)/python -m infra.package --like .venv-emulators/bin/python --to build/local
+
+templates: $(TEMPLATES) ## transform the templates into build/infra
+
+$(TEMPLATES): $(TOOLS) infra/transform.py $(wildcard infra/*/template.yaml)
+	.venv-infra/bin/python -m infra.transform $(@D)
+
+policy: $(TEMPLATES) ## lint the templates, and check them against common policy
+	.venv-infra/bin/cfn-lint infra/*/template.yaml build/infra/*.json
+	.venv-infra/bin/python -m infra.policy
+
+bootstrap: $(INSTALLED) $(TEMPLATES) ## make the bucket to deploy from, once for an account and region
+	$(DEPLOY) bootstrap $(PARAMETERS)
+
+deploy: $(INSTALLED) $(TEMPLATES) ## deploy the central stack of STAGE, with PARAMETERS
+	$(DEPLOY) deploy --stage $(STAGE) --packages $(PACKAGES) $(ARGS) $(PARAMETERS)
+
+agent: $(INSTALLED) $(TEMPLATES) ## deploy the agent here; ARGS=--for-stack-sets only makes it ready for a whole organisation
+	$(DEPLOY) agent --packages $(PACKAGES) $(ARGS) $(PARAMETERS)
+
+destroy: $(INSTALLED) ## delete the central stack of STAGE; what holds data stays
+	$(DEPLOY) destroy --stage $(STAGE) $(ARGS)
+
+logs: $(INSTALLED) ## show what the functions of STAGE say; ARGS='projector --minutes 60 --follow'
+	$(DEPLOY) logs --stage $(STAGE) $(ARGS)
+
+up-aws-local: $(INSTALLED) $(TEMPLATES) package-local ## run the whole AWS shape here, without containers; Ctrl-C ends it
+	@exec $(BIN)/python -m localstack.up $(ARGS)
 
 clean: ## remove what can be made again; data in var/ stays
 	rm -rf $(VENV) .venv-* $(EMULATORS)/node_modules build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -7,7 +7,7 @@ import os
 import subprocess
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +52,15 @@ class Built:
         self.folder = folder
         self.python = python
 
-    def imported(self, handler: str) -> Imported:
-        """Import ``module.function``, in a process of its own. Raises ``NotImportable``."""
+    def imported(self, handler: str, environment: Mapping[str, str] | None = None) -> Imported:
+        """Import ``module.function``, in a process of its own, which sees ``environment`` too. Raises ``NotImportable``."""
         module, _, name = handler.rpartition(".")
         told = subprocess.run(
             [self.python, "-I", "-c", _IMPORT, self.folder, module, name],
             capture_output=True,
             check=False,
             timeout=IMPORT_SECONDS,
-            env={"PATH": os.defpath, "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"},
+            env={"PATH": os.defpath, "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1", **(environment or {})},
         )
         if told.returncode:
             raise NotImportable(told.stderr.decode())

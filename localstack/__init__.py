@@ -1,0 +1,1 @@
+"""The AWS shape on one machine, and the check that it works."""

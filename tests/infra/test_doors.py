@@ -1,0 +1,131 @@
+"""The packages as they were built: each door is imported where nothing else is, and brings in no more than it needs."""
+
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.built import Built, unpacked
+from tests.aws.servers import refuse
+from tests.infra.conftest import ROOT
+from tests.infra.test_functions import DOORS
+
+FOLDERS = ("build/lambda", "build/local")
+COLLECTOR = "pipeline.collectors.handler"
+SETTINGS = {
+    "FINDSTREAM_LOG_URL": "kinesis://stream",
+    "FINDSTREAM_STORE_URL": "dynamodb://table",
+    "FINDSTREAM_BODIES_URL": "s3://bucket/bodies",
+    "FINDSTREAM_SLACK_WEBHOOK_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhook",
+    "FINDSTREAM_CONSOLE_URL": "https://findings.example",
+    "FINDSTREAM_BUS_ARN": "arn:aws:events:eu-central-1:123456789012:event-bus/findstream-prod",
+    "AWS_ACCESS_KEY_ID": "123456789012",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "POWERTOOLS_SERVICE_NAME": "door",
+    "POWERTOOLS_METRICS_NAMESPACE": "findstream",
+}
+NEVER = {"starlette", "uvicorn", "typer", "rich", "prometheus_client", "anyio", "moto", "pytest"}
+"""For a laptop or for tests; no package holds them."""
+HEAVY = {"jinja2", "slack_sdk", "sqlite3", "pydantic_settings", "pydantic"}
+"""Slow to import: only doors that need them do."""
+NEEDED = {
+    "pipeline.intake.handler": {"pydantic", "pydantic_settings"},
+    "pipeline.republish.handler": {"pydantic", "pydantic_settings"},
+    "projections.handler": {"pydantic", "pydantic_settings"},
+    "consumers.notifier.handler": {"pydantic", "pydantic_settings", "jinja2", "slack_sdk"},
+    "consumers.api.handler": {"pydantic", "pydantic_settings"},
+    "consumers.reports.handler": {"pydantic", "pydantic_settings"},
+    "consumers.silence.handler": {"pydantic", "pydantic_settings"},
+    "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
+    COLLECTOR: set(),
+}
+
+
+def packages() -> Path:
+    """The folder of the packages that this Python can import."""
+    ours = "{}.{}".format(*sys.version_info)
+    fitting = [ROOT / name for name in FOLDERS if manifest(ROOT / name).get("central", {}).get("python") == ours]
+    if not fitting:
+        refuse(f"no package for Python {ours} is built: make package package-local")
+    return fitting[0]
+
+
+def manifest(folder: Path) -> Any:
+    path = folder / "manifest.json"
+    return json.loads(path.read_bytes()) if path.exists() else {}
+
+
+@pytest.fixture(scope="module", params=["central", "agent"])
+def named(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def central() -> Iterator[Built]:
+    with unpacked(packages() / "central.zip") as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Built]:
+    with unpacked(packages() / "agent.zip") as built:
+        yield built
+
+
+@pytest.mark.parametrize("door", [*DOORS.values(), COLLECTOR])
+def test_a_door_is_imported_from_its_package_alone_and_brings_in_only_what_it_needs(
+    door: str, request: pytest.FixtureRequest
+) -> None:
+    if not (ROOT / f"{door.replace('.', '/')}.py").exists():
+        pytest.skip("this door is not written yet")
+    built: Built = request.getfixturevalue("agent" if door == COLLECTOR else "central")
+
+    imported = built.imported(f"{door}.handler", SETTINGS)
+
+    assert imported.packages() & (HEAVY | NEVER) <= NEEDED[door]
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        "pipeline.ingest.Ingest",
+        "projections.projector.Projector",
+        "consumers.notifier.assembly.open_notifier",
+        "consumers.api.service.resolver",
+        "consumers.reports.reporter.Reporter",
+        "consumers.silence.SilenceWatch",
+        "consumers.composition.version",
+    ],
+)
+def test_a_room_is_imported_from_the_package_alone(central: Built, room: str) -> None:
+    assert not central.imported(room, SETTINGS).packages() & NEVER
+
+
+def test_a_package_holds_no_tools_for_laptops(named: str) -> None:
+    entries = {name.partition("/")[0] for name in zipfile.ZipFile(packages() / f"{named}.zip").namelist()}
+
+    assert not entries & (NEVER | {"pip", "setuptools", "bin", "tests", "infra"})
+
+
+def test_a_package_is_named_by_its_hash_compiled_and_small(named: str) -> None:
+    told = manifest(packages())[named]
+
+    assert told["compiled"] is True
+    assert told["zipped"] < {"central": 20_000_000, "agent": 6_000_000}[named]
+
+
+def test_boto3_knows_the_services_that_are_called_only(named: str) -> None:
+    names = zipfile.ZipFile(packages() / f"{named}.zip").namelist()
+    services = {name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2}
+
+    assert (
+        services
+        == {
+            "central": {"dynamodb", "kinesis", "s3", "secretsmanager", "sqs", "ssm", "sts"},
+            "agent": {"events", "lambda", "logs", "sts"},
+        }[named]
+    )

@@ -1,0 +1,183 @@
+"""Who may do what: a role for each function, actions by name, resources by name."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.infra.conftest import AGENT, ORGANISATION
+from tests.infra.evaluate import ACCOUNT, REGION, Evaluated
+
+WITHOUT_RESOURCES = {
+    "xray:PutTelemetryRecords": "X-Ray knows no resources",
+    "xray:PutTraceSegments": "X-Ray knows no resources",
+    "lambda:ListFunctions": "a list has no ARN",
+    "logs:DescribeLogGroups": "a list has no ARN",
+    "logs:GetQueryResults": "a query has no ARN",
+    "logs:StopQuery": "a query has no ARN",
+}
+"""Actions that are allowed on ``*``, as IAM knows no resource for them."""
+EVERY_LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*"
+
+
+def statements(asked: Evaluated, role: str) -> Iterator[tuple[list[str], list[str]]]:
+    """The actions and resources of each of the role's statements."""
+    for policy in asked[role]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            yield listed(statement["Action"]), listed(statement["Resource"])
+
+
+def listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(asked: Evaluated, role: str) -> dict[str, set[str]]:
+    """The services' actions that the role may call, by resource."""
+    grants: dict[str, set[str]] = {}
+    for actions, resources in statements(asked, role):
+        for resource in resources:
+            grants.setdefault(resource, set()).update(actions)
+    return grants
+
+
+@pytest.fixture(params=["central", "agent"])
+def asked(request: pytest.FixtureRequest, prod: Evaluated, agent: Evaluated) -> Evaluated:
+    return {"central": prod, "agent": agent}[request.param]
+
+
+def test_each_function_has_a_role_of_its_own(asked: Evaluated) -> None:
+    roles = [function["Role"] for function in asked.of("AWS::Lambda::Function").values()]
+
+    assert len(roles) == len(set(roles))
+    assert {role.removesuffix(".Arn") for role in roles} <= set(asked.of("AWS::IAM::Role"))
+
+
+def test_no_role_has_a_wildcard_action_or_a_managed_policy(asked: Evaluated) -> None:
+    actions = [action for role in asked.of("AWS::IAM::Role") for actions, _ in statements(asked, role) for action in actions]
+
+    assert [action for action in actions if "*" in action] == []
+    assert [role for role, each in asked.of("AWS::IAM::Role").items() if "ManagedPolicyArns" in each] == []
+
+
+def test_only_actions_that_know_no_resource_are_allowed_on_all(asked: Evaluated) -> None:
+    everywhere = {
+        a
+        for role in asked.of("AWS::IAM::Role")
+        for actions, resources in statements(asked, role)
+        if "*" in resources
+        for a in actions
+    }
+
+    assert everywhere <= set(WITHOUT_RESOURCES)
+
+
+def test_no_resource_is_named_loosely_but_bodies_and_the_logs_of_a_watched_account(asked: Evaluated) -> None:
+    loose = {r for role in asked.of("AWS::IAM::Role") for _, rs in statements(asked, role) for r in rs if "*" in r and r != "*"}
+
+    assert loose <= {"Bucket.Arn/bodies/*", EVERY_LOG_GROUP}
+
+
+def test_each_function_writes_to_its_own_log_only(asked: Evaluated) -> None:
+    for name in (name.removesuffix("Function") for name in asked.of("AWS::Lambda::Function")):
+        assert {resource for resource, actions in allowed(asked, f"{name}Role").items() if "logs:PutLogEvents" in actions} == {
+            f"{name}Log.Arn"
+        }
+        assert asked[f"{name}Function"]["LoggingConfig"]["LogGroup"] == f"Ref {name}Log"
+
+
+def holders(asked: Evaluated, action: str) -> set[str]:
+    """The roles that may call ``action``, on anything."""
+    return {
+        role.removesuffix("Role")
+        for role in asked.of("AWS::IAM::Role")
+        if any(action in actions for actions, _ in statements(asked, role))
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "roles"),
+    [
+        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Api", "Report", "Silence"}),
+        ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Redrive"}),
+        ("s3:PutObject", {"Projector"}),
+        ("s3:GetObject", {"Notifier", "Api"}),
+        ("s3:ListBucket", {"Notifier", "Api"}),
+        ("secretsmanager:GetSecretValue", {"Notifier"}),
+        ("sqs:ReceiveMessage", {"Ingest"}),
+        ("lambda:InvokeFunction", {"Schedule"}),
+        ("s3:DeleteObject", set()),
+        ("dynamodb:Scan", set()),
+        ("dynamodb:DeleteTable", set()),
+    ],
+)
+def test_who_may(prod: Evaluated, action: str, roles: set[str]) -> None:
+    assert holders(prod, action) == roles
+
+
+@pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])
+def test_a_reader_of_the_stream_may_do_what_its_event_source_needs(prod: Evaluated, name: str) -> None:
+    """AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda"."""
+    assert allowed(prod, f"{name}Role")["Stream.Arn"] >= {
+        "kinesis:DescribeStream",
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+    }
+
+
+@pytest.mark.parametrize("name", ["Projector", "Notifier"])
+def test_with_enhanced_fan_out_a_reader_may_subscribe_to_its_own_consumer(templates: Mapping[str, Any], name: str) -> None:
+    asked = Evaluated(templates["central"], {"EnhancedFanOut": "true"})
+
+    assert allowed(asked, f"{name}Role")[f"Ref {name}Consumer"] == {"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}
+
+
+def test_a_role_is_assumed_by_its_service_only(asked: Evaluated) -> None:
+    for role, properties in asked.of("AWS::IAM::Role").items():
+        [trust] = properties["AssumeRolePolicyDocument"]["Statement"]
+        service = {"ScheduleRole": "scheduler", "ForwardRole": "events"}.get(role, "lambda")
+
+        assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        if service != "lambda":
+            assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+def test_the_bus_takes_events_of_the_organisation_only(prod: Evaluated) -> None:
+    [statement] = prod["Bus"]["Policy"]["Statement"]
+
+    assert (statement["Action"], statement["Condition"]) == (
+        "events:PutEvents",
+        {"StringEquals": {"aws:PrincipalOrgID": ORGANISATION}},
+    )
+
+
+def test_without_an_organisation_the_bus_is_this_accounts_alone(templates: Mapping[str, Any]) -> None:
+    assert "Policy" not in Evaluated(templates["central"])["Bus"]
+
+
+@pytest.mark.parametrize("role", ["ForwardRole", "CollectorRole"])
+def test_an_agent_tells_the_central_bus_of_its_organisation_only(agent: Evaluated, role: str) -> None:
+    told = [
+        statement
+        for policy in agent[role]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "events:PutEvents"
+    ]
+
+    assert [(each["Resource"], each["Condition"]) for each in told] == [
+        (AGENT["CentralBusArn"], {"StringEquals": {"aws:ResourceOrgID": ORGANISATION}})
+    ]
+
+
+def test_only_the_organisation_reads_the_agents_code(templates: Mapping[str, Any]) -> None:
+    [_, reading] = Evaluated(templates["bootstrap"], {"OrgId": ORGANISATION})["ArtifactsPolicy"]["PolicyDocument"]["Statement"]
+    alone = Evaluated(templates["bootstrap"])["ArtifactsPolicy"]["PolicyDocument"]["Statement"]
+
+    assert (reading["Action"], reading["Resource"], reading["Condition"]) == (
+        "s3:GetObject",
+        "Artifacts.Arn/agent/*",
+        {"StringEquals": {"aws:PrincipalOrgID": ORGANISATION}},
+    )
+    assert [each["Sid"] for each in alone] == ["TlsOnly"]

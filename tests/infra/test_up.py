@@ -1,0 +1,45 @@
+"""``make up-aws-local``, with packages that stand in for ours."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.aws.servers import MINISTACK, _free_ports, refuse
+from tests.infra import stand_in
+from tests.infra.conftest import ROOT
+
+
+@pytest.fixture
+def emulator() -> None:
+    if not MINISTACK.there():
+        refuse("ministack is absent: make emulators")
+
+
+def up(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "localstack.up", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.usefixtures("emulator")
+def test_the_aws_shape_comes_up_without_containers_and_is_checked_from_end_to_end(transformed: Path, tmp_path: Path) -> None:
+    [port] = _free_ports(1)
+    packages = stand_in.packages(tmp_path)
+
+    done = up("--port", str(port), "--templates", str(transformed), "--packages", str(packages), "--smoke")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("BusArn")
+    assert done.stdout.splitlines()[-1].startswith("in by the bus, out by the API, in ")
+
+
+@pytest.mark.usefixtures("emulator")
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    import socket  # noqa: PLC0415  # here only
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = up("--port", str(taken.getsockname()[1]), "--packages", str(tmp_path))
+
+    assert done.returncode == 1
+    assert "is the port taken?" in done.stderr
