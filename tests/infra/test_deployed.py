@@ -23,7 +23,7 @@ DROPPED = {
     "AWS::DynamoDB::Table": {"PointInTimeRecoverySpecification", "SSESpecification", "TimeToLiveSpecification"},
     "AWS::Events::EventBus": {"DeadLetterConfig", "KmsKeyIdentifier", "Policy"},
     "AWS::Kinesis::Stream": {"StreamEncryption"},
-    "AWS::Lambda::Function": {"KmsKeyArn"},
+    "AWS::Lambda::Function": {"KmsKeyArn", "ReservedConcurrentExecutions"},
     "AWS::S3::Bucket": {"BucketEncryption", "LifecycleConfiguration", "ObjectLockConfiguration", "ObjectLockEnabled"},
 }
 """What this emulator drops without a word. The other tests here compare these in the transformed template itself; a test holds
@@ -97,8 +97,10 @@ Seen = dict[str, Any]
 
 
 def function(world: World, name: str) -> Seen:
-    seen = world.client("lambda").get_function_configuration(FunctionName=name)
-    return {**seen, "LoggingConfig": seen.get("LoggingConfig"), "KmsKeyArn": seen.get("KMSKeyArn"), "Code": None}
+    functions = world.client("lambda")
+    seen = functions.get_function_configuration(FunctionName=name)
+    reserved = functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+    return {**seen, "KmsKeyArn": seen.get("KMSKeyArn"), "ReservedConcurrentExecutions": reserved}
 
 
 def source(world: World, name: str) -> Seen:

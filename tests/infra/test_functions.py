@@ -1,13 +1,15 @@
 """The functions: their doors, settings, and the routes that reach the API."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from consumers.api.service import resolver
 from pipeline.settings import Settings
-from tests.infra.conftest import ROOT
+from tests.infra.conftest import PROD, ROOT
 from tests.infra.evaluate import Evaluated
 
 DOORS = {
@@ -50,7 +52,7 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("IngestFunction", set()),
         ("RepublisherFunction", set()),
         ("ProjectorFunction", {"BODIES_URL"}),
-        ("NotifierFunction", {"BODIES_URL", "SLACK_WEBHOOK_SECRET", "CONSOLE_URL"}),
+        ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL"}),
         ("ApiFunction", {"BODIES_URL"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
@@ -71,6 +73,14 @@ def test_a_door_gets_its_settings(prod: Evaluated, function: str, settings: set[
         "kinesis://Ref Stream",
         "dynamodb://Ref Table",
     )
+
+
+def test_the_notifier_reads_the_webhook_once_there_is_one(templates: Mapping[str, Any]) -> None:
+    asked = Evaluated(templates["central"], PROD | {"SlackWebhookIsSet": "true"})
+
+    assert ("FINDSTREAM_SLACK_WEBHOOK_SECRET", "SlackWebhookSecret.Id") in asked["NotifierFunction"]["Environment"][
+        "Variables"
+    ].items()
 
 
 def test_links_lead_to_the_api_unless_told_otherwise(prod: Evaluated) -> None:
