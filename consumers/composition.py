@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from consumers.home import Home
@@ -92,11 +91,3 @@ def open_ingest(settings: Settings) -> "Iterator[Ingest]":
     """The way in, over parts of its own."""
     with open_log(settings) as log, open_quarantine(settings) as quarantine:
         yield ingest_into(settings, log, quarantine)
-
-
-def version() -> str:
-    """Which build this is; ``source`` if it was not installed."""
-    try:
-        return metadata.version("findstream")
-    except metadata.PackageNotFoundError:
-        return "source"

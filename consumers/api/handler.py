@@ -7,7 +7,7 @@ from aws_lambda_powertools.logging import Logger
 from consumers.api import service
 from consumers.api.overview import Overviews
 from consumers.aws import catalog_of, log_of, quarantine_of
-from consumers.composition import version
+from consumers.build import version
 from pipeline.ingest import Ingest
 from pipeline.opening import now_us
 from pipeline.settings import Settings

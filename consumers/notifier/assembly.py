@@ -6,7 +6,7 @@ The ledger is ``<home>/notices.db``. Secrets are read here, once, and go to thei
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
@@ -14,12 +14,14 @@ from consumers.notifier import routes
 from consumers.notifier.channels.port import Sender
 from consumers.notifier.courier import Clock
 from consumers.notifier.ledger.port import Ledger
-from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notifier import Notifier
 from consumers.notifier.render import Renderer
 from consumers.notifier.routes import Routing
 from pipeline.log.port import Log
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from consumers.notifier.ledger.sqlite import SqliteLedger
 
 LEDGER: Final = "notices.db"
 _DEFAULT: Final = "default"
@@ -51,8 +53,10 @@ def _slack(webhook: SecretStr) -> Sender:
     return SlackSender(webhook)
 
 
-def open_ledger(home: Path) -> SqliteLedger:
+def open_ledger(home: Path) -> "SqliteLedger":
     """The ledger of ``home``, made if it is missing. Raises ``LedgerUnavailable``, ``LedgerUnreadable``."""
+    from consumers.notifier.ledger.sqlite import SqliteLedger  # noqa: PLC0415 -- only where data lies in a folder
+
     home.mkdir(parents=True, exist_ok=True)
     return SqliteLedger(home / LEDGER)
 
