@@ -9,10 +9,10 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from consumers.home import Home
+from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.port import Quarantine
@@ -36,7 +36,11 @@ def writer_token(role: str) -> str:
 
 
 def open_home(settings: Settings) -> Home:
-    """The data folder of these settings, made if it is absent."""
+    """The data folder of these settings, made if it is absent. Raises ``SettingRejected`` for settings of functions on AWS."""
+    for name in ("log_url", "store_url", "bodies_url"):
+        if getattr(settings, name):
+            message = f"FINDSTREAM_{name.upper()}: is for functions on AWS; this works on the data in FINDSTREAM_HOME: unset it"
+            raise SettingRejected(message)
     home = Home(settings.home.absolute())
     home.make()
     return home
@@ -87,11 +91,3 @@ def open_ingest(settings: Settings) -> "Iterator[Ingest]":
     """The way in, over parts of its own."""
     with open_log(settings) as log, open_quarantine(settings) as quarantine:
         yield ingest_into(settings, log, quarantine)
-
-
-def version() -> str:
-    """Which build this is; ``source`` if it was not installed."""
-    try:
-        return metadata.version("findstream")
-    except metadata.PackageNotFoundError:
-        return "source"

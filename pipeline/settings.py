@@ -79,6 +79,39 @@ class Settings(BaseSettings):
         Field(description="Sources of your own that may send findings beside `aws.*` and `monitoring.*`, comma separated."),
     ] = None
 
+    log_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^kinesis://[a-zA-Z0-9_.-]{1,128}$",
+            examples=["kinesis://findings"],
+            description="Functions on AWS: the Kinesis stream that is the event log.",
+        ),
+    ] = None
+    store_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^dynamodb://[a-zA-Z0-9_.-]{3,255}$",
+            examples=["dynamodb://findstream"],
+            description="Functions on AWS: the DynamoDB table of projections, quarantine and ledger.",
+        ),
+    ] = None
+    bodies_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^s3://[a-z0-9.-]{3,63}(/[^/\s]+)*$",
+            examples=["s3://bucket/prefix"],
+            description="Functions on AWS: the bucket in which whole events are found by position.",
+        ),
+    ] = None
+    slack_webhook_secret: Annotated[
+        str | None,
+        Field(
+            pattern=r"^arn:aws[a-z-]*:secretsmanager:",
+            examples=["arn:aws:secretsmanager:eu-central-1:111122223333:secret:slack"],
+            description="Functions on AWS: the Secrets Manager secret that holds the webhook.",
+        ),
+    ] = None
+
     @property
     def registered_sources(self) -> frozenset[str]:
         """The names in ``custom_sources``."""

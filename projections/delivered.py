@@ -2,7 +2,7 @@
 
 Delivery:  at least once, in order within a shard. What a projection has folded already is left out.
 Laggards:  a projection that stands behind the others (a new one, or one that was stopped for a while) first reads what it lacks
-           from the log, up to what was delivered, parents of the shard included: nobody would give it that again.
+           from the log, up to what was delivered, parents of the shard included, when something is delivered of that shard again.
 Takeovers: who wrote a shard before is fenced. Who is fenced in the middle claims the shard again, once, and goes on behind its
            checkpoint: another instance of this code may have been given the shard for a while.
 Source:    AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams".

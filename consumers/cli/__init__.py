@@ -10,10 +10,10 @@ from typing import Annotated, Final
 
 import typer
 
+from consumers.build import version
 from consumers.cli.exits import guarded
 from consumers.cli.help import tidied
 from consumers.cli.output import emit
-from consumers.composition import version
 from consumers.garbage import collect_seldom
 
 _MODULES: Final = {

@@ -1,7 +1,7 @@
 """Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -17,13 +17,12 @@ from consumers.rebuilding import End
 from pipeline.settings import Settings
 from projections import parking
 from projections.compare import Difference
-from projections.errors import Fenced
 from projections.projection import Parked, Projection
 from projections.projector import ALL, named
 from projections.rebuild import Outcome, Progress, Rebuilder, Rebuilt
 from projections.rebuild import cancel as cancel_build
-from projections.stores.port import Generation, Store
-from projections.writer import Writer
+from projections.redrive import redrive, waiting
+from projections.stores.port import Store
 
 _NAMES: Final = ", ".join(projection.name for projection in ALL)
 
@@ -243,57 +242,17 @@ def parked_redrive(keys: Keys = None, *, everything: All = False, of: Of = None,
     settings = settings_of_data()
     with closing(open_store(settings)) as store:
         chosen = [of] if of else ALL
-        there = {key for projection in chosen for key in _waiting(store, projection)}
+        there = {key for projection in chosen for key in waiting(store, projection)}
         for key in keys or ():
             if key not in there:
                 raise _not_parked(key)
-        outcomes = [_redriven(store, projection, None if everything else keys) for projection in chosen]
+        outcomes = [redrive(store, each, None if everything else keys, lambda: writer_token("redrive")) for each in chosen]
     folded, left = (sum(column) for column in zip(*outcomes, strict=True))
     if as_json:
         emit_json({"folded": folded, "parked": left})
     else:
         emit(f"{folded} folded, {left} still parked")
     return REFUSED if left else 0
-
-
-def _redriven(store: Store, projection: Projection, keys: Sequence[str] | None) -> tuple[int, int]:
-    """Fold what is parked under these keys (None: all) again; how many events were folded, and how many stayed.
-
-    A projector that takes over again fences this: it goes on with what is left, as long as that gets less. Raises ``Fenced``.
-    """
-    info = store.serving().get(projection.name)
-    if info is None or info.version != projection.version:
-        return 0, 0
-    with closing(store.open(info)) as generation:
-        waiting = generation.waiting()
-        chosen = waiting.keys() if keys is None else waiting.keys() & keys
-        first = left = _count(generation, chosen)
-        done = not left
-        while not done:
-            before = left
-            try:
-                Writer(projection, generation, writer_token("redrive")).redrive(lambda parked: parked.key in chosen)
-                done = True
-            except Fenced:
-                if _count(generation, chosen) == before:
-                    raise
-            left = _count(generation, chosen)
-    return first - left, left
-
-
-def _count(generation: Generation, keys: Collection[str]) -> int:
-    """How many events are parked under these keys."""
-    waiting = generation.waiting()
-    return sum(waiting.get(key, 0) for key in keys)
-
-
-def _waiting(store: Store, projection: Projection) -> Collection[str]:
-    """The keys under which something is parked in the generation that serves, if it is of this version."""
-    info = store.serving().get(projection.name)
-    if info is None or info.version != projection.version:
-        return ()
-    with closing(store.open(info)) as generation:
-        return generation.waiting().keys()
 
 
 def _not_parked(key: str) -> typer.BadParameter:

@@ -6,19 +6,22 @@ The ledger is ``<home>/notices.db``. Secrets are read here, once, and go to thei
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from consumers.notifier import routes
 from consumers.notifier.channels.port import Sender
 from consumers.notifier.courier import Clock
-from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.notifier.ledger.port import Ledger
 from consumers.notifier.notifier import Notifier
 from consumers.notifier.render import Renderer
 from consumers.notifier.routes import Routing
 from pipeline.log.port import Log
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from consumers.notifier.ledger.sqlite import SqliteLedger
 
 LEDGER: Final = "notices.db"
 _DEFAULT: Final = "default"
@@ -50,8 +53,10 @@ def _slack(webhook: SecretStr) -> Sender:
     return SlackSender(webhook)
 
 
-def open_ledger(home: Path) -> SqliteLedger:
+def open_ledger(home: Path) -> "SqliteLedger":
     """The ledger of ``home``, made if it is missing. Raises ``LedgerUnavailable``, ``LedgerUnreadable``."""
+    from consumers.notifier.ledger.sqlite import SqliteLedger  # noqa: PLC0415 -- only where data lies in a folder
+
     home.mkdir(parents=True, exist_ok=True)
     return SqliteLedger(home / LEDGER)
 
@@ -59,7 +64,7 @@ def open_ledger(home: Path) -> SqliteLedger:
 def open_notifier(
     settings: Settings,
     log: Log,
-    ledger: SqliteLedger,
+    ledger: Ledger,
     environ: Mapping[str, str],
     *,
     clock: Clock,
@@ -77,4 +82,12 @@ def _default_webhook(settings: Settings) -> SecretStr | None:
     if settings.slack_webhook_file is not None:
         source = routes.ChannelSource(webhook_file=settings.slack_webhook_file)
         return routes.webhook(_DEFAULT, source, {})
+    if settings.slack_webhook_secret is not None:
+        return routes.checked(_secret(settings.slack_webhook_secret), "FINDSTREAM_SLACK_WEBHOOK_SECRET")
     return None
+
+
+def _secret(arn: str) -> str:
+    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 -- only on AWS, where boto3 is
+
+    return parameters.get_secret(arn).strip()

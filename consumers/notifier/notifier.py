@@ -168,6 +168,22 @@ class Notifier:
             self._pruned_us = now_us
         return pruned
 
+    def turn(self, until_us: int) -> int:
+        """Read on to the log's end, deliver what is due, tell the log; returns how many were sent. For who is woken now and then.
+
+        Ends at ``until_us``, but for the requests in flight; what is left then, or due later, is for the next turn. Raises
+        ``LogUnavailable``, ``LedgerUnavailable``, or ``LedgerTaken`` after which this notifier is of no more use.
+        """
+        while self._clock() < until_us and self.step():
+            pass
+        with ThreadPoolExecutor(max_workers=len(self._couriers) or 1, thread_name_prefix="channel") as pool:
+            deliveries = [pool.submit(self._deliver_due, name, until_us) for name in self._couriers]
+        sent = sum(delivery.result() for delivery in deliveries)
+        while self._clock() < until_us and self.relay():
+            pass
+        self.prune()
+        return sent
+
     def run(self, stop: Event) -> None:
         """Do all this until ``stop`` is set; then finish the requests in flight, relay what is to be told, and return.
 
@@ -205,6 +221,14 @@ class Notifier:
                 wait_seconds = min(wait_seconds, (visit.again_us - self._clock()) / MICROSECONDS)
             if wait_seconds > 0:
                 wake.wait(wait_seconds)
+
+    def _deliver_due(self, channel: str, until_us: int) -> int:
+        sent, again_us = 0, self._clock()
+        while again_us <= self._clock() < until_us:
+            visit = self.deliver(channel)
+            sent += visit.outcome is not None and visit.outcome.state is State.SENT
+            again_us = until_us if visit.again_us is None else visit.again_us
+        return sent
 
     def _wake(self, channels: Iterable[str]) -> None:
         for channel in channels:

@@ -8,7 +8,8 @@ from threading import Event
 from consumers.api.app import build
 from consumers.api.guard import listed
 from consumers.api.server import serve
-from consumers.composition import ingest_into, now_us, open_catalog, open_log, open_quarantine, version
+from consumers.build import version
+from consumers.composition import ingest_into, now_us, open_catalog, open_log, open_quarantine
 from consumers.notifier.assembly import open_ledger
 from consumers.notifier.ledger.port import Ledger
 from pipeline.settings import Settings

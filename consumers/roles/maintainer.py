@@ -6,7 +6,7 @@ from threading import Event
 
 from consumers.composition import now_us, open_catalog, open_log, open_store, writer_token
 from consumers.maintenance import Chore, Renewal, keep
-from consumers.silence import SilenceWatch
+from consumers.silence.watch import SilenceWatch
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
 from projections.projector import Projector

@@ -12,7 +12,7 @@ import httpx
 from consumers.api.app import Application
 from consumers.api.server import listen, serve
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 
 
 class Served:

@@ -19,8 +19,8 @@ def accepted(schema: dict[str, Any]) -> str:
             return f"{low} to {high}"
         case {"enum": values}:
             return ", ".join(values)
-        case {"pattern": _}:
-            return "URL"
+        case {"pattern": pattern}:
+            return "ARN" if pattern.startswith("^arn:") else "URL"
         case {"format": "password"}:
             return "text, secret"
         case {"format": "path"}:
@@ -46,10 +46,10 @@ def test_the_document_lists_every_setting_as_it_is() -> None:
 
 def test_every_variable_is_named_as_the_process_reads_it(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setenv("FINDSTREAM_HOME", str(tmp_path))
-    monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "https://hooks.example/secret")
+    monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "https://hooks.example/hunter2")
 
     settings = Settings.load()
 
     assert settings.home == tmp_path
     assert settings.slack_webhook is not None
-    assert "secret" not in repr(settings)
+    assert "hunter2" not in repr(settings)

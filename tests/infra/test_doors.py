@@ -102,7 +102,6 @@ def test_a_door_is_imported_from_its_package_alone_and_brings_in_only_what_it_ne
         "consumers.notifier.assembly.open_notifier",
         "consumers.api.service.resolver",
         "consumers.reports.reporter.Reporter",
-        "consumers.composition.version",
     ],
 )
 def test_a_room_is_imported_from_the_package_alone(central: Built, room: str) -> None:

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from consumers.composition import open_home
 from consumers.errors import AlreadyRunning
 from consumers.home import Home, RoleState, RunState
+from pipeline.errors import SettingRejected
+from pipeline.settings import Settings
 
 STATE = RunState(pid=4711, since_us=5, url="http://127.0.0.1:1", roles={"api": RoleState("running", 4712, 6, 1)})
 
@@ -54,3 +57,18 @@ def test_a_new_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     Home(tmp_path / "new" / "var").make()
 
     assert (tmp_path / "new" / "var").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("name", "url"), [("LOG_URL", "kinesis://findings"), ("STORE_URL", "dynamodb://findstream"), ("BODIES_URL", "s3://bucket")]
+)
+def test_settings_of_functions_on_aws_are_refused_where_data_lies_in_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv("FINDSTREAM_HOME", str(tmp_path / "var"))
+    monkeypatch.setenv(f"FINDSTREAM_{name}", url)
+
+    with pytest.raises(SettingRejected, match=f"FINDSTREAM_{name}: is for functions on AWS"):
+        open_home(Settings.load())
+
+    assert not (tmp_path / "var").exists()

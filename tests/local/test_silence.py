@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.silence import SilenceWatch
+from consumers.silence.watch import SilenceWatch
 from pipeline.log.sqlite import SqliteLog
 from projections.agent_status import SILENT_AFTER_US
 from projections.catalog import Catalog

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from consumers.cli.folding import _redriven
 from pipeline.log.port import Batch
 from projections.errors import Fenced
 from projections.projection import Changes, Rows
+from projections.redrive import redrive
 from projections.stores.port import Store
 from tests.support.diary import Diary, noted
 from tests.support.memory_log import MemoryLog
@@ -44,7 +44,7 @@ def spine(tmp_path: Path) -> Iterator[Spine]:
 
 
 def test_it_goes_on_where_the_projector_took_over(spine: Spine) -> None:
-    outcome = _redriven(spine.store, Disturbed(spine.store, {300, 800}.__contains__), None)
+    outcome = redrive(spine.store, Disturbed(spine.store, {300, 800}.__contains__), None, lambda: "redrive")
 
     assert outcome == (600, 0)
     rows = spine.rows()["diary"]
@@ -54,7 +54,7 @@ def test_it_goes_on_where_the_projector_took_over(spine: Spine) -> None:
 
 def test_it_ends_if_it_comes_to_nothing(spine: Spine) -> None:
     with pytest.raises(Fenced):
-        _redriven(spine.store, Disturbed(spine.store, lambda _: True), None)
+        redrive(spine.store, Disturbed(spine.store, lambda _: True), None, lambda: "redrive")
 
     assert len(spine.catalog.parked("diary")) == 600
 
@@ -62,12 +62,12 @@ def test_it_ends_if_it_comes_to_nothing(spine: Spine) -> None:
 def test_what_cannot_be_folded_still_is_told(spine: Spine) -> None:
     diary = Diary({EVENTS[400].id})
 
-    assert _redriven(spine.store, diary, ["one"]) == (400, 200)
+    assert redrive(spine.store, diary, ["one"], lambda: "redrive") == (400, 200)
     assert [parked.error != "" for parked in spine.catalog.parked("diary")] == [True] + [False] * 199
     assert [parked.position.sequence for parked in spine.catalog.parked("diary")] == sorted(
         parked.position.sequence for parked in spine.catalog.parked("diary")
     )
 
     diary.poison.clear()
-    assert _redriven(spine.store, diary, None) == (200, 0)
+    assert redrive(spine.store, diary, None, lambda: "redrive") == (200, 0)
     assert spine.rows()["diary"]["documents"]["one"]["noted"] == [event.id for event in EVENTS]

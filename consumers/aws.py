@@ -1,0 +1,44 @@
+"""How the consumers' parts on AWS are opened from the settings. Only doors use this."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from consumers.notifier.ledger.dynamodb import DynamoLedger
+from pipeline.bodies.log import LogWithBodies
+from pipeline.log.kinesis import Kind, quarantining
+from pipeline.log.port import Log
+from pipeline.opening import client, dynamo_quarantine, kinesis_log, name_in, s3_bodies, url_of
+from pipeline.quarantine.port import Quarantine
+from pipeline.settings import Settings
+from projections.catalog import Catalog
+from projections.opening import dynamo_store
+
+
+def quarantine_of(settings: Settings) -> Quarantine:
+    """The quarantine that the settings name."""
+    return dynamo_quarantine(url_of(settings, "store_url"))
+
+
+def log_of(settings: Settings, quarantine: Quarantine) -> Log:
+    """The log that the settings name, with bodies where they name some. Damaged records are quarantined when they are read."""
+    log = kinesis_log(url_of(settings, "log_url"), quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY}))
+    return LogWithBodies(log, s3_bodies(settings.bodies_url)) if settings.bodies_url else log
+
+
+def ledger_of(settings: Settings) -> DynamoLedger:
+    """The notifier's ledger, in the table that the settings name."""
+    return DynamoLedger(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def catalog_of(settings: Settings, log: Log) -> Catalog:
+    """The read side over what serves now; for a function's whole life, so nobody closes it."""
+    store = dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
+    return Catalog(store, log, retention_days=settings.retention_days)
+
+
+@contextmanager
+def open_catalog(settings: Settings, log: Log) -> Iterator[Catalog]:
+    """The read side, closed with its block."""
+    with closing(catalog_of(settings, log)) as catalog:
+        yield catalog

@@ -1,0 +1,1 @@
+"""What waits for a person, given another chance: dead letters of the notifier, parked events of projections."""

@@ -1,0 +1,35 @@
+"""The door of redrives: a Lambda function that an operator invokes.
+
+``{"notices": true}`` makes all dead letters pending again, ``{"notices": "<key>"}`` one; the notifier sends them when it wakes.
+``{"parked": true}`` folds all parked events again, ``{"parked": "<projection>"}`` those of one projection.
+"""
+
+from typing import Any, Final
+
+from aws_lambda_powertools.logging import Logger
+
+from consumers.aws import ledger_of
+from consumers.notifier.notice import Key
+from pipeline.opening import now_us, url_of
+from pipeline.settings import Settings
+from projections.opening import dynamo_store, writer_token
+from projections.projector import ALL, named
+from projections.redrive import redrive
+
+_settings: Final = Settings.load()
+_ledger: Final = ledger_of(_settings)
+_store: Final = dynamo_store(url_of(_settings, "store_url"), retention_days=_settings.retention_days)
+logger: Final = Logger(level=_settings.log_level)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Redrive what is asked for; returns how many. Raises ``ValueError`` or ``KeyError`` for what there is not."""
+    told: dict[str, Any] = {}
+    if notices := event.get("notices"):
+        told["notices"] = _ledger.redrive(None if notices is True else Key.parse(notices), now_us())
+    if parked := event.get("parked"):
+        chosen = ALL if parked is True else [named(parked)]
+        outcomes = [redrive(_store, each, None, lambda: writer_token("redrive")) for each in chosen]
+        told["folded"], told["parked"] = (sum(column) for column in zip(*outcomes, strict=True))
+    return told

@@ -1,0 +1,1 @@
+"""Findings from the ingest queue, to which EventBridge rules deliver."""

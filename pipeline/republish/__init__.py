@@ -1,0 +1,1 @@
+"""Records on the stream that are no events yet: foreign ones, put there by others."""

@@ -1,0 +1,202 @@
+"""Every function of the central stack, over a Kinesis stream and a DynamoDB table of local servers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import BodiesUnavailable, SettingRejected
+from pipeline.log.kinesis import KinesisLog
+from pipeline.log.port import Shard
+from projections.opening import lane_of
+from projections.projector import ALL, Projector
+from projections.stores.sqlite import SqliteStore
+from tests.aws.clients import Server
+from tests.aws.doors import Central, central, forget_doors
+from tests.aws.shards import Checkpoints
+from tests.cli.shell import finding
+from tests.notifier.fake_slack import FakeSlack, Step
+from tests.support.dynamo import dynamo_store
+from tests.support.spine import frozen_clock, rows_of
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    with FakeSlack() as slack:
+        yield slack
+
+
+@pytest.fixture
+def stack(ministack: Server, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Central]:
+    with central(ministack, ministack, monkeypatch, FINDSTREAM_SLACK_WEBHOOK=slack.url("default")) as stack:
+        yield stack
+
+
+def queued(*findings: dict[str, Any]) -> dict[str, Any]:
+    """An invocation by the ingest queue."""
+    return {
+        "Records": [
+            {"messageId": f"m-{number}", "body": json.dumps(each), "eventSource": "aws:sqs", "attributes": {}}
+            for number, each in enumerate(findings)
+        ]
+    }
+
+
+def asked(stack: Central, path: str, **query: str) -> Any:
+    """What the API answers."""
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "&".join(f"{name}={value}" for name, value in query.items()),
+        "queryStringParameters": query,
+        "headers": {},
+        "requestContext": {"stage": "$default", "http": {"method": "GET", "path": path}},
+        "isBase64Encoded": False,
+    }
+    answer = stack.invoke("consumers.api.handler", event)
+    assert answer["statusCode"] == 200, answer
+    return json.loads(answer["body"])
+
+
+def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, slack: FakeSlack) -> None:
+    stack.invoke("consumers.notifier.handler", {})  # sets its live mark
+    told = stack.invoke("pipeline.intake.handler", queued(*(finding(number) for number in range(5))))
+    again = stack.invoke("pipeline.intake.handler", queued(finding(1)))
+
+    stack.source("projections.handler").drain()
+    stack.source("consumers.notifier.handler").drain()
+
+    assert told == {"read": 5, "accepted": 5, "duplicate": 0, "quarantined": 0}
+    assert again["accepted"] == 1  # the stream takes a repeat, the projections do not
+    events = asked(stack, "/events")["items"]
+    assert len(events) == 5
+    whole = asked(stack, f"/events/{events[0]['id']}")
+    assert whole["id"] == events[0]["id"]
+    assert len(slack.posts) == 5
+
+
+def test_what_is_no_event_is_published_again_or_quarantined_once(stack: Central) -> None:
+    kinesis = stack.kinesis.client("kinesis")
+    for payload in (json.dumps(finding(7)).encode(), b"no JSON at all"):
+        kinesis.put_record(StreamName=stack.stream, Data=payload, PartitionKey="x")
+
+    republisher, projector = stack.source("pipeline.republish.handler"), stack.source("projections.handler")
+    republisher.drain()
+    projector.drain()
+    republisher.drain()
+
+    (event,) = asked(stack, "/events")["items"]
+    assert event["source"] == "monitoring.probes"
+    (held,) = asked(stack, "/quarantine")["items"]
+    assert held["times"] == 1
+
+
+def test_rows_equal_those_of_the_embedded_store(stack: Central, ministack: Server, tmp_path: Path) -> None:
+    for first in range(0, 60, 20):
+        stack.invoke("pipeline.intake.handler", queued(*(finding(number) for number in range(first, first + 30))))
+    stack.source("projections.handler", batch_size=2).drain()
+
+    log = stack.door("projections.handler")._log
+    assert isinstance(log, KinesisLog)
+    sqlite = SqliteStore(tmp_path, clock=frozen_clock)
+    projector = Projector(log, sqlite, token="sqlite")
+    while projector.step():
+        pass
+    projector.close()
+
+    dynamo = dynamo_store(ministack, stack.table)
+    for projection in ALL:
+        assert rows_of(dynamo, projection.name) == rows_of(sqlite, projection.name)
+    sqlite.close()
+
+
+def test_a_batch_that_cannot_be_folded_is_asked_for_again(stack: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    door = stack.door("projections.handler")
+    keep = door._bodies.keep
+    failures = iter([True, True])
+
+    def failing(batch: Any) -> None:
+        if next(failures, False):
+            raise BodiesUnavailable
+        keep(batch)
+
+    monkeypatch.setattr(door._bodies, "keep", failing)
+    source = stack.source("projections.handler")
+    source.drain()
+
+    assert source.invocations == 3
+    assert len(asked(stack, "/events")["items"]) == 1
+
+
+def test_dead_letters_are_driven_again(stack: Central, slack: FakeSlack) -> None:
+    stack.invoke("consumers.notifier.handler", {})
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    slack.always("default", Step(404))
+    stack.invoke("consumers.notifier.handler", {})
+    slack.always("default", None)
+
+    told = stack.invoke("consumers.redrive.handler", {"notices": True, "parked": True})
+    stack.invoke("consumers.notifier.handler", {})
+
+    assert told == {"notices": 1, "folded": 0, "parked": 0}
+    assert len(slack.posts) == 2
+
+
+def test_timers_find_nothing_to_tell_in_a_new_stack(stack: Central) -> None:
+    stack.source("projections.handler").drain()
+
+    assert stack.invoke("consumers.reports.handler", {}) == {"issued": None}
+    assert stack.invoke("consumers.silence.handler", {}) == {"silent": 0}
+
+
+def test_a_notifier_that_was_followed_by_another_takes_the_ledger_over_again(stack: Central, slack: FakeSlack) -> None:
+    stack.invoke("consumers.notifier.handler", {})
+    stack.door("consumers.notifier.handler")._ledger.claim()
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+
+    stack.invoke("consumers.notifier.handler", {})
+
+    assert len(slack.posts) == 1
+
+
+def test_a_projection_that_meets_a_newer_version_catches_up_once_a_build_knows_it(stack: Central) -> None:
+    checkpoints = Checkpoints()
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    with pytest.MonkeyPatch.context() as older:
+        for projection in ALL:
+            older.setattr(type(projection), "folds", dict.fromkeys(projection.folds, 0))
+        stack.source("projections.handler", checkpoints=checkpoints).drain()
+        assert asked(stack, "/events")["items"] == []
+
+    forget_doors()
+    stack.invoke("pipeline.intake.handler", queued(finding(1), finding(2, resources=finding(1)["resources"])))
+    stack.source("projections.handler", checkpoints=checkpoints).drain()
+
+    assert len(asked(stack, "/events")["items"]) == 2
+
+
+def test_redrives_that_name_nothing_there_is_are_refused(stack: Central) -> None:
+    with pytest.raises(KeyError):
+        stack.invoke("consumers.redrive.handler", {"parked": "weather"})
+    with pytest.raises(ValueError, match="route/group/flush"):
+        stack.invoke("consumers.redrive.handler", {"notices": "x"})
+    assert stack.invoke("consumers.redrive.handler", {"notices": "a/b/0"}) == {"notices": 0}
+
+
+def test_a_door_names_the_setting_that_it_lacks(stack: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FINDSTREAM_STORE_URL")
+
+    with pytest.raises(SettingRejected, match=r"FINDSTREAM_STORE_URL: is not set; write it as dynamodb://findstream"):
+        stack.door("pipeline.intake.handler")
+
+
+def test_the_lane_of_a_shard_knows_all_it_came_from() -> None:
+    shards = [Shard("a"), Shard("b", ("a",)), Shard("c"), Shard("d", ("b", "c")), Shard("e", ("gone",))]
+
+    assert set(lane_of("d", shards).ancestors) == {"a", "b", "c"}
+    assert lane_of("e", shards).ancestors == ("gone",)
+    assert lane_of("unknown", shards).ancestors == ()
