@@ -16,12 +16,13 @@ UNPACKED_LIMIT: Final = 250 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A zip. Sizes are in bytes; ``parts`` are those of its entries, largest first."""
+    """A zip. ``inputs`` is a hash of what went in. Sizes are in bytes; ``parts`` are those of its entries, largest first."""
 
     name: str
     python: str
     architecture: str
     sha256: str
+    inputs: str
     zipped: int
     unpacked: int
     compiled: bool
@@ -50,7 +51,8 @@ def build(name: str, recipe: Recipe, target: Target, folder: Path) -> Built:
         zipped = folder / f"{name}.zip"
         archive(room, zipped)
     unpacked = sum(parts.values())
-    return Built(name, target.python, target.architecture, sha256(zipped), zipped.stat().st_size, unpacked, compiled, parts)
+    named = (name, target.python, target.architecture, sha256(zipped), tree.inputs(recipe))
+    return Built(*named, zipped.stat().st_size, unpacked, compiled, parts)
 
 
 def _mb(size: int) -> str:

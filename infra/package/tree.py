@@ -1,5 +1,6 @@
 """The folder that becomes a zip: what is needed, ours, and nothing besides."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,14 @@ def copy_code(recipe: Recipe, folder: Path) -> None:
     metadata = folder / f"{project['name']}-{project['version']}.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n", encoding="utf-8")
+
+
+def inputs(recipe: Recipe) -> str:
+    """A hash of all that a package is made of: it tells whether one that was built is still what would be built."""
+    told = hashlib.sha256()
+    for path in (recipe.lock, *(ROOT / each for each in _ours(recipe))):
+        told.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return told.hexdigest()
 
 
 def prune(recipe: Recipe, folder: Path) -> None:

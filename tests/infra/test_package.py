@@ -3,6 +3,7 @@
 import os
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -121,10 +122,23 @@ def installed(_: Recipe, __: Target, folder: Path) -> None:
     a_tree(folder, ["botocore/data/endpoints.json", "needed.py"], at=1)
 
 
+def locked(folder: Path) -> Recipe:
+    (folder / "our.lock").write_text("")
+    return replace(NOTHING, lock=folder / "our.lock")
+
+
+def test_another_lock_or_other_code_makes_another_package(tmp_path: Path) -> None:
+    before = tree.inputs(locked(tmp_path))
+    less = tree.inputs(replace(locked(tmp_path), without=()))
+    (tmp_path / "our.lock").write_text("orjson==1")
+
+    assert len({before, less, tree.inputs(replace(NOTHING, lock=tmp_path / "our.lock"))}) == 3
+
+
 def test_a_package_is_built_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "install", installed)
 
-    built = build("ours", NOTHING, THIS, tmp_path)
+    built = build("ours", locked(tmp_path), THIS, tmp_path)
 
     assert (built.sha256, built.zipped) == (sha256(tmp_path / "ours.zip"), (tmp_path / "ours.zip").stat().st_size)
     assert {"needed.py", "schemas"} <= set(built.parts)
@@ -138,11 +152,11 @@ def test_a_package_that_lambda_would_refuse_is_not_built(tmp_path: Path, monkeyp
     with pytest.raises(PackageTooLarge):
         build("ours", NOTHING, THIS, tmp_path)
 
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "ours.zip").exists()
 
 
 def test_a_package_that_is_not_compiled_says_so() -> None:
-    built = Built("ours", "3.99", "arm64", "", 0, 0, compiled=False, parts={})
+    built = Built("ours", "3.99", "arm64", "", "", 0, 0, compiled=False, parts={})
 
     assert "not compiled, as there is no Python 3.99 here" in built.told()
 

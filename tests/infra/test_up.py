@@ -1,11 +1,14 @@
-"""``make up-aws-local``, with packages that stand in for ours."""
+"""``make up-aws-local``, with packages that stand in for ours, and with ours."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from infra.package import tree
+from infra.package.recipe import RECIPES
 from tests.aws.servers import MINISTACK, _free_ports, refuse
 from tests.infra import stand_in
 from tests.infra.conftest import ROOT
@@ -31,6 +34,21 @@ def test_the_aws_shape_comes_up_without_containers_and_is_checked_from_end_to_en
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].startswith("BusArn")
+    assert done.stdout.splitlines()[-1].startswith("in by the bus, out by the API, in ")
+
+
+@pytest.mark.usefixtures("emulator")
+def test_an_event_put_on_the_bus_is_answered_by_the_api_of_the_deployed_stack(transformed: Path) -> None:
+    told = ROOT / "build/local/manifest.json"
+    if not told.exists() or any(
+        tree.inputs(RECIPES[name]) != each["inputs"] for name, each in json.loads(told.read_bytes()).items()
+    ):
+        refuse("the packages for this machine are not built, or from other code: make package-local")
+    [port] = _free_ports(1)
+
+    done = up("--port", str(port), "--templates", str(transformed), "--smoke")
+
+    assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("in by the bus, out by the API, in ")
 
 
