@@ -30,8 +30,9 @@ metrics: Final = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Take all messages of an invocation; returns how many findings were read, accepted, known, quarantined."""
+    """Take all messages of an invocation, or fail as a whole; tells how many findings were accepted, known, quarantined."""
     tally = _ingest.take(orjson.dumps(event), origin="queue")
     for name in ("accepted", "duplicate", "quarantined"):
         metrics.add_metric(name, MetricUnit.Count, getattr(tally, name))
-    return {"read": tally.read, "accepted": tally.accepted, "duplicate": tally.duplicate, "quarantined": tally.quarantined}
+    counts = {"read": tally.read, "accepted": tally.accepted, "duplicate": tally.duplicate, "quarantined": tally.quarantined}
+    return {"batchItemFailures": [], **counts}

@@ -69,7 +69,7 @@ def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, sla
     stack.source("projections.handler").drain()
     stack.source("consumers.notifier.handler").drain()
 
-    assert told == {"read": 5, "accepted": 5, "duplicate": 0, "quarantined": 0}
+    assert told == {"batchItemFailures": [], "read": 5, "accepted": 5, "duplicate": 0, "quarantined": 0}
     assert again["accepted"] == 1  # the stream takes a repeat, the projections do not
     events = asked(stack, "/events")["items"]
     assert len(events) == 5

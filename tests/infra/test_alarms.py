@@ -54,6 +54,8 @@ def test_every_functions_errors_ring_and_throttles_but_for_the_one_notifier(prod
         ("ReadThrottleEvents", "Ref Table"),
         ("5xx", "Ref Api"),
         ("parked", "stack-projector"),
+        ("stopped", "stack-projector"),
+        ("dead_letters", "stack-notifier"),
         ("Invocations", "Ref ProjectorFunction"),
     ],
 )
