@@ -21,6 +21,7 @@ from pipeline.quarantine.port import Quarantine, Reject, Status
 from pipeline.recognise import UNPACKED, Refused
 from pipeline.unwrap import documents, packing
 from pipeline.unwrap.packing import MEBIBYTE, Budget
+from schemas import codec
 from schemas.envelope import Envelope
 
 BATCH: Final = 1_000
@@ -105,7 +106,8 @@ class Ingest:
         """Take ``raw`` if all of it is good, all or nothing; nothing goes to the quarantine, for the sender hears what is wrong.
 
         Raises ``InputRejected`` naming item, field and reason of everything bad (also blank and empty input, more than 10,000
-        items, and bodies of more than 64 MiB); then nothing was kept. Raises ``LogUnavailable``.
+        items, and bodies of more than 64 MiB); then nothing was kept, but where the log refuses an event as too large for it: its
+        ``taken`` counts the others. Raises ``LogUnavailable``.
         """
         batch = _Batch(self._clock)
         bad: list[RejectedItem] = []
@@ -130,6 +132,10 @@ class Ingest:
             raise InputRejected(bad, several=several)
         receipts = self._append(batch.events)  # in one call: a log that is full or cannot be reached takes all of them or none
         batch.stored(receipts)
+        if too_large := [RejectedItem(i, "", r.reason) for i, r in enumerate(receipts) if r.outcome is Outcome.REFUSED]:
+            tally = batch.tally()
+            taken = (tally.read, tally.accepted, tally.duplicate, tally.quarantined)
+            raise InputRejected(too_large, taken, several=len(receipts) > 1)
         return Accepted(batch.tally(), tuple(receipts))
 
     def reingest(self, item_id: str) -> Tally:
@@ -175,7 +181,13 @@ class Ingest:
 
     def _store(self, batch: "_Batch") -> None:
         if batch.events:
-            batch.stored(self._append(batch.events))
+            receipts = self._append(batch.events)
+            batch.rejects += [
+                Reject(codec.encode(event), receipt.reason, origin="log")
+                for event, receipt in zip(batch.events, receipts, strict=True)
+                if receipt.outcome is Outcome.REFUSED
+            ]
+            batch.stored(receipts)
         if batch.rejects:
             batch.kept(self._quarantine.put(batch.rejects))
 
@@ -216,10 +228,8 @@ class _Batch:
         """Count the events as stored."""
         last = self._last
         for receipt in receipts:
-            if receipt.outcome is Outcome.ACCEPTED:
-                self._accepted += 1
-            else:
-                self._duplicate += 1
+            self._accepted += receipt.outcome is Outcome.ACCEPTED
+            self._duplicate += receipt.outcome is Outcome.DUPLICATE
             at = receipt.position
             if at and (at.shard not in last or last[at.shard] < at):
                 last[at.shard] = at

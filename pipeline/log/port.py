@@ -69,10 +69,12 @@ class Outcome(StrEnum):
     """Its id was known already; the receipt's position is the first one's."""
     FAILED = "failed"
     """Not stored, or not known to be; retrying is safe."""
+    REFUSED = "refused"
+    """Too large for this log, now and ever: the receipt's reason says how large it may be."""
 
 
 class Receipt(NamedTuple):
-    """The answer to the append of one event. ``position`` is None if it failed; ``reason`` is then set."""
+    """The answer to the append of one event. ``position`` is None if it failed or was refused; ``reason`` is then set."""
 
     id: str
     outcome: Outcome

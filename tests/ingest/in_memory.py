@@ -10,9 +10,10 @@ from schemas.envelope import Envelope
 
 
 class MemoryLog:
-    """Four shards; a known id is refused. ``failures`` events more are answered with FAILED."""
+    """Four shards; a known id is refused. ``failures`` events more are answered with FAILED; bodies over ``most`` are refused."""
 
-    def __init__(self, *, failures: int = 0) -> None:
+    def __init__(self, *, failures: int = 0, most: int = 1 << 30) -> None:
+        self.most = most
         self.events: dict[str, list[Envelope]] = {f"shard-{n}": [] for n in range(4)}
         self.known: dict[str, Position] = {}
         self.appends: list[int] = []
@@ -30,6 +31,8 @@ class MemoryLog:
         if self.failures:
             self.failures -= 1
             return Receipt(event.id, Outcome.FAILED, None, "throttled")
+        if len(event.body) > self.most:
+            return Receipt(event.id, Outcome.REFUSED, None, "too large for this log")
         if event.id in self.known:
             return Receipt(event.id, Outcome.DUPLICATE, self.known[event.id])
         shard = shard_for(event.subject, 4)

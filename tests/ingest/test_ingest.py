@@ -293,3 +293,29 @@ def test_all_good_input_of_a_request_is_appended_in_one_call() -> None:
 
     assert log.appends == [BATCH + 1]
     assert len(accepted.receipts) == BATCH + 1
+
+
+def test_what_is_too_large_for_the_log_is_quarantined_whole_and_stops_nothing_else() -> None:
+    log, quarantine = MemoryLog(most=20_000), MemoryQuarantine()
+    ingest = Ingest(log, quarantine, clock=lambda: 0)
+
+    tally = ingest.take(
+        lines(items.stack(number=1), items.alarm(description="x" * 30_000), items.stack(number=2)), origin="queue"
+    )
+
+    assert counts(tally) == (3, 2, 0, 1)
+    [held] = quarantine.items.values()
+    assert (held.reject.reason, held.reject.origin) == ("too large for this log", "log")
+    log.most = 1 << 30
+    assert counts(ingest.reingest(held.id)) == (1, 1, 0, 0)
+    assert len(log.all) == 3
+
+
+def test_a_request_that_holds_what_is_too_large_for_the_log_is_told_which_it_is() -> None:
+    ingest = Ingest(MemoryLog(most=20_000), MemoryQuarantine(), clock=lambda: 0)
+
+    with pytest.raises(InputRejected) as refused:
+        ingest.accept(lines(items.stack(number=1), items.alarm(description="x" * 30_000)))
+
+    assert [(item.index, item.reason) for item in refused.value.items] == [(1, "too large for this log")]
+    assert refused.value.taken == (1, 1, 0, 0)

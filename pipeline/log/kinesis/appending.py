@@ -54,19 +54,20 @@ class Entry:
         key = self.key if 0 < len(self.key) <= _MAX_KEY_CHARACTERS else self.partition_key.encode()
         return len(self.data) + len(key)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, outcome: Outcome = Outcome.FAILED) -> None:
         """It was not stored, or is not known to be."""
-        self.receipt = Receipt(self.id, Outcome.FAILED, None, reason)
+        self.receipt = Receipt(self.id, outcome, None, reason)
 
 
 def prepare(events: Iterable[Envelope], *, compress: bool) -> list[Entry]:
-    """Encode events. What no Kinesis record can hold has failed at once; later events of its subject do not wait for it."""
+    """Encode events. What no Kinesis record can hold is refused at once; later events of its subject do not wait for it."""
     entries = [Entry(event, compress=compress) for event in events]
     for entry in entries:
         if entry.size > kpl.MAX_RECORD_BYTES:
             entry.fail(
                 f"the event takes {entry.size} bytes with its partition key, and a Kinesis record {kpl.MAX_RECORD_BYTES} at most;"
-                " it can never be stored as it is"
+                " it can never be stored as it is",
+                Outcome.REFUSED,
             )
     return entries
 

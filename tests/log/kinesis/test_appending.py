@@ -87,14 +87,14 @@ def test_an_event_of_one_byte_more_has_failed_with_the_reason_and_the_others_sta
     before, larger, behind = log.append([event(0), large(1, MAX_RECORD_BYTES + 1), event(2)])
 
     assert [event(0), event(2)] == stands(log, [before, behind])
-    assert (larger.outcome, larger.position) == (Outcome.FAILED, None)
+    assert (larger.outcome, larger.position) == (Outcome.REFUSED, None)
     assert "takes 1048577 bytes with its partition key, and a Kinesis record 1048576 at most" in larger.reason
 
 
 def test_an_event_that_is_too_large_alone_is_no_outage() -> None:
     kinesis = FakeKinesis()
 
-    assert outcomes(log_of(kinesis).append([large(1, MAX_RECORD_BYTES + 1)])) == [Outcome.FAILED]
+    assert outcomes(log_of(kinesis).append([large(1, MAX_RECORD_BYTES + 1)])) == [Outcome.REFUSED]
     assert kinesis.puts == []
 
 
