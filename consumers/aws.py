@@ -1,8 +1,6 @@
 """How the consumers' parts on AWS are opened from the settings. Only doors use this."""
 
 import random
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 
 from consumers.notifier.ledger.dynamodb import DynamoLedger
 from pipeline.bodies.log import LogWithBodies
@@ -35,10 +33,3 @@ def catalog_of(settings: Settings, log: Log) -> Catalog:
     """The read side over what serves now; for a function's whole life, so nobody closes it."""
     store = dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
     return Catalog(store, log, retention_days=settings.retention_days)
-
-
-@contextmanager
-def open_catalog(settings: Settings, log: Log) -> Iterator[Catalog]:
-    """The read side, closed with its block."""
-    with closing(catalog_of(settings, log)) as catalog:
-        yield catalog

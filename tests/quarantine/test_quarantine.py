@@ -1,12 +1,13 @@
 """The quarantine: nothing that came in is lost, and the same thing told twice is one item."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from random import Random
 from threading import Thread
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -235,3 +236,30 @@ def test_a_table_that_is_absent_is_unavailable(ministack: Server, clock: Clock) 
     with pytest.raises(QuarantineUnavailable, match="absent"):
         absent.put([reject(1)])
     absent.close()
+
+
+class Meanwhile:
+    """A client before whose next transaction something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._waiting = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "transact_write_items" and self._waiting:
+            self._waiting.pop()()
+        return getattr(self._client, name)
+
+
+def test_what_others_do_meanwhile_is_seen(ministack: Server, in_dynamodb: DynamoQuarantine, path: Path, clock: Clock) -> None:
+    def meanwhile(happens: Callable[[], object]) -> DynamoQuarantine:
+        client = Meanwhile(ministack.client("dynamodb"), happens)
+        return DynamoQuarantine(client, table_at(ministack, path), clock=clock, dice=Random())
+
+    [made] = meanwhile(lambda: in_dynamodb.put([reject(1)])).put([reject(1)])
+    assert meanwhile(lambda: in_dynamodb.mark(made, Status.DISCARDED)).mark(made, Status.RELEASED)
+
+    item = in_dynamodb.get(made)
+    assert item is not None
+    assert (item.times, item.status) == (2, Status.RELEASED)
+    assert in_dynamodb.count() == {Status.HELD: 0, Status.RELEASED: 1, Status.DISCARDED: 0}
