@@ -82,7 +82,7 @@ docs: $(INSTALLED) ## run the examples in the documents
 bench: $(INSTALLED) ## measure against the naive baseline; writes bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
-bench-aws: $(INSTALLED) emulators ## measure the parts on AWS beside naive ones, on emulators; writes bench-aws.json
+bench-aws: $(INSTALLED) emulators package-local ## measure the parts on AWS beside naive ones, on emulators; writes bench-aws.json
 	$(BIN)/python -m tests.bench.aws $(ARGS)
 
 torture: $(INSTALLED) emulators ## run the tests with all crashes and many examples; takes long
