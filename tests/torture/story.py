@@ -1,4 +1,4 @@
-"""What is told to the stream on AWS, in order: findings of many subjects, tasks, heartbeats, and events that no fold can digest."""
+"""What is told to the stream on AWS, in order: findings of many subjects, tasks, heartbeats, and what no fold can digest."""
 
 from collections.abc import Iterator
 from random import Random

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.log.kinesis import Kind, KinesisLog, Unreadable
-from pipeline.log.port import Position
 from projections.projector import Reads
 from schemas.envelope import Envelope
 from tests.aws.faults import kinesis as faults
@@ -19,6 +18,7 @@ from tests.aws.streams import reshard, stream
 from tests.log.made_up import event
 
 if TYPE_CHECKING:
+    from pipeline.log.port import Position
     from tests.aws.clients import Server
 
 SUBJECTS = 23
