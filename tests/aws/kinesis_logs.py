@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pipeline.errors import LogUnavailable
 from pipeline.log.kinesis import KinesisLog, Unreadable
+from pipeline.log.port import Outcome
+from schemas.envelope import Envelope
 from tests.aws.clients import Server
 from tests.aws.streams import stream
 
@@ -47,3 +50,13 @@ def kinesis_log(server: Server, *, shards: int = 4, **settings: Any) -> Iterator
 def sunk() -> list[Unreadable]:
     """A list whose ``extend`` is a sink."""
     return []
+
+
+def append(log: KinesisLog, events: list[Envelope]) -> None:
+    """As ingest does: what failed is appended again, in its order."""
+    while events:
+        try:
+            receipts = log.append(events)
+        except LogUnavailable:
+            continue
+        events = [one for one, receipt in zip(events, receipts, strict=True) if receipt.outcome is Outcome.FAILED]

@@ -35,3 +35,21 @@ def wait_until_active(kinesis: "KinesisClient", name: str) -> None:
     while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
         assert time.monotonic() < deadline, f"stream {name} does not become active"
         time.sleep(0.005)
+
+
+def reshard(kinesis: "KinesisClient", name: str, turn: int) -> None:
+    """Split a shard, or merge two neighbours."""
+    listed = kinesis.list_shards(StreamName=name)["Shards"]
+    active = sorted(
+        (shard for shard in listed if "EndingSequenceNumber" not in shard["SequenceNumberRange"]),
+        key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]),
+    )
+    if turn % 3 == 2 and len(active) > 2:
+        left, right = active[turn % (len(active) - 1) :][:2]
+        kinesis.merge_shards(StreamName=name, ShardToMerge=left["ShardId"], AdjacentShardToMerge=right["ShardId"])
+    else:
+        shard = active[turn % len(active)]
+        first, last = (int(shard["HashKeyRange"][end]) for end in ("StartingHashKey", "EndingHashKey"))
+        middle = str((first + last) // 2)
+        kinesis.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle)
+    wait_until_active(kinesis, name)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,7 +115,9 @@ def test_a_killed_process_costs_its_own_projections_only(settings: Settings) -> 
             killed.set()
             os.kill(worker_of("event_index"), signal.SIGKILL)
 
-    ends = rebuild(settings, ALL, processes=2, on_progress=kill)
+    with closing(sqlite3.connect(settings.home / "projections" / "event_index-1.db", isolation_level=None)) as former:
+        former.execute("BEGIN IMMEDIATE")  # so that the worker cannot have switched when it is killed
+        ends = rebuild(settings, ALL, processes=2, on_progress=kill)
 
     assert killed.is_set()
     assert isinstance(ends["event_index"], WorkerLost)

@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import LogUnavailable
 from pipeline.log.kinesis import Kind, KinesisLog, Unreadable
-from pipeline.log.port import Outcome, Position
 from projections.projector import Reads
 from schemas.envelope import Envelope
 from tests.aws.faults import kinesis as faults
 from tests.aws.faults.connection import dropped_after, dropped_before, failed_after, internal_failure, silent_after
 from tests.aws.faults.proxy import faulty
 from tests.aws.faults.script import Rule, Script
-from tests.aws.kinesis_logs import log_on
-from tests.aws.streams import stream, wait_until_active
+from tests.aws.kinesis_logs import append, log_on
+from tests.aws.streams import reshard, stream
 from tests.log.made_up import event
 
 if TYPE_CHECKING:
-    from types_boto3_kinesis import KinesisClient
-
+    from pipeline.log.port import Position
     from tests.aws.clients import Server
 
 SUBJECTS = 23
@@ -49,34 +46,6 @@ def weather() -> Script:
         Rule("GetShardIterator", faults.throttled(), rate=0.05),
         seed=11,
     )
-
-
-def reshard(kinesis: "KinesisClient", name: str, turn: int) -> None:
-    """Split a shard, or merge two neighbours."""
-    listed = kinesis.list_shards(StreamName=name)["Shards"]
-    active = sorted(
-        (shard for shard in listed if "EndingSequenceNumber" not in shard["SequenceNumberRange"]),
-        key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]),
-    )
-    if turn % 3 == 2 and len(active) > 2:
-        left, right = active[turn % (len(active) - 1) :][:2]
-        kinesis.merge_shards(StreamName=name, ShardToMerge=left["ShardId"], AdjacentShardToMerge=right["ShardId"])
-    else:
-        shard = active[turn % len(active)]
-        first, last = (int(shard["HashKeyRange"][end]) for end in ("StartingHashKey", "EndingHashKey"))
-        middle = str((first + last) // 2)
-        kinesis.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle)
-    wait_until_active(kinesis, name)
-
-
-def append(log: KinesisLog, events: list[Envelope]) -> None:
-    """As ingest does: what failed is appended again, in its order."""
-    while events:
-        try:
-            receipts = log.append(events)
-        except LogUnavailable:
-            continue
-        events = [one for one, receipt in zip(events, receipts, strict=True) if receipt.outcome is Outcome.FAILED]
 
 
 def first_seen(log: KinesisLog, until: Event) -> Iterator[Envelope]:
