@@ -20,7 +20,7 @@ from pipeline.collectors.place import Place
 
 _options = Options.of(os.environ)
 _calls = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-_session = boto3.session.Session()
+_session: Any = boto3.session.Session()
 _agent = Agent(
     _options,
     logs=_session.client("logs", config=_calls),

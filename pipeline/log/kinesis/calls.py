@@ -10,7 +10,7 @@ Sources: AWS Architecture Blog, "Exponential Backoff And Jitter"; Amazon Kinesis
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -96,8 +96,8 @@ def connect(*, region: str | None = None, endpoint_url: str | None = None, timeo
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
     )
-    client: Kinesis = boto3.client("kinesis", region_name=region, endpoint_url=endpoint_url, config=config)
-    return client
+    client: Any = boto3.client("kinesis", region_name=region, endpoint_url=endpoint_url, config=config)
+    return cast("Kinesis", client)
 
 
 @dataclass(frozen=True, slots=True)
