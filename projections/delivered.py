@@ -10,10 +10,10 @@ Source:    AWS Lambda Developer Guide, "Using Lambda to process records from Ama
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from pipeline.log.port import Batch, Log, Position
-from projections.errors import Fenced, GenesisLost, NewerVersion, NotFolded
+from projections.errors import Fenced, GenesisLost, NewerVersion, NotFolded, ProjectionError
 from projections.guard import Intake
 from projections.projection import Projection
 from projections.projector import ALL
@@ -44,7 +44,7 @@ class Delivered:
         *,
         token: str,
         projections: Sequence[Projection] = ALL,
-        on_stop: Callable[[NewerVersion], None] = lambda _: None,
+        on_stop: Callable[[ProjectionError], None] = lambda _: None,
     ) -> None:
         self._log = log
         self._store_of = store_of
@@ -56,15 +56,19 @@ class Delivered:
     def fold(self, batch: Batch) -> Folded:
         """Fold what was delivered of one shard. Whatever it raises, deliver the batch again: what was committed is left out then.
 
-        Raises the store's or log's error, ``Fenced``, ``GenesisLost``, or ``NotFolded`` if no projection could fold it. A
-        projection that meets a newer version of a type stops, and ``on_stop`` is told; the others go on.
+        Raises the store's or log's error, ``Fenced``, or, if no projection could fold it, ``GenesisLost`` or ``NotFolded``. A
+        projection that meets a newer version of a type, or that cannot know its beginning, stops, and ``on_stop`` is told; the
+        others go on.
         """
         batch = Intake.of(batch)
+        lost: list[GenesisLost] = []
         writers = self._claimed(batch.shard)
         checkpoints = [at for writer in writers if (at := writer.checkpoints.get(batch.shard))]
         reached = max((at for at in checkpoints if at < batch.positions[0]), default=None)
-        told = [self._fold_or_stop(writer, batch, reached) for writer in writers]
+        told = [self._fold_or_stop(writer, batch, reached, lost) for writer in writers]
         if not any(told):
+            if lost:
+                raise lost[0]
             message = f"nobody could fold {batch.positions[0]} to {batch.positions[-1]}: all wait for a rebuild or a newer build"
             raise NotFolded(message)
         return Folded(sum(one.events for one in told if one), sum(one.parked for one in told if one))
@@ -78,23 +82,30 @@ class Delivered:
         """A writer of this shard for each projection."""
         if shard not in self._shards:
             self._shards[shard] = Writers(self._store_of(shard), self._projections, self._token)
-        writers = self._shards[shard].current()
-        for writer in writers:
-            writer.claim([shard])
-        return writers
+        return [self._fresh(writer, shard) for writer in self._shards[shard].current()]
+
+    def _fresh(self, writer: Writer, shard: str) -> Writer:
+        """A writer that knows where the shard stands now: another instance may have been given it since this one was."""
+        writer.claim([shard])
+        if writer.generation.checkpoints().get(shard) == writer.checkpoints.get(shard):
+            return writer
+        return self._renewed(writer, shard)
 
     def _renewed(self, writer: Writer, shard: str) -> Writer:
         writer = self._shards[shard].renew(writer)
         writer.claim([shard])
         return writer
 
-    def _fold_or_stop(self, writer: Writer, batch: Batch, reached: Position | None) -> Folded | None:
+    def _fold_or_stop(self, writer: Writer, batch: Batch, reached: Position | None, lost: list[GenesisLost]) -> Folded | None:
         try:
             return self._fold_again(writer, batch, reached)
         except NewerVersion as newer:
             self._shards[batch.shard].stop(writer)
             self._on_stop(newer)
-            return None
+        except GenesisLost as unknown:
+            lost.append(unknown)
+            self._on_stop(unknown)
+        return None
 
     def _fold_again(self, writer: Writer, batch: Batch, reached: Position | None) -> Folded:
         try:
@@ -107,6 +118,7 @@ class Delivered:
         at = writer.checkpoints.get(batch.shard)
         events = 0
         if at is None:
+            self._ask_for_genesis(writer, batch.shard, folded_by_others=reached is not None)
             self._finish_parents(writer.projection, batch.shard)
         if at is None or (reached is not None and at < reached):
             events += self._catch_up(writer, batch.shard, batch.positions[0])
@@ -123,16 +135,14 @@ class Delivered:
             [known] = [writer for writer in self._claimed(parent) if writer.projection.name == projection.name]
             writer = self._renewed(known, parent)  # another instance may have been given the parent's last batches
             if parent not in writer.checkpoints:
-                if parent not in listed:
-                    _genesis_lost(writer, parent)
+                others = any(parent in other.checkpoints for other in self._claimed(parent))
+                self._ask_for_genesis(writer, parent, folded_by_others=others)
                 self._finish_parents(projection, parent)
             if parent in listed:
                 self._catch_up(writer, parent, None)
 
     def _catch_up(self, writer: Writer, shard: str, until: Position | None) -> int:
         """Read and fold what stands between the checkpoint and ``until`` (None: the end); returns how many events that were."""
-        if shard not in writer.checkpoints and not all(known.complete for known in self._log.shards() if known.id == shard):
-            _genesis_lost(writer, shard)
         events = 0
         while True:
             batch = self._log.read(shard, writer.checkpoints.get(shard), _READ_EVENTS)
@@ -142,7 +152,16 @@ class Delivered:
             if missed < len(batch) or not len(batch):
                 return events
 
+    def _ask_for_genesis(self, writer: Writer, shard: str, *, folded_by_others: bool) -> None:
+        """Raise ``GenesisLost`` if events of a shard may be gone of which this projection has folded none.
 
-def _genesis_lost(writer: Writer, shard: str) -> NoReturn:
-    message = f"{writer.projection.name} has folded nothing of {shard}, and the log no longer holds its first event: rebuild it"
-    raise GenesisLost(message)
+        A log may tell of every shard that it is incomplete once it is older than what it keeps. A shard of which nobody has
+        folded anything, in a generation that has been folded into elsewhere, is new, or was empty: all of it is delivered.
+        """
+        if any(known.complete for known in self._log.shards() if known.id == shard):
+            return
+        if folded_by_others or not writer.checkpoints:
+            message = (
+                f"{writer.projection.name} has folded nothing of {shard}, and the log no longer holds its first event: rebuild it"
+            )
+            raise GenesisLost(message)

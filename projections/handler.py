@@ -17,7 +17,7 @@ from pipeline.log.port import Batch
 from pipeline.opening import dynamo_quarantine, kinesis_log, now_us, s3_bodies, url_of
 from pipeline.settings import Settings
 from projections.delivered import Delivered
-from projections.errors import NewerVersion, ProjectionError
+from projections.errors import ProjectionError
 from projections.opening import dynamo_store, lane_of, writer_token
 from projections.stores.dynamodb import DynamoStore
 
@@ -34,9 +34,9 @@ def _store_of(shard: str) -> DynamoStore:
     return dynamo_store(url_of(_settings, "store_url"), retention_days=_settings.retention_days, lane=lane)
 
 
-def _stopped(newer: NewerVersion) -> None:
+def _stopped(why: ProjectionError) -> None:
     metrics.add_metric("stopped", MetricUnit.Count, 1)
-    logger.error("a projection stops: %s", newer)
+    logger.error("a projection stops: %s", why)
 
 
 _delivered: Final = Delivered(_log, _store_of, token=writer_token("projector"), on_stop=_stopped)

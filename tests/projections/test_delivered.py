@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -48,7 +49,7 @@ class Post:
             lambda _: FlakyStore(self.store, self._broken),
             token=token,
             projections=self.projections,
-            on_stop=lambda newer: self.stopped.append(str(newer)),
+            on_stop=lambda why: self.stopped.append(str(why)),
         )
         self.open.append(made)
         return made
@@ -230,6 +231,61 @@ def test_an_error_of_the_store_loses_nothing_and_counts_nothing_twice(post: Post
     other.fold(post.batch(3, 10))
 
     assert post.noted("diary") == post.noted("second") == IDS
+
+
+def test_an_instance_that_was_away_sees_what_others_left_undone(post: Post) -> None:
+    """Its memory is of before the other met what it could not fold; the next batch must not be folded over the gap."""
+
+    class Older(Diary):
+        name = "older"
+        folds = {"diary.noted": 1}  # noqa: RUF012  # as the class above has it
+
+    post.projections.insert(0, Older())
+    away = post.instance("away")
+    away.fold(post.batch(0, 3))
+    post.log.append([noted(10, "one", version=2), noted(11, "one")])
+    post.log.append([noted(12, "one")])
+    other = post.instance("other")
+    other.fold(post.batch(3, 10))
+    other.fold(post.batch(10, 12))  # older stops before the event of version 2
+
+    away.fold(post.batch(12, 13))
+
+    assert post.noted("older") == IDS
+    assert len(post.noted("diary")) == 13
+
+
+def test_a_shard_that_began_late_is_folded_though_the_log_forgets_old_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log tells of all its shards alike that it is older than what it keeps."""
+    with closing(Post(tmp_path)) as post:
+        post.log.append([noted(number, "one") for number in range(4)])
+        post.hands.fold(post.batch(0, 4))
+        post.log.split("shard-0")
+        child = post.log.shard_of("one")
+        post.log.append([noted(number, "one") for number in range(4, 8)])
+        old = [replace(shard, complete=False) for shard in post.log.shards()]
+        monkeypatch.setattr(post.log, "shards", lambda: old)
+
+        post.hands.fold(post.batch(0, 2, child))
+        post.instance("two").fold(post.batch(2, 4, child))
+
+        assert post.noted("diary") == post.noted("second") == IDS[:8]
+
+
+def test_who_cannot_know_a_beginning_stops_alone(post: Post) -> None:
+    del post.projections[1:]
+    post.hands.fold(post.batch(0, 5))
+    post.log.forget("shard-0", 3)
+    post.projections.append(Second())
+    other = post.instance("newer build")
+
+    other.fold(post.batch(2, 7))  # the same five: the log begins three later now
+
+    assert post.noted("diary") == IDS
+    assert post.noted("second") == []
+    assert ["second has folded nothing of shard-0" in told for told in post.stopped] == [True]
 
 
 def test_a_laggard_waits_for_the_log(post: Post) -> None:

@@ -27,7 +27,7 @@ _MOST_SEGMENTS: Final = 16
 
 
 class Rows:
-    """The rows under ``places``. A lane's are its shard's checkpoint and parked events, and all other rows."""
+    """The rows under ``places``. A lane sees its shard's and its ancestors' parked events, and all other rows."""
 
     def __init__(self, table: Table, places: Places, lane: Lane, *, usable: Callable[[], None] = lambda: None) -> None:
         self._table = table
@@ -41,10 +41,7 @@ class Rows:
         return {shard: at for shard, item in self._checkpoint_items().items() if (at := position_of(item))}
 
     def _checkpoint_items(self) -> dict[str, Item]:
-        """By shard; one may have a writer already, but no position yet."""
-        if self._lane.shard:
-            item = self._table.get(self._places.checkpoint(self._lane.shard))
-            return {self._lane.shard: item} if item else {}
+        """By shard, also in a lane; one may have a writer already, but no position yet."""
         return {str(item["sk"]): item for item in self._table.query(self._places.checkpoints)}
 
     def segments(self, sought: Sought, direction: Direction) -> Iterator[PackedSegment]:
