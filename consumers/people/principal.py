@@ -13,7 +13,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person who signed in. ``user_id`` is a UUID (version 7) in lower case: the only thing about them that an event may tell."""
+    """A person who signed in. ``user_id`` is a UUID (version 7) in lower case: all that an event may tell of them."""
 
     user_id: str
     role: Role
