@@ -1,7 +1,7 @@
 """What the items of people hold, and where they stand."""
 
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -71,7 +71,7 @@ def user_of(item: Item) -> User:
         int(item["created"]),
         int(item["updated"]),
         active=bool(item["active"]),
-        preferences=orjson.loads(item["preferences"]),
+        preferences=_preferences(item),
         last_login_us=int(item["last_login"]) if "last_login" in item else None,
         epoch=int(item["epoch"]),
         version=int(item["version"]),
@@ -105,3 +105,9 @@ def admins_by(number: int) -> list[Action]:
 def named(dice: Random) -> str:
     """A name for a transaction."""
     return f"{dice.getrandbits(128):032x}"
+
+
+def _preferences(item: Item) -> dict[str, Any]:
+    kept = item["preferences"]
+    found: dict[str, Any] = orjson.loads(kept if isinstance(kept, bytes) else b"{}")
+    return found

@@ -37,10 +37,10 @@ class DynamoSessions:
         if user is None or session is None:
             message = "this session is over"
             raise TokenRefused(message)
-        values = {"fresh": fresh, "presented": presented, "until": expires_us, "expires": ttl(expires_us)}
+        values: Item = {"fresh": fresh, "presented": presented, "until": expires_us, "expires": ttl(expires_us)}
         sets = "SET #token = :fresh, #until = :until, #expires = :expires"
         try:
-            self._table.write(update(_at(user_id, session_id), sets, f"{PRESENT} AND #token = :presented", {**values}))
+            self._table.write(update(_at(user_id, session_id), sets, f"{PRESENT} AND #token = :presented", values))
         except Refused as refused:
             self.end(user_id, session_id)
             message = "this refresh token was used before; the session has ended"

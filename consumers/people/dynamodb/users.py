@@ -104,7 +104,7 @@ class DynamoUsers:
             item, kept = self._with_session(user_id, keep)
             if item is None:
                 _nobody(user_id)
-            values = {"hash": hashed, "now": now_us, "one": 1, "read": item["version"]}
+            values: Item = {"hash": hashed, "now": now_us, "one": 1, "read": item["version"]}
             sets = "SET #hash = :hash, #updated = :now, #version = #version + :one, #epoch = #epoch + :one"
             writes = [update(user_key(user_id), sets, "#version = :read", values)]
             if kept is not None and kept["epoch"] == item["epoch"]:

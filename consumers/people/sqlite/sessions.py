@@ -8,7 +8,7 @@ from consumers.people.sqlite.users import FIELDS, user_of
 from consumers.people.user import User
 from pipeline.sqlite_file import SqliteFile
 
-_BOTH: Final = " ".join(("SELECT", FIELDS, ", token_hash FROM user JOIN session ON user_id = user.id"))
+_BOTH: Final = f"SELECT {FIELDS}, token_hash FROM user JOIN session ON user_id = user.id"  # noqa: S608 -- our own columns
 _OPEN: Final = f"""{_BOTH}
 WHERE session.id = :id AND user_id = :user_id AND active AND session.epoch = user.epoch AND expires_us > :now_us"""
 _LOGGED_IN: Final = "UPDATE user SET last_login_us = :created_us WHERE id = :user_id AND active AND epoch = :epoch"
