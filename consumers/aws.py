@@ -3,10 +3,12 @@
 import random
 
 from consumers.notifier.ledger.dynamodb import DynamoLedger
+from consumers.people.dynamodb import DynamoPeople
+from consumers.people.secret_keys import SecretKeys
 from pipeline.bodies.log import LogWithBodies
 from pipeline.log.kinesis import Kind, quarantining
 from pipeline.log.port import Log
-from pipeline.opening import client, dynamo_quarantine, kinesis_log, name_in, s3_bodies, url_of
+from pipeline.opening import client, dynamo_quarantine, kinesis_log, name_in, now_us, s3_bodies, url_of
 from pipeline.quarantine.port import Quarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
@@ -27,6 +29,16 @@ def log_of(settings: Settings, quarantine: Quarantine) -> Log:
 def ledger_of(settings: Settings) -> DynamoLedger:
     """The notifier's ledger, in the table that the settings name."""
     return DynamoLedger(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def people_of(settings: Settings) -> DynamoPeople:
+    """The store of people, in the table that the settings name."""
+    return DynamoPeople(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def keys_of(settings: Settings) -> SecretKeys:
+    """The keys that sign tokens, in the secret that the settings name."""
+    return SecretKeys(client("secretsmanager"), url_of(settings, "signing_keys_secret"), clock=now_us)
 
 
 def catalog_of(settings: Settings, log: Log) -> Catalog:

@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from consumers.home import Home
+from consumers.people.keeping import FileKeys
+from consumers.people.sqlite import SqlitePeople
 from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
 from pipeline.log.sqlite import SqliteLog
@@ -77,6 +79,18 @@ def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
     """The quarantine, made if it is absent."""
     with closing(SqliteQuarantine(open_home(settings).quarantine, clock=now_us)) as quarantine:
         yield quarantine
+
+
+def open_keys(settings: Settings) -> FileKeys:
+    """The keys that sign tokens, made if they are absent."""
+    return FileKeys(open_home(settings).keys, clock=now_us, entropy=secrets.token_bytes)
+
+
+@contextmanager
+def open_people(settings: Settings) -> Iterator[SqlitePeople]:
+    """The store of people, made if it is absent."""
+    with closing(SqlitePeople(open_home(settings).people)) as people:
+        yield people
 
 
 def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest":

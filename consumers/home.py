@@ -49,6 +49,8 @@ class Home:
         self.log = path / "log.db"
         self.quarantine = path / "quarantine.db"
         self.ledger = path / "notices.db"
+        self.people = path / "people.db"
+        self.keys = path / "keys.json"
         self.projections = path / "projections"
         self._lock = path / "run.lock"
         self._state = path / "run.json"

@@ -5,7 +5,7 @@ Every error of every route leaves in one shape: ``{"error": {"code", "message", 
 message tells nothing of the inside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -15,6 +15,20 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 
 from consumers.feed.errors import FeedError
+from consumers.people.errors import (
+    EmailTaken,
+    KeyUnknown,
+    LastAdmin,
+    NobodyThere,
+    PasswordRefused,
+    PeopleError,
+    PeopleUnavailable,
+    SigningKeysUnusable,
+    SignInRefused,
+    SignInThrottled,
+    TokenRefused,
+    UserChanged,
+)
 from pipeline.errors import InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
 from projections.errors import CursorRejected, NotFresh, ProjectionError
 
@@ -49,6 +63,41 @@ class CursorUnknown(RequestRefused):
 
     code = "cursor_rejected"
     field = "cursor"
+
+
+class SignInNeeded(RequestRefused):
+    """Nobody knows who asks, or no longer. Do: sign in, or exchange the refresh token."""
+
+    status = 401
+    code = "sign_in_needed"
+
+
+class SignInFailed(RequestRefused):
+    """E-mail address and password do not belong together, or the user may not sign in; which is not told. Do: try again."""
+
+    status = 401
+    code = "sign_in_failed"
+
+
+class NotAllowed(RequestRefused):
+    """Who asks is known, and may not. Do: ask an admin."""
+
+    status = 403
+    code = "not_allowed"
+
+
+class Conflict(RequestRefused):
+    """What is there does not allow it. Do: as the message says; of a stale edit, read again and decide anew."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooManyAttempts(RequestRefused):
+    """Too many attempts failed. Do: wait for the seconds of ``Retry-After``."""
+
+    status = 429
+    code = "too_many_attempts"
 
 
 class OriginForeign(RequestRefused):
@@ -144,6 +193,8 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ..
     (ProjectionError, Unavailable, "the projection cannot be read just now"),
     (RequestUnsupportedContentType, BodyUnreadable, "this content type is not read here"),
     (NotFoundError, NothingHere, "there is nothing at this path"),
+    (SigningKeysUnusable, Unavailable, "nobody can sign in just now; the server's log tells why"),
+    (PeopleUnavailable, Unavailable, "the store of people cannot be reached just now"),
     (FeedError, Unavailable, "no more clients can follow just now; try again later"),
 )
 """First match wins, so a subclass stands before its base. The messages are ours: those of other packages may name paths."""
@@ -160,10 +211,33 @@ def refusal_for(error: Exception) -> RequestRefused:
             "the input was not accepted, none of it; see details",
             fields=[_item(item, several=error.several) for item in error.items],
         )
+    if isinstance(error, PeopleError) and (told := _of_people(error)):
+        return told
     for expected, refusal, message in _TRANSLATIONS:
         if isinstance(error, expected):
             return refusal(message)
     return Broken("the server met a defect of its own; its log tells more")
+
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="findstream"'}
+_INVALID: Final = {"WWW-Authenticate": 'Bearer realm="findstream", error="invalid_token"'}
+_WRONG: Final = "the request has wrong values; see details"
+
+_PEOPLE: Final[tuple[tuple[tuple[type[PeopleError], ...], Callable[[PeopleError], RequestRefused]], ...]] = (
+    ((SignInRefused,), lambda error: SignInFailed(str(error), headers=_CHALLENGE)),
+    ((TokenRefused,), lambda error: SignInNeeded(str(error), headers=_INVALID)),
+    ((EmailTaken,), lambda _: Conflict("another user has this e-mail address", fields=[("email", "is taken")])),
+    ((LastAdmin, UserChanged), lambda error: Conflict(str(error))),
+    ((NobodyThere, KeyUnknown), lambda _: NothingHere("there is no such user or key")),
+    ((PasswordRefused,), lambda error: ValueRefused(_WRONG, fields=[("password", str(error))])),
+)
+
+
+def _of_people(error: PeopleError) -> RequestRefused | None:
+    """The answer to what is refused about people; None if it is our own trouble."""
+    if isinstance(error, SignInThrottled):
+        return TooManyAttempts(str(error), headers={"Retry-After": str(error.retry_seconds)})
+    return next((answer(error) for kinds, answer in _PEOPLE if isinstance(error, kinds)), None)
 
 
 def _field(error: Mapping[str, object]) -> tuple[str, str]:

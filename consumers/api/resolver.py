@@ -9,6 +9,7 @@ for ever. Why not ``APIGatewayHttpResolver`` as it is: it keeps the current even
 """
 
 import logging
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from typing import Any, Final
 
 import orjson
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import MiddlewareFrame, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+from consumers.api.body import check_json
 from consumers.api.errors import MethodUnknown, RequestRefused, refusal_for
+from consumers.api.guard import PROTECTING
 from consumers.api.parameters import check_names
 
 JSON: Final = "application/json"
@@ -39,10 +42,18 @@ class _Call:
     frames: list[str] = field(default_factory=list)
 
 
-class Resolver(APIGatewayHttpResolver):
-    """Answers API Gateway HTTP API events (payload format 2.0). All routes are included at construction; none later."""
+Admit = Callable[[str, str, Mapping[str, str]], object]
+"""Lets a request to (method, template of the route) with these headers in, or raises the refusal."""
 
-    def __init__(self, *routers: Router) -> None:
+
+class Resolver(APIGatewayHttpResolver):
+    """Answers API Gateway HTTP API events (payload format 2.0). All routes are included at construction; none later.
+
+    ``admit`` is asked before anything else of a request is looked at.
+    """
+
+    def __init__(self, *routers: Router, admit: Admit) -> None:
+        self._admit = admit
         self._call: ContextVar[_Call] = ContextVar("api_call")
         self._outside = _Call()
         super().__init__(enable_validation=True, response_validation_error_http_code=500, serializer=_json, debug=False)
@@ -54,12 +65,15 @@ class Resolver(APIGatewayHttpResolver):
         for route in (*self._static_routes, *self._dynamic_routes):
             # Powertools builds this at a route's first call, in steps: two first calls at once would wrap it twice.
             route._build_middleware_stack(self._router_middlewares, self)  # noqa: SLF001
+            route._middleware_stack = MiddlewareFrame(_admitted, route._middleware_stack)  # noqa: SLF001
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one request, as API Gateway takes it: statusCode, headers, body, isBase64Encoded. Never raises."""
         token = self._call.set(_Call(APIGatewayProxyEventV2(dict(event)), context))
         try:
-            return super().resolve(event, context)
+            answer = super().resolve(event, context)
+            answer["headers"] = {**PROTECTING, **answer["headers"]}
+            return answer
         finally:
             self._call.reset(token)
 
@@ -118,6 +132,19 @@ class Resolver(APIGatewayHttpResolver):
     @processed_stack_frames.setter
     def processed_stack_frames(self, value: list[str]) -> None:
         self._call.get(self._outside).frames = value
+
+
+def _admitted(app: Resolver, go_on: Callable[[Resolver], Response[Any]]) -> Response[Any]:
+    """The outermost middleware of all routes: who may not ask learns nothing of what is right or wrong about the request.
+
+    Powertools validates before any middleware that it is given, and takes bodies that
+    are no UTF-8 for a defect of ours.
+    """
+    event, route = app.current_event, app.context["_route"]
+    app._admit(route.method, route.openapi_path, {name.lower(): value for name, value in event.headers.items()})  # noqa: SLF001
+    if route.dependant.body_params:
+        check_json(b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode())
+    return go_on(app)
 
 
 def _check_parameters(app: Resolver, go_on: Callable[[Resolver], Response[Any]]) -> Response[Any]:

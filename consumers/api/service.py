@@ -1,13 +1,23 @@
-"""All routes of the API on one resolver, from the ports: what the laptop's server and, later, the Lambda door have in common."""
+"""All routes of the API on one resolver, from the ports: what the laptop's server and the Lambda door have in common.
+
+Each request is let in by the table of permissions before anything else of it is looked at.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
-from consumers.api import board, dashboard, events, operations
+from aws_lambda_powertools.event_handler.request import Request
+
+from consumers.api import auth, board, dashboard, events, keys, operations, profiles, users
+from consumers.api.authentication import Authentication
 from consumers.api.freshness import WAIT_SECONDS, Freshness
 from consumers.api.intake import Intake
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
+from consumers.people.port import People
+from consumers.people.sign_in import SignIn
+from consumers.people.user import Entropy
 from pipeline.ingest import Tally
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
@@ -20,7 +30,11 @@ def resolver(
     log: Log,
     quarantine: Quarantine,
     *,
+    people: People,
+    sign_in: SignIn,
+    authentication: Authentication,
     clock: Callable[[], int],
+    entropy: Entropy,
     version: str,
     overviews: Overviews,
     taken: Callable[[Tally], None],
@@ -29,9 +43,21 @@ def resolver(
 ) -> Resolver:
     """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in."""
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
+    principal = authentication.principal
     return Resolver(
         events.routes(reading, log, ingest, clock=clock, freshness=freshness, taken=taken),
         board.routes(reading, clock=clock, freshness=freshness),
         dashboard.routes(reading, overviews, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
+        auth.routes(sign_in, authentication, address=_address),
+        users.routes(people.users, clock=clock, entropy=entropy),
+        profiles.routes(people.users, sign_in, authentication, clock=clock, address=_address),
+        keys.routes(people, principal=principal, clock=clock, entropy=entropy),
+        admit=authentication.admit,
     )
+
+
+def _address(request: Request) -> str:
+    """From where a request comes, as API Gateway tells it."""
+    context: dict[str, Any] = request.resolved_event.get("requestContext") or {}
+    return str(context.get("http", {}).get("sourceIp", ""))

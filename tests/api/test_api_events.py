@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
-import httpx
 import orjson
 import pytest
 
@@ -319,7 +318,7 @@ def test_posts_at_the_same_time_reach_ingest_at_the_same_time(served: Served, wo
     """The log commits concurrent appends in groups; a server that lets one in after the other would undo that."""
     world.ingest.hold.clear()
     with ThreadPoolExecutor(20) as pool:
-        answers = [pool.submit(httpx.post, f"{served.url}/events", json={"number": n, "time": 1}, timeout=10) for n in range(20)]
+        answers = [pool.submit(served.post, "/events", {"number": n, "time": 1}) for n in range(20)]
         until(lambda: world.ingest.waiting == 20)
         world.ingest.hold.set()
         numbers = sorted(answer.result().json()["accepted"] for answer in answers)
@@ -343,7 +342,7 @@ def test_reads_that_wait_for_positions_keep_no_others_out(world: World, monkeypa
         assert waiting.acquire(timeout=10)
 
         read = served.get("/health")
-        written = httpx.post(f"{served.url}/events", json={"number": 1, "time": 1}, timeout=10)
+        written = served.post("/events", {"number": 1, "time": 1})
         go_on.set()
 
     assert (read.status_code, written.status_code) == (200, 202)

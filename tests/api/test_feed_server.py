@@ -16,7 +16,7 @@ import pytest
 
 from consumers.api.server import GRACE_SECONDS, listen, serve
 from tests.api.served import DEADLINE_SECONDS, Follower, Served, until
-from tests.api.world import World, finding
+from tests.api.world import World, finding, signed_in
 
 ROOT = Path(__file__).parents[2]
 MUCH = 16_000
@@ -146,7 +146,7 @@ def test_a_client_that_takes_nothing_is_disconnected(world: World, query: str) -
 
 
 def test_head_of_the_feed_is_answered_and_ends(served: Served) -> None:
-    answer = httpx.head(f"{served.url}/feed", timeout=DEADLINE_SECONDS)
+    answer = httpx.head(f"{served.url}/feed", headers=signed_in(), timeout=DEADLINE_SECONDS)
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert metric(served, "findstream_feed_clients") == 0
@@ -180,7 +180,7 @@ def test_stopping_ends_open_streams_at_once(world: World) -> None:
 SCRIPT = """
 import signal, sys, threading
 from consumers.api.server import serve
-from tests.api.world import World
+from tests.api.world import World, signed_in
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 serve(World().application(), 0, stop)

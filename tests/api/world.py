@@ -3,12 +3,28 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 
 import orjson
 
+from consumers.api import service
 from consumers.api.app import Application, build
+from consumers.api.authentication import Authentication
+from consumers.api.metrics import Metrics
+from consumers.api.overview import Overviews
+from consumers.api.resolver import Resolver
+from consumers.people.sign_in import SignIn
+from consumers.people.sqlite import SqlitePeople
+from consumers.people.tokens import Tokens, Use
+from consumers.people.user import User
 from pipeline.errors import InputRejected, LogUnavailable, RejectedItem
 from pipeline.ingest import Accepted, Tally
 from pipeline.log.port import Batch, Columns, Log, Outcome, Position, Receipt, Record, Shard, shard_for
@@ -18,6 +34,9 @@ from projections.event_index import Entry, EventPage, EventQuery
 from projections.reading import AgentStatus, Count, ProjectionState, Task
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.people import stores as people
+from tests.people.signing import MemoryKeys
+from tests.support.scratch import IN_MEMORY, scratch
 
 NOW_US = 1_795_219_200_000_000
 """2026-11-21T00:00:00Z."""
@@ -308,6 +327,46 @@ class MemoryIngest:
             self.waiting -= 1
 
 
+KEYS = MemoryKeys()
+ADMIN = people.admin("admin@example.org")
+USER = people.user("user@example.org")
+OTHER = people.user("other@example.org")
+PASSWORD = people.PASSWORD
+"""Of all three. They are the same in every world, and so are their first sessions."""
+SESSIONS = {one.id: people.session(one, expires_us=NOW_US + 3650 * DAY_US) for one in (ADMIN, USER, OTHER)}
+
+
+def token_of(user: User = ADMIN, use: Use = Use.ACCESS, **lifetime: int) -> str:
+    """A token of the user's first session, good for ten years unless a test says otherwise."""
+    signer = Tokens(KEYS, clock=lambda: NOW_US, entropy=people.entropy)
+    return signer.sign(use, user.id, SESSIONS[user.id].id, lifetime=timedelta(**lifetime or {"days": 3650}))
+
+
+def signed_in(user: User = ADMIN) -> dict[str, str]:
+    """The headers of a client that signed in."""
+    return {"Authorization": f"Bearer {token_of(user)}"}
+
+
+@cache
+def _template() -> bytes:
+    """A store of people in which all three signed in: a file, copied for each world that asks for one."""
+    with scratch() as folder:
+        with closing(SqlitePeople(folder / "people.db", passwords=people.QUICK)) as store:
+            for one in (ADMIN, USER, OTHER):
+                store.users.add(one, PASSWORD)
+                store.sessions.open(SESSIONS[one.id])
+        return (folder / "people.db").read_bytes()
+
+
+def people_store() -> SqlitePeople:
+    """A store of its own, whose files go with it."""
+    folder = Path(mkdtemp(prefix="findstream-people-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
+    (folder / "people.db").write_bytes(_template())
+    store = SqlitePeople(folder / "people.db", passwords=people.QUICK)
+    finalize(store, rmtree, folder, ignore_errors=True)
+    return store
+
+
 @dataclass
 class World:
     """Everything that an application needs, in memory."""
@@ -319,11 +378,32 @@ class World:
         self.reading = MemoryReading(self.log)
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
+        self.people = people_store()
+        self.tokens = Tokens(KEYS, clock=self.clock, entropy=people.entropy)
+        self.sign_in = SignIn(self.people, self.tokens, clock=self.clock, entropy=people.entropy)
 
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
+        given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
+
+    def resolver(self) -> Resolver:
+        """The routes of the API alone, as on Lambda."""
+        return service.resolver(
+            self.reading,
+            self.ingest,
+            self.log,
+            self.quarantine,
+            people=self.people,
+            sign_in=self.sign_in,
+            authentication=Authentication(self.sign_in, local=False, cookies=False),
+            clock=self.clock,
+            entropy=people.entropy,
+            version="1.2.3",
+            overviews=Overviews(self.reading, self.quarantine, rate=lambda: 0.0),
+            taken=Metrics().taken,
+        )
 
 
 def agent(account: str = "111122223333", status: str = "active") -> AgentStatus:
