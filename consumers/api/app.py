@@ -172,7 +172,8 @@ def build(
         gated = gate(route, request_response(shown))
         return Route(path, Negotiated(page=gated, data=data)) if data else Route(path, _Plain(gated), methods=["GET"])
 
-    follow = request_response(endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds))
+    followed = endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)
+    follow = request_response(followed)  # type: ignore[arg-type]  # an answer may be any ASGI application
     inner = Starlette(
         routes=[
             page("/", "/", pages.home),

@@ -45,7 +45,7 @@ class SignInPage:
 
     async def enter(self, request: Request) -> Response:
         """Sign in with what the form holds, and go on."""
-        form = parse_qs((await read_body(request, limit=MAX_FORM_BYTES)).decode("utf-8", "replace"), max_num_fields=10)
+        form = parse_qs((await read_body(request, limit=MAX_FORM_BYTES)).decode("utf-8", "replace"))
         email, password, back = (form.get(name, [""])[0] for name in ("email", "password", "next"))
         address = request.client.host if request.client else ""
         if self._limiter is None:  # made late, because a limiter belongs to the running event loop

@@ -21,10 +21,10 @@ _PARAMETERS: Final = ("after", "source", "severity", "type")
 
 def endpoint(
     tail: Tail, *, heartbeat_seconds: float = HEARTBEAT_SECONDS, send_seconds: float = SEND_SECONDS
-) -> Callable[[Request], Awaitable[Response]]:
+) -> Callable[[Request], Awaitable[EventStream | Response]]:
     """The endpoint that follows ``tail``."""
 
-    async def follow(request: Request) -> Response:
+    async def follow(request: Request) -> EventStream | Response:
         request.scope[ROUTE] = UNMEASURED
         check_names(request.query_params, _PARAMETERS)
         wanted, after = _wanted(request.query_params), _after(request)
