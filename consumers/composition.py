@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from consumers.home import Home
-from consumers.people.keeping import FileKeys
+from consumers.people.keeping import FileKeys, Keys
+from consumers.people.port import People
 from consumers.people.sqlite import SqlitePeople
 from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
@@ -81,14 +82,23 @@ def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
         yield quarantine
 
 
-def open_keys(settings: Settings) -> FileKeys:
-    """The keys that sign tokens, made if they are absent."""
+def open_keys(settings: Settings) -> Keys:
+    """The keys that sign tokens: of the data folder, made if they are absent, or in AWS where the settings name a secret."""
+    if settings.signing_keys_secret:
+        from consumers.aws import keys_of  # noqa: PLC0415 -- boto3 is optional, and slow to load
+
+        return keys_of(settings)
     return FileKeys(open_home(settings).keys, clock=now_us, entropy=secrets.token_bytes)
 
 
 @contextmanager
-def open_people(settings: Settings) -> Iterator[SqlitePeople]:
-    """The store of people, made if it is absent."""
+def open_people(settings: Settings) -> Iterator[People]:
+    """The store of people: of the data folder, made if it is absent, or in AWS where the settings name a table."""
+    if settings.store_url:
+        from consumers.aws import people_of  # noqa: PLC0415 -- boto3 is optional, and slow to load
+
+        yield people_of(settings)
+        return
     with closing(SqlitePeople(open_home(settings).people)) as people:
         yield people
 

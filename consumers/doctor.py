@@ -22,6 +22,8 @@ from consumers.notifier.assembly import wiring
 from consumers.notifier.errors import NotifierError
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import State
+from consumers.people.errors import SigningKeysUnusable
+from consumers.people.keyring import parsed
 from pipeline.errors import PipelineError, SettingRejected
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
@@ -75,6 +77,7 @@ def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Fi
     yield _space(home.path)
     yield from _roles(home, settings.port)
     yield from _files(home)
+    yield from _secret_files(home)
     if home.log.exists():
         yield from _guarded("log", lambda: _log(settings, home, now_us))
 
@@ -139,7 +142,7 @@ def _roles(home: Home, port: int) -> Iterator[Finding]:
 def _files(home: Home) -> Iterator[Finding]:
     """SQLite's own check of every file, the generations of projections included."""
     generations = _generations(home)
-    for path in (home.log, home.quarantine, home.ledger, *generations):
+    for path in (home.log, home.quarantine, home.ledger, home.people, *generations):
         if not path.exists():
             continue
         name = str(path.relative_to(home.path))
@@ -152,6 +155,28 @@ def _files(home: Home) -> Iterator[Finding]:
             yield Finding(name, Verdict.FAIL, fault, f"findstream rebuild {path.stem.rpartition('-')[0]}")
         else:
             yield Finding(name, Verdict.FAIL, fault, "findstream restore, from the newest good backup")
+
+
+def _secret_files(home: Home) -> Iterator[Finding]:
+    """Whether nobody else can read who may sign in, and with what tokens are signed."""
+    for path in (home.people, home.keys):
+        if not path.exists():
+            continue
+        if path.stat().st_mode & 0o077:
+            do = f"chmod 600 {path}; if others may have read it: findstream keys rotate-signing --sign-everybody-out"
+            yield Finding(path.name, Verdict.FAIL, f"{path} is open to other users", do)
+        else:
+            yield Finding(path.name, Verdict.OK, "is for its owner only")
+    if home.keys.exists():
+        yield _signing_keys(home)
+
+
+def _signing_keys(home: Home) -> Finding:
+    try:
+        held = parsed(home.keys.read_bytes(), str(home.keys))
+    except (SigningKeysUnusable, OSError) as broken:
+        return Finding(home.keys.name, Verdict.FAIL, str(broken), "delete it for new keys: everybody signs in again")
+    return Finding(home.keys.name, Verdict.OK, f"{len(held.keys)} signing keys")
 
 
 def _generations(home: Home) -> list[Path]:

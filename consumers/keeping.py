@@ -1,6 +1,7 @@
 """Backup and restore of a data folder: what is copied, in which order, and what a restored notifier may still believe.
 
-Copied:    log, quarantine and ledger. Projections are not: they are folded anew from the log.
+Copied:    log, quarantine, ledger and people. Projections are not: they are folded anew from the log. The keys that sign tokens
+           are not: who finds a copy of them could be anybody. A restored folder makes new ones, and everybody signs in again.
 Order:     ledger held still, then quarantine, log, ledger pinned, then all copied (``pipeline.backup.snapshots``). So, in the
            copy, the ledger's marks never lie beyond the log's heads (nothing appended later is skipped), each fact that left its
            outbox is on the log, and each item released from quarantine is on the log.
@@ -24,6 +25,8 @@ from consumers.agreement import beyond
 from consumers.errors import Refused
 from consumers.home import Home
 from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.people.port import Wanted
+from consumers.people.sqlite import SqlitePeople
 from pipeline.backup.bundle import Entry, Manifest, digest, pack, synced, unpack
 from pipeline.backup.snapshots import pinned
 from pipeline.errors import BackupFailed, BackupRejected
@@ -38,6 +41,7 @@ Progress = Callable[[str, int, int], None]
 LOG: Final = "log"
 QUARANTINE: Final = "quarantine"
 LEDGER: Final = "ledger"
+PEOPLE: Final = "people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Restored:
 
 def parts(home: Home) -> dict[str, Path]:
     """What a backup holds, in the order in which it is pinned."""
-    return {QUARANTINE: home.quarantine, LOG: home.log, LEDGER: home.ledger}
+    return {QUARANTINE: home.quarantine, LOG: home.log, LEDGER: home.ledger, PEOPLE: home.people}
 
 
 def back_up(home: Home, target: Path, *, clock: Clock, progress: Progress = lambda *_: None) -> Manifest:
@@ -128,6 +132,9 @@ def _figures(name: str, path: Path, clock: Clock) -> Mapping[str, Any]:
                 for tally in ledger.tallies():
                     counts[tally.state.value] = counts.get(tally.state.value, 0) + tally.count
                 return {"notices": counts, "marks": {shard: str(mark) for shard, mark in (ledger.marks() or {}).items()}}
+        case "people":
+            with closing(SqlitePeople(path)) as people:
+                return {"users": people.users.list(Wanted()).total, "keys": len(people.keys.list())}
         case _:
             with closing(SqliteQuarantine(path, clock=clock)) as quarantine:
                 return {status.value: count for status, count in quarantine.count().items()}

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from consumers.address import url_at
 from consumers.api.app import Application
 from pipeline.settings import Settings
 
@@ -59,11 +60,6 @@ def listen(port: int, address: str = ADDRESS) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-def url_at(address: str, port: int) -> str:
-    """The base URL of a server that listens there."""
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def names_of(settings: Settings) -> list[str]:

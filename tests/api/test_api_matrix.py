@@ -41,7 +41,7 @@ def forged(**changes: Any) -> str:
 
 def unsigned() -> str:
     claims = jwt.decode(token_of(ADMIN), options={"verify_signature": False})
-    return jwt.encode(claims, None, "none", headers={"kid": KEYS.keyring.keys[0].kid})
+    return jwt.encode(claims, "", "none", headers={"kid": KEYS.keyring.keys[0].kid})
 
 
 def bearer(token: str) -> dict[str, str]:
