@@ -24,8 +24,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from consumers.api.body import check_json
 from consumers.api.errors import MethodUnknown, RequestRefused, refusal_for
-from consumers.api.guard import PROTECTING
 from consumers.api.parameters import check_names
+from consumers.api.protecting import PROTECTING
 
 JSON: Final = "application/json"
 

@@ -1,6 +1,7 @@
 """The functions of the central stack, imported as Lambda would, over a stream, a table and a bucket of local servers."""
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ DOORS = (
 )
 
 
+SIGNING_KEYS = json.dumps({"first": "k" * 64})
+"""As the template generates them."""
+
+
 @dataclass(frozen=True)
 class Central:
     """The central account on local servers. ``doors`` are imported on first use."""
@@ -54,6 +59,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
     bucket = fresh_name("bucket")
     aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     table = make_table(aws, fresh_name("doors"))
+    secret = aws.client("secretsmanager").create_secret(Name=fresh_name("keys"), SecretString=SIGNING_KEYS)["ARN"]
     with stream(kinesis.client("kinesis"), shards) as name:
         for variable, value in {
             "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -63,6 +69,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
             "AWS_ENDPOINT_URL_KINESIS": kinesis.url,
             "FINDSTREAM_LOG_URL": f"kinesis://{name}",
             "FINDSTREAM_STORE_URL": f"dynamodb://{table}",
+            "FINDSTREAM_SIGNING_KEYS_SECRET": secret,
             "FINDSTREAM_BODIES_URL": f"s3://{bucket}/bodies",
             "POWERTOOLS_SERVICE_NAME": "findstream",
             "POWERTOOLS_METRICS_NAMESPACE": "findstream",

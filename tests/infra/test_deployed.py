@@ -19,7 +19,7 @@ from tests.infra.evaluate import Evaluated
 STAGE = {"Stage": "local", "OrgId": "o-aaaaaaaaaa", "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"}
 STACK = central_stack("local")
 DROPPED = {
-    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings"},
+    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings", "RouteSettings"},
     "AWS::DynamoDB::Table": {"PointInTimeRecoverySpecification", "SSESpecification", "TimeToLiveSpecification"},
     "AWS::Events::EventBus": {"DeadLetterConfig", "KmsKeyIdentifier", "Policy"},
     "AWS::Kinesis::Stream": {"StreamEncryption"},
@@ -220,7 +220,13 @@ def alias(world: World, name: str) -> Seen:
 
 
 def secret(world: World, name: str) -> Seen:
-    return dict(world.client("secretsmanager").describe_secret(SecretId=name))
+    secrets = world.client("secretsmanager")
+    seen = dict(secrets.describe_secret(SecretId=name))
+    if not (text := secrets.get_secret_value(SecretId=name)["SecretString"]):
+        return seen  # made without a value
+    [(key, value)] = json.loads(text).items()
+    made = {"SecretStringTemplate": "{}", "GenerateStringKey": key, "PasswordLength": len(value)}
+    return seen | {"GenerateSecretString": {**made, "ExcludePunctuation": value.isalnum()}}
 
 
 def queue_policy(world: World, url: str) -> Seen:

@@ -103,7 +103,8 @@ def holders(asked: Evaluated, action: str) -> set[str]:
         ("s3:PutObject", {"Projector"}),
         ("s3:GetObject", {"Notifier", "Api"}),
         ("s3:ListBucket", {"Notifier", "Api"}),
-        ("secretsmanager:GetSecretValue", {"Notifier"}),
+        ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
+        ("secretsmanager:PutSecretValue", set()),
         ("sqs:ReceiveMessage", {"Ingest"}),
         ("lambda:InvokeFunction", {"Schedule"}),
         ("s3:DeleteObject", set()),
@@ -113,6 +114,13 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 )
 def test_who_may(prod: Evaluated, action: str, roles: set[str]) -> None:
     assert holders(prod, action) == roles
+
+
+@pytest.mark.parametrize(("name", "secret"), [("Notifier", "SlackWebhookSecret"), ("Api", "SigningKeysSecret")])
+def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secret: str) -> None:
+    grants = allowed(prod, f"{name}Role")
+
+    assert [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions] == [f"Ref {secret}"]
 
 
 @pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])
