@@ -51,6 +51,7 @@ def document(resolver: Resolver, *, version: str) -> bytes:
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _secure(operation, access_to(method.upper(), path))
+            operation["responses"].get("204", {}).pop("content", None)  # Powertools writes "null"
             for status, response in operation["responses"].items():
                 if int(status) >= 400:  # noqa: PLR2004 - where errors begin
                     response["content"] = {"application/json": {"schema": _ERROR_REF}}

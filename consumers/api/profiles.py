@@ -57,8 +57,7 @@ def routes(
         responses=answers(UserView, "The user.", 409, 413, 415),
     )
     def replace_preferences(*, preferences: Annotated[dict[str, Any], Body()]) -> UserView:
-        if len(orjson.dumps(preferences)) > MAX_PREFERENCES_BYTES:
-            raise ValueRefused(_WRONG, fields=[("body", f"may have {MAX_PREFERENCES_BYTES} bytes")])
+        _keepable(preferences)
         me = authentication.signed_in().user
         return people_views.user(users.change(me, replace(me, preferences=preferences, updated_us=clock())))
 
@@ -103,6 +102,16 @@ def routes(
         return nothing()
 
     return router
+
+
+def _keepable(preferences: dict[str, Any]) -> None:
+    """Raise ``ValueRefused`` for what is too large, too deep, or has integers of over 64 bits."""
+    try:
+        size = len(orjson.dumps(preferences))
+    except orjson.JSONEncodeError as wrong:
+        raise ValueRefused(_WRONG, fields=[("body", f"cannot be kept: {wrong}")]) from None
+    if size > MAX_PREFERENCES_BYTES:
+        raise ValueRefused(_WRONG, fields=[("body", f"may have {MAX_PREFERENCES_BYTES} bytes")])
 
 
 def _theirs(users: Users, principal: Principal, user_id: str) -> User:

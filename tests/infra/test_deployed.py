@@ -84,6 +84,8 @@ def names(physical: Mapping[str, str], template: Mapping[str, Any]) -> dict[str,
                 f"{name}.QueueName": tail(identity),
                 f"{name}.Arn": f"arn:aws:sqs:eu-central-1:123456789012:{tail(identity)}",
             }
+        elif type_ == "AWS::SecretsManager::Secret":
+            known[f"{name}.Id"] = identity
         elif type_ in ARNS:
             known[f"{name}.Arn"] = ARNS[type_].format(identity)
     return known
@@ -99,6 +101,9 @@ Seen = dict[str, Any]
 def function(world: World, name: str) -> Seen:
     functions = world.client("lambda")
     seen = functions.get_function_configuration(FunctionName=name)
+    for variable, value in seen.get("Environment", {}).get("Variables", {}).items():
+        if variable.endswith("_SECRET"):  # an ARN: the secret's name, and seven characters that the service adds
+            seen["Environment"]["Variables"][variable] = value.rpartition(":")[2][:-7]
     reserved = functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
     return {**seen, "KmsKeyArn": seen.get("KMSKeyArn"), "ReservedConcurrentExecutions": reserved}
 
@@ -226,7 +231,7 @@ def secret(world: World, name: str) -> Seen:
         return seen  # made without a value
     [(key, value)] = json.loads(text).items()
     made = {"SecretStringTemplate": "{}", "GenerateStringKey": key, "PasswordLength": len(value)}
-    return seen | {"GenerateSecretString": {**made, "ExcludePunctuation": value.isalnum()}}
+    return seen | {"GenerateSecretString": {**made, "ExcludePunctuation": True}}  # which it drops
 
 
 def queue_policy(world: World, url: str) -> Seen:
