@@ -48,7 +48,7 @@ def test_what_goes_in_is_folded_served_and_told_of_and_a_stop_leaves_nothing_run
         wait_until(lambda: notices_of_findings(run) == 1)
         status = run.told("status")
         shown = run.call("status").stdout.decode()
-        page = run.answers("/")
+        page = run.answers("/sign-in")
         code = run.stop()
 
     assert told == {"read": 1, "accepted": 1, "duplicate": 0, "quarantined": 0}
