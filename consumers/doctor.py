@@ -75,7 +75,7 @@ def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Fi
     home = Home(settings.home.absolute())
     yield _folder(home.path)
     yield _space(home.path)
-    yield from _roles(home, settings.port)
+    yield from _roles(home, settings)
     yield from _files(home)
     yield from _secret_files(home)
     if home.log.exists():
@@ -121,11 +121,11 @@ def _space(path: Path) -> Finding:
     return Finding("disk", Verdict.OK, told)
 
 
-def _roles(home: Home, port: int) -> Iterator[Finding]:
+def _roles(home: Home, settings: Settings) -> Iterator[Finding]:
     run = home.running()
     if run is None:
         try:
-            check_port(port)
+            check_port(settings.port, settings.bind)
         except PortTaken as taken:
             yield Finding("port", Verdict.WARN, str(taken), "stop what listens there, or choose another port")
         yield Finding("roles", Verdict.OK, "findstream does not run on this folder")

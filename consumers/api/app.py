@@ -187,7 +187,7 @@ def build(
             page("/events/{event_id:path}", "/events/{event_id}", pages.event, gateway),
             page("/quarantine", "/quarantine", pages.quarantine, gateway),
             page("/agents", "/agents", pages.agents, gateway),
-            Route("/feed", _Plain(gate("/feed", follow)), methods=["GET"]),
+            Route("/feed", _Plain(gate.lasting("/feed", follow, every_seconds=heartbeat_seconds)), methods=["GET"]),
             Route("/metrics", _Plain(gate("/metrics", request_response(read_metrics))), methods=["GET"]),
             Route("/openapi.json", lambda _: _kept(described(), "application/json")),
             Mount("/static/swagger", StaticFiles(directory=SWAGGER)),

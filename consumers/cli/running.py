@@ -70,7 +70,7 @@ def run(
     home = Home(settings.home.absolute())
     url = url_at(settings.bind, settings.port)
     with home.held():
-        check_port(settings.port)
+        check_port(settings.port, settings.bind)
         with open_people(settings) as people:
             expect_sign_in(settings, people)
             signing = _signing(people)

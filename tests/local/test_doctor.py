@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from consumers import doctor
-from consumers.composition import now_us, open_catalog, open_ingest, open_log, open_store
+from consumers.composition import now_us, open_catalog, open_ingest, open_keys, open_log, open_people, open_store
 from consumers.doctor import Finding, Verdict, examine
 from consumers.home import Home, RoleState, RunState
 from consumers.notifier.assembly import open_ledger
@@ -249,3 +249,26 @@ def test_every_failure_and_warning_says_what_to_do(home: Home, monkeypatch: pyte
     assert len(told) >= 4
     assert all(each.do for each in told)
     assert orjson.dumps([each.told for each in told])
+
+
+def test_who_may_sign_in_is_for_the_owner_to_read_only(home: Home) -> None:
+    with open_people(Settings.load()) as people:
+        assert people.users.admins() == 0
+    open_keys(Settings.load()).read()
+    assert {found(name).verdict for name in ("people.db", "keys.json")} == {Verdict.OK}
+
+    for path in (home.people, home.keys):
+        path.chmod(0o644)
+    told = [each for each in examine(now_us()) if each.verdict is Verdict.FAIL]
+
+    assert [each.check for each in told] == ["people.db", "keys.json"]
+    assert all("is open to other users" in each.told and "--sign-everybody-out" in each.do for each in told)
+
+
+def test_signing_keys_that_cannot_be_read_are_told(home: Home) -> None:
+    home.keys.write_text("{}")
+    home.keys.chmod(0o600)
+
+    told = [each for each in examine(now_us()) if each.verdict is Verdict.FAIL]
+
+    assert [(each.check, each.do) for each in told] == [("keys.json", "delete it for new keys: everybody signs in again")]
