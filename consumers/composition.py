@@ -52,7 +52,7 @@ def writer_token(role: str) -> str:
 def settings_of_data() -> Settings:
     """The settings of this process, for commands that work on data that is there. Raises ``SettingRejected``, ``NoData``."""
     settings = Settings.load()
-    if not settings.on_aws:
+    if not _on_aws(settings):
         Home(settings.home.absolute()).expect_data()
     return settings
 
@@ -123,8 +123,14 @@ def open_ingest(settings: Settings) -> "Iterator[Ingest]":
 
 
 def _on_aws(settings: Settings) -> bool:
-    """Whether the parts are on AWS. Raises ``SettingRejected`` if what it takes to speak to it is not installed."""
-    if settings.on_aws and find_spec("boto3") is None:
+    """Whether the parts are on AWS. Raises ``SettingRejected`` if a URL, or what it takes to speak to AWS, is missing."""
+    if not settings.on_aws:
+        return False
+    if find_spec("boto3") is None:
         message = "FINDSTREAM_LOG_URL, FINDSTREAM_STORE_URL: parts on AWS need boto3 here; pip install 'findstream[aws]'"
         raise SettingRejected(message)
-    return settings.on_aws
+    from pipeline.opening import url_of  # noqa: PLC0415
+
+    for name in ("log_url", "store_url"):
+        url_of(settings, name)
+    return True
