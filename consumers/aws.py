@@ -24,7 +24,8 @@ def quarantine_of(settings: Settings) -> Quarantine:
 
 def log_of(settings: Settings, quarantine: Quarantine) -> Log:
     """The log that the settings name, with bodies where they name some. Damaged records are quarantined when they are read."""
-    log = kinesis_log(url_of(settings, "log_url"), quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY}))
+    keep = quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
+    log = kinesis_log(url_of(settings, "log_url"), keep, compress_bodies=settings.compress_bodies)
     return LogWithBodies(log, s3_bodies(settings.bodies_url)) if settings.bodies_url else log
 
 

@@ -59,8 +59,8 @@ def name_in(url: str) -> str:
     return url.partition("://")[2]
 
 
-def kinesis_log(url: str, on_unreadable: Sink) -> KinesisLog:
-    """The log on the stream of ``kinesis://stream``."""
+def kinesis_log(url: str, on_unreadable: Sink, *, compress_bodies: bool = False) -> KinesisLog:
+    """The log on the stream of ``kinesis://stream``. It reads events packed or plain, whichever it appends."""
     with _configured():
         kinesis = connect()
     return KinesisLog(
@@ -71,6 +71,7 @@ def kinesis_log(url: str, on_unreadable: Sink) -> KinesisLog:
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,
+        compress_bodies=compress_bodies,
     )
 
 

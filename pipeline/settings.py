@@ -103,6 +103,12 @@ class Settings(BaseSettings):
             description="On AWS: the bucket in which whole events are found by position.",
         ),
     ] = None
+    compress_bodies: Annotated[
+        bool,
+        Field(
+            description="On AWS: whether events go onto the stream packed with zstd, which only findstream reads, not as JSON."
+        ),
+    ] = False
     slack_webhook_secret: Annotated[
         str | None,
         Field(
