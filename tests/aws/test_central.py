@@ -156,6 +156,35 @@ def test_timers_find_nothing_to_tell_in_a_new_stack(stack: Central) -> None:
     assert stack.invoke("consumers.silence.handler", {}) == {"silent": 0}
 
 
+def test_events_are_packed_where_a_setting_says_so_and_both_kinds_are_read(
+    stack: Central, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinesis = stack.kinesis.client("kinesis")
+    told = {}
+    for packed, number in (("false", 1), ("true", 2)):
+        forget_doors()
+        monkeypatch.setenv("FINDSTREAM_COMPRESS_BODIES", packed)
+        stack.invoke("pipeline.intake.handler", queued(finding(number)))
+        kinesis.put_record(StreamName=stack.stream, Data=json.dumps(finding(number + 10)).encode(), PartitionKey="x")
+        stack.source("pipeline.republish.handler").drain()
+        told[packed] = stored(kinesis, stack.stream)
+
+    stack.source("projections.handler").drain()
+
+    assert [data.startswith(b"{") for data in told["false"]] == [True] * 3
+    assert sorted(data[:4] == b"\x28\xb5\x2f\xfd" for data in told["true"]) == [False] * 4 + [True] * 3
+    assert len(asked(stack, "/events")["items"]) == 4
+
+
+def stored(kinesis: Any, stream: str) -> list[bytes]:
+    """The data of all records, in no order: of events and of foreign ones."""
+    found = []
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        begin = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+        found += kinesis.get_records(ShardIterator=begin["ShardIterator"])["Records"]
+    return [record["Data"] for record in found]
+
+
 SWEEPS = {"GetItem", "Query", "BatchWriteItem", "DeleteItem", "PutItem"}
 """What the role of the sweep allows on the table."""
 
