@@ -3,6 +3,7 @@
 Only doors use this. What AWS needs to know beside (region, credentials, another endpoint) boto3 finds where it always does.
 """
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -31,7 +32,12 @@ def now_us() -> int:
 def client(service: str) -> Any:
     """A client of an AWS service, with time-outs that fit a function's life. Raises ``SettingRejected`` as ``_configured``."""
     with _configured():
-        return boto3.client(service, config=_CALLS)  # type: ignore[call-overload]  # any service
+        return boto3.client(service, region_name=_region(), config=_CALLS)  # type: ignore[call-overload]  # any service
+
+
+def _region() -> str | None:
+    """Where everything is. boto3 itself reads AWS_DEFAULT_REGION only, the AWS command line AWS_REGION too."""
+    return os.environ.get("AWS_REGION")
 
 
 @contextmanager
@@ -62,7 +68,7 @@ def name_in(url: str) -> str:
 def kinesis_log(url: str, on_unreadable: Sink, *, compress_bodies: bool = False) -> KinesisLog:
     """The log on the stream of ``kinesis://stream``. It reads events packed or plain, whichever it appends."""
     with _configured():
-        kinesis = connect()
+        kinesis = connect(region=_region())
     return KinesisLog(
         kinesis,
         name_in(url),

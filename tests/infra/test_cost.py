@@ -1,6 +1,8 @@
 """What a month costs is arithmetic: checked by hand on round numbers, and the page shows what it says."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,14 @@ PRICES = replace(Prices.load(), write_unit=1e-6, read_unit=1e-7, queue_request=1
 
 def test_the_page_shows_what_the_module_computes() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(Counts.load(), Prices.load()), "run: python -m infra.cost"
+
+
+def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.cost.render.PAGE", tmp_path / "cost.md")
+
+    runpy.run_module("infra.cost", run_name="__main__")
+
+    assert (tmp_path / "cost.md").read_bytes() == PAGE.read_bytes()
 
 
 def test_at_a_hundred_findings_a_second_it_costs_a_third_of_the_classic_design() -> None:

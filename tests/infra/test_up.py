@@ -1,8 +1,10 @@
 """``make up-aws-local``, with packages that stand in for ours, and with ours."""
 
 import json
+import signal
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,23 @@ def test_an_event_put_on_the_bus_is_answered_by_the_api_of_the_deployed_stack(tr
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("in by the bus, out by the API, in ")
+
+
+@pytest.mark.usefixtures("emulator")
+def test_it_tells_how_to_use_it_and_runs_until_it_is_interrupted(transformed: Path, tmp_path: Path) -> None:
+    [port] = _free_ports(1)
+    packages = stand_in.packages(tmp_path)
+    words = ["--port", str(port), "--templates", str(transformed), "--packages", str(packages)]
+    command = [sys.executable, "-m", "localstack.up", *words]
+
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None
+        told = list(takewhile(lambda line: not line.startswith("Check it:"), running.stdout))
+        running.send_signal(signal.SIGINT)
+        code = running.wait(30)
+
+    assert told[-1].startswith(f"Use it so:  export AWS_ENDPOINT_URL=http://127.0.0.1:{port} ")
+    assert code == 0
 
 
 @pytest.mark.usefixtures("emulator")
