@@ -26,8 +26,9 @@ WINDOW_DAYS: Final = 30
 REMEMBERED_IDS: Final = 250_000
 """Of hours that the last commit had nothing of, some 85 bytes each."""
 MOST_IDS: Final = 2_000_000
-"""Of all hours. A shard of a stream gets less in an hour: 1 MB a second, which is some 1.5 million plain events of 2.5 KB. If there
-are more (packed events, an embedded log with 550 a second for an hour), each commit reads the hour's markers again, 18 bytes an id.
+"""Of all hours. A shard of a stream gets less in an hour: 1 MB a second, which is some 1.5 million plain events of 2.5 KB. If
+there are more (packed events, an embedded log with 550 a second for an hour), each commit reads the hour's markers again, 18
+bytes an id.
 
 Source: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits".
 """
