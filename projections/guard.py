@@ -111,6 +111,10 @@ class Guard:
         self.newest_day = 0
         """The latest day on which something was recorded, of all that was sifted."""
 
+    def __len__(self) -> int:
+        """How many ids are in memory."""
+        return self._count
+
     def reset(self) -> None:
         """Forget what was not committed (and all else: it is read again)."""
         self._hours.clear()
