@@ -493,12 +493,17 @@ def test_entries_that_compress_badly_are_cut_into_more_segments(store: DynamoSto
         assert len(list(generation.segments(Sought(), "asc"))) > 3
 
 
-def test_one_event_that_is_too_much_stops_the_projection(store: DynamoStore) -> None:
+def test_an_event_whose_rows_are_too_much_is_parked_and_others_go_on(store: DynamoStore) -> None:
     log = MemoryLog(shards=1)
     log.append([finding(0, summary=Random(1).randbytes(600_000).hex()), finding(1)])
 
-    with pytest.raises(CommitTooLarge):
-        fold_all(log, store)
+    fold_all(log, store)
+
+    with closing(store.open(store.serving()["event_index"])) as generation:
+        [parked] = generation.parked()
+        assert [entry["summary"] for entry in entries_of(generation)] == [finding(1).summary]
+    assert parked.key == finding(0).id
+    assert "CommitTooLarge" in parked.error
 
 
 # what goes by itself
