@@ -9,8 +9,7 @@ import pytest
 
 from pipeline.errors import BodiesUnavailable, SettingRejected
 from pipeline.log.kinesis import KinesisLog
-from pipeline.log.port import Position, Shard
-from projections.opening import lane_of
+from pipeline.log.port import Position
 from projections.projector import ALL, Projector
 from projections.stores.dynamodb import DynamoStore
 from projections.stores.port import Commit
@@ -263,11 +262,3 @@ def test_a_door_names_the_setting_that_it_lacks(stack: Central, monkeypatch: pyt
 
     with pytest.raises(SettingRejected, match=r"FINDSTREAM_STORE_URL: is not set; write it as dynamodb://findstream"):
         stack.door("pipeline.intake.handler")
-
-
-def test_the_lane_of_a_shard_knows_all_it_came_from() -> None:
-    shards = [Shard("a"), Shard("b", ("a",)), Shard("c"), Shard("d", ("b", "c")), Shard("e", ("gone",))]
-
-    assert set(lane_of("d", shards).ancestors) == {"a", "b", "c"}
-    assert lane_of("e", shards).ancestors == ("gone",)
-    assert lane_of("unknown", shards).ancestors == ()
