@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from consumers import role
 from pipeline.log.kinesis.topology import Topology
 from projections.projector import ALL, Projector, named
 from projections.rebuild import Progress, Rebuilder
@@ -343,6 +344,15 @@ def test_what_needs_a_folder_is_refused(
         2,
         "findstream: FINDSTREAM_LOG_URL: names what is on AWS, and this works on data in FINDSTREAM_HOME only: unset it\n",
     )
+    assert not home.exists()
+
+
+def test_a_role_is_refused_too(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in NOWHERE.items():
+        monkeypatch.setenv(name, value)
+
+    assert role.main(["projector"]) == 2
+    assert capsys.readouterr().err.startswith("findstream: FINDSTREAM_LOG_URL: names what is on AWS")
     assert not home.exists()
 
 
