@@ -41,6 +41,11 @@ class Writer:
         self._parked_keys: set[str] = set()
         self._tidied_day = 0
 
+    @property
+    def remembered(self) -> int:
+        """How many ids it has in memory, to know repeats by; who drops it has them read again."""
+        return len(self._guard)
+
     def claim(self, shards: Iterable[str]) -> None:
         """Become the writer of these shards too. Only then do their checkpoints say where to go on. Claiming twice is harmless.
 

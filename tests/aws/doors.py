@@ -25,6 +25,7 @@ DOORS = (
     "consumers.api.handler",
     "consumers.reports.handler",
     "consumers.silence.handler",
+    "projections.sweep.handler",
     "consumers.redrive.handler",
 )
 

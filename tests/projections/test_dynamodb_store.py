@@ -616,6 +616,26 @@ def test_a_dead_builder_s_right_ends_an_hour_after_its_last_commit(server: Serve
     right.__exit__(None, None, None)
 
 
+def test_builds_whose_builder_is_dead_are_dropped_and_others_go_on(server: Server, table: str) -> None:
+    now_us = [NOW_US]
+    dead, living, store = (dynamo_store(server, table, clock=lambda: now_us[0]) for _ in range(3))
+    for projection in ("some", "other"):
+        dead.building(projection).__enter__()
+        dead.create(projection, 1, serving=False)
+    dead.create("served", 1, serving=True)
+    now_us[0] += 3_600_000_001
+
+    with living.building("third"):
+        living.create("third", 1, serving=False)
+
+        assert store.drop_abandoned() == 2
+
+        assert [len(store.generations(name)) for name in ("some", "other", "third", "served")] == [0, 0, 1, 1]
+        assert store.drop_abandoned() == 0
+    with store.building("some"):
+        pass
+
+
 def test_a_switch_whose_process_died_lets_writers_go_on_and_cannot_end_late(server: Server, table: str) -> None:
     now_us = [NOW_US]
 
