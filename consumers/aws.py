@@ -1,4 +1,7 @@
-"""How the consumers' parts on AWS are opened from the settings. Only doors use this."""
+"""How the consumers' parts on AWS are opened from the settings. Only doors use this.
+
+Nothing that is opened here needs to be closed.
+"""
 
 import random
 
@@ -13,6 +16,7 @@ from pipeline.quarantine.port import Quarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
 from projections.opening import dynamo_store
+from projections.stores.dynamodb import DynamoStore
 
 
 def quarantine_of(settings: Settings) -> Quarantine:
@@ -22,7 +26,8 @@ def quarantine_of(settings: Settings) -> Quarantine:
 
 def log_of(settings: Settings, quarantine: Quarantine) -> Log:
     """The log that the settings name, with bodies where they name some. Damaged records are quarantined when they are read."""
-    log = kinesis_log(url_of(settings, "log_url"), quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY}))
+    keep = quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
+    log = kinesis_log(url_of(settings, "log_url"), keep, compress_bodies=settings.compress_bodies)
     return LogWithBodies(log, s3_bodies(settings.bodies_url)) if settings.bodies_url else log
 
 
@@ -41,7 +46,11 @@ def keys_of(settings: Settings) -> SecretKeys:
     return SecretKeys(client("secretsmanager"), url_of(settings, "signing_keys_secret"), clock=now_us)
 
 
+def store_of(settings: Settings) -> DynamoStore:
+    """The generations in the table that the settings name, for writers of whole generations and for readers."""
+    return dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
+
+
 def catalog_of(settings: Settings, log: Log) -> Catalog:
     """The read side over what serves now; for a function's whole life, so nobody closes it."""
-    store = dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
-    return Catalog(store, log, retention_days=settings.retention_days)
+    return Catalog(store_of(settings), log, retention_days=settings.retention_days)

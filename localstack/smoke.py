@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import secrets
+import subprocess
 import sys
 import time
 import urllib.error
@@ -17,15 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from random import Random
+from pathlib import Path
 from typing import Any, Final
 
 from boto3.session import Session
 
-from consumers.people.dynamodb import DynamoPeople
-from consumers.people.principal import Role
-from consumers.people.user import User, new_id
-
+ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = "monitoring.smoke"
 _DETAIL_TYPE: Final = "Smoke Test"
 _PAUSE_SECONDS: Final = 0.5
@@ -90,16 +88,31 @@ class Stack:
     @contextmanager
     def guest(self) -> Iterator[Credentials]:
         """A user who may read, for as long as the context lasts."""
-        table = self.outputs["TableName"]
-        people = DynamoPeople(self.session.client("dynamodb"), table, dice=Random())  # noqa: S311  # jitter
-        now_us = time.time_ns() // 1000  # noqa: TID251  # a door reads the clock
-        user_id, password = new_id(now_us, secrets.token_bytes), secrets.token_urlsafe(24)
-        guest = User(user_id, f"smoke-{user_id}@findstream.invalid", "Smoke Test", Role.USER, now_us, now_us)
-        people.users.add(guest, password)
+        guest = Credentials(f"smoke-{uuid.uuid4()}@findstream.invalid", secrets.token_urlsafe(24))  # noqa: TID251  # a door draws it
+        self._findstream("users", "create", guest.email, "--name", "Smoke Test", "--in-store", lines=f"{guest.password}\n")
         try:
-            yield Credentials(guest.email, password)
+            yield guest
         finally:
-            people.users.erase(guest.id)
+            self._findstream("users", "remove", guest.email, "--in-store")
+
+    def _findstream(self, *words: str, lines: str = "") -> None:
+        """Call the command line on the stack's table, with the session's credentials. Raises ``SmokeFailed``."""
+        credentials = self.session.get_credentials()
+        assert credentials is not None, "the stack was described with them"  # noqa: S101
+        told = {
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+            "AWS_SESSION_TOKEN": credentials.token or "",
+            "AWS_REGION": self.session.region_name,
+            "AWS_DEFAULT_REGION": self.session.region_name,
+            "AWS_ENDPOINT_URL": self.endpoint or "",
+            "FINDSTREAM_STORE_URL": f"dynamodb://{self.outputs['TableName']}",
+        }
+        environment = {name: value for name, value in (os.environ | told).items() if value}
+        command = [sys.executable, "-m", "consumers.cli", *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, input=lines, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
+        if done.returncode:
+            raise SmokeFailed(done.stderr)
 
     def sign_in(self, guest: Credentials, *, ask: str) -> dict[str, str]:
         """The headers of who signed in. Raises ``SmokeFailed``."""

@@ -1,7 +1,7 @@
 """``users``: who may sign in. The first admin is made in the store itself, by whoever owns it; the rest goes by the server."""
 
 import secrets
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Never
 
 import typer
 
@@ -39,6 +39,9 @@ def _name(text: str) -> str:
 
 
 Who = Annotated[str, typer.Argument(metavar="USER", help="An e-mail address or an id, as `users list` shows them.")]
+InStore = Annotated[
+    bool, typer.Option("--in-store", help="In the store itself, without sign-in, as `users bootstrap` does; for who owns it.")
+]
 Email = Annotated[str, typer.Argument(metavar="EMAIL", parser=_email, help="An e-mail address.")]
 
 
@@ -71,7 +74,7 @@ def bootstrap(
             user = User(new_id(now, secrets.token_bytes), email, name, Role.ADMIN, now, now)
             people.users.add(user, given)
     if as_json:
-        emit_json({"id": user.id, "email": user.email, "role": user.role})
+        _tell_of(user, as_json=True)
     else:
         emit(f"{user.email} is an admin; sign in: findstream login {user.email}, or on the page")
 
@@ -138,6 +141,7 @@ def create(
     *,
     name: Annotated[str, typer.Option("--name", parser=_name, metavar="NAME", help="Full name.")],
     role: Annotated[Role, typer.Option("--role", help="What they are here for.")] = Role.USER,
+    in_store: InStore = False,
     as_json: Json = False,
 ) -> None:
     """Make a user. The password is asked for, or read from stdin; they may change it.
@@ -147,6 +151,13 @@ def create(
       findstream users create grace@example.org --name 'Grace Hopper' --role admin < password.txt
     """
     given = password(twice=True)
+    if in_store:
+        now = now_us()
+        user = User(new_id(now, secrets.token_bytes), email, name, role, now, now)
+        with open_people(Settings.load()) as people:
+            people.users.add(user, given)
+        _tell_of(user, as_json=as_json)
+        return
     body = {"email": email, "full_name": name, "role": role.value, "password": given}
     with client() as api:
         _tell(api.post("/users", json=body).json(), as_json=as_json)
@@ -182,15 +193,23 @@ def edit(
 
 
 @users.command("remove")
-def remove(who: Who, *, as_json: Json = False) -> None:
+def remove(who: Who, *, in_store: InStore = False, as_json: Json = False) -> None:
     """Remove a user: everything personal goes; what they did stays, by "a removed user".
 
     Examples:
       findstream users remove grace@example.org
     """
-    with client() as api:
-        user = _found(api, who)
-        api.delete(f"/users/{user['id']}")
+    if in_store:
+        with open_people(Settings.load()) as people:
+            known = people.users.find(who.lower()) or people.users.get(who)
+            if known is None:
+                _unknown(who)
+            people.users.erase(known.id)
+        user = {"id": known.id, "email": known.email}
+    else:
+        with client() as api:
+            user = _found(api, who)
+            api.delete(f"/users/{user['id']}")
     if as_json:
         emit_json({"removed": user["id"]})
     else:
@@ -239,8 +258,18 @@ def _found(api: Any, who: str) -> dict[str, Any]:
     for user in _all(api, {}):
         if who.lower() in (user["id"], user["email"]):
             return dict(user)
+    return _unknown(who)
+
+
+def _unknown(who: str) -> Never:
     message = f"no user has the e-mail address or id {who!r}; see findstream users list"
     raise Refused(message)
+
+
+def _tell_of(user: User, *, as_json: bool) -> None:
+    """What is told of a user in the store itself."""
+    told = {"id": user.id, "email": user.email, "full_name": user.full_name, "role": user.role.value, "active": user.active}
+    _tell(told, as_json=as_json)
 
 
 def _tell(user: dict[str, Any], *, as_json: bool) -> None:

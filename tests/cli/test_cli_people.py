@@ -201,3 +201,17 @@ def test_signing_keys_are_rotated_in_the_folder(home: Path, findstream: Findstre
     assert "everybody signs in again" in findstream("keys", "rotate-signing", "--sign-everybody-out").out
     assert len(open_keys(Settings.load()).read().keys) == 1
     assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_who_owns_the_store_makes_and_removes_users_in_it(findstream: Findstream, typed: Callable[..., None]) -> None:
+    typed(NEW)
+    made = findstream("users", "create", "guest@example.org", "--name", "A Guest", "--in-store", "--json").json
+    assert (made["email"], made["role"]) == ("guest@example.org", "user")
+
+    assert findstream("users", "remove", "nobody@example.org", "--in-store").code == 3
+    assert findstream("users", "remove", made["id"], "--in-store", "--json").json == {"removed": made["id"]}
+    typed(NEW)
+    admin = findstream(
+        "users", "create", "admin@example.org", "--name", "An Admin", "--role", "admin", "--in-store", "--json"
+    ).json
+    assert findstream("users", "remove", admin["email"], "--in-store").code == 3

@@ -98,7 +98,13 @@ def tell(story: Story) -> None:
     token, refresh = pair["access_token"], pair["refresh_token"]
     fresh = story.ask("POST", "/auth/refresh", json={"refresh_token": refresh}).json()
     key = story.ask("POST", "/keys", token, json={"name": "producer"}).json()["secret"]
-    event = {"version": "0", "id": "e1", "source": "monitoring.probe", "detail-type": "Probe", "account": "111122223333"}
+    event: dict[str, object] = {
+        "version": "0",
+        "id": "e1",
+        "source": "monitoring.probe",
+        "detail-type": "Probe",
+        "account": "111122223333",
+    }
     event |= {"time": "2026-11-21T00:00:00Z", "region": "eu-central-1", "resources": [], "detail": {"title": "t"}}
     assert story.ask("POST", "/events", key, json=event).status_code == 202
     for method, path in (("GET", "/users"), ("GET", "/users/me"), ("GET", "/keys"), ("GET", "/events"), ("GET", "/metrics")):
