@@ -269,6 +269,9 @@ class Refusing:
     def __init__(self, session: Any) -> None:
         self._session = session
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
     def client(self, service: str) -> Any:
         return self if service == "events" else self._session.client(service)
 

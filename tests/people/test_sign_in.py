@@ -1,9 +1,12 @@
 """Signing in, staying so, and being kept from trying too often."""
 
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -246,3 +249,21 @@ def test_an_address_from_which_many_sign_in_rightly_does_not_wait(door: Door, ad
 )
 def test_an_address_is_what_one_client_hardly_has_many_of(one: str, other: str, alike: bool) -> None:  # noqa: FBT001
     assert (_network(one) == _network(other)) is alike
+
+
+def test_attempts_that_come_at_once_are_counted_each(door: Door, ada: User) -> None:
+    """Guessing in parallel gains nothing: the attempts are counted before a password is compared."""
+    together = Barrier(16)
+
+    def attempt(number: int) -> str:
+        together.wait(10)
+        try:
+            door.sign_in.in_with(ada.email, "wrong password", address=f"198.51.100.{number}")
+        except (SignInRefused, SignInThrottled) as refused:
+            return type(refused).__name__
+        return "signed in"
+
+    with ThreadPoolExecutor(16) as pool:
+        told = Counter(pool.map(attempt, range(16)))
+
+    assert told == {"SignInRefused": ACCOUNT.free, "SignInThrottled": 16 - ACCOUNT.free}
