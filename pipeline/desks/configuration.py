@@ -38,16 +38,17 @@ class AwsDocument(Part):
     """How one watched account is reached."""
 
     name: Annotated[str, Field(min_length=2, max_length=100, examples=["Payments, production"])]
-    account: Annotated[str, Field(pattern=r"^\d{12}$", examples=["111122223333"])]
+    account: Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["111122223333"])]
     role_arn: Annotated[
         str,
         Field(
-            pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}$",
+            pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
+            max_length=600,
             description="The role that is assumed there.",
             examples=["arn:aws:iam::111122223333:role/findstream-reader"],
         ),
     ]
-    regions: Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]], Field(max_length=50)] = []
+    regions: Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]], Field(max_length=50)] = []
     enabled: bool = True
 
 
