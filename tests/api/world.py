@@ -15,7 +15,7 @@ from pipeline.log.port import Batch, Columns, Log, Outcome, Position, Receipt, R
 from pipeline.quarantine.port import Quarantined, Reject, Status
 from projections.errors import CursorRejected, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
-from projections.reading import AgentStatus, Count, ProjectionState, Task
+from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
 
@@ -152,6 +152,8 @@ class MemoryReading:
         self.folded: Mapping[str, Position] | None = None
         self.agent_list: list[AgentStatus] = []
         self.task_list: list[Task] = []
+        self.history: dict[str, list[TaskChange]] = {}
+        self.configuration_list: list[Configuration] = []
         self.state_list: list[ProjectionState] | None = None
 
     def _entries(self) -> list[Entry]:
@@ -209,6 +211,18 @@ class MemoryReading:
         assert now_us
         return self.task_list
 
+    def task(self, task_id: str, *, now_us: int) -> Task | None:
+        return next((task for task in self.tasks(now_us=now_us) if task.id == task_id), None)
+
+    def task_history(self, task_id: str) -> Sequence[TaskChange]:
+        return self.history.get(task_id, [])
+
+    def tasks_from(self, event_id: str, *, now_us: int) -> Sequence[Task]:
+        return [task for task in self.tasks(now_us=now_us) if task.event_id == event_id]
+
+    def configurations(self) -> Sequence[Configuration]:
+        return self.configuration_list
+
     def _counts(self, since_us: int, until_us: int, step_us: int) -> list[Count]:
         counted = Counter((e.time_us - e.time_us % step_us, e.source, e.severity, e.account) for e in self._entries())
         return [Count(*key, count) for key, count in sorted(counted.items()) if since_us <= key[0] < until_us]
@@ -225,7 +239,7 @@ class MemoryReading:
         checkpoints = self._log.heads() if self.folded is None else self.folded
         return [
             ProjectionState(name, 1, 1, checkpoints, self._log.behind(checkpoints), None, 0, None)
-            for name in ("agent_status", "daily_aggregates", "event_index", "task_board")
+            for name in ("agent_status", "configuration", "daily_aggregates", "event_index", "task_board")
         ]
 
     def wait_for(self, projection: str, positions: Sequence[Position], timeout_seconds: float) -> None:
