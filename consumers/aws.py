@@ -1,12 +1,17 @@
 """How the consumers' parts on AWS are opened from the settings. Only doors use this."""
 
 import random
+import time
+from uuid import UUID
+
+from uuid6 import uuid7
 
 from consumers.notifier.ledger.dynamodb import DynamoLedger
 from pipeline.bodies.log import LogWithBodies
+from pipeline.desks.desk import Desk
 from pipeline.log.kinesis import Kind, quarantining
 from pipeline.log.port import Log
-from pipeline.opening import client, dynamo_quarantine, kinesis_log, name_in, s3_bodies, url_of
+from pipeline.opening import client, dynamo_desks, dynamo_quarantine, kinesis_log, name_in, now_us, s3_bodies, url_of
 from pipeline.quarantine.port import Quarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
@@ -27,6 +32,19 @@ def log_of(settings: Settings, quarantine: Quarantine) -> Log:
 def ledger_of(settings: Settings) -> DynamoLedger:
     """The notifier's ledger, in the table that the settings name."""
     return DynamoLedger(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def desk_of(settings: Settings) -> Desk:
+    """Where commands are carried out, over the table that the settings name."""
+    recorders = dynamo_desks(url_of(settings, "store_url"))
+    return Desk(
+        recorders.events,
+        recorders.snapshots,
+        clock=now_us,
+        new_id=lambda: UUID(int=uuid7().int),
+        pause=time.sleep,
+        dice=random.Random(),  # noqa: S311 -- jitter
+    )
 
 
 def catalog_of(settings: Settings, log: Log) -> Catalog:

@@ -4,12 +4,16 @@ Only doors use this. The real clock is read here and handed on as an argument. W
 """
 
 import os
+import random
 import secrets
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+from uuid6 import uuid7
 
 from consumers.home import Home
 from pipeline.errors import SettingRejected
@@ -22,6 +26,8 @@ from projections.catalog import Catalog
 from projections.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from pipeline.desks.desk import Desk
+    from pipeline.desks.recorder.port import Recorders
     from pipeline.ingest import Ingest
 
 
@@ -84,6 +90,39 @@ def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest
     from pipeline.ingest import Ingest  # noqa: PLC0415 -- all sources with their schemas: who only reads need not wait for them
 
     return Ingest(log, quarantine, clock=now_us, custom_sources=settings.registered_sources)
+
+
+def draw_id() -> UUID:
+    """An id for what a command makes: a UUID of version 7, so that ids sort by time."""
+    return UUID(int=uuid7().int)
+
+
+@contextmanager
+def open_recorders(settings: Settings) -> "Iterator[Recorders]":
+    """What keeps the desks' facts, made if it is absent."""
+    from pipeline.desks.recorder.sqlite import open_sqlite  # noqa: PLC0415 -- who only reads need not wait for its library
+
+    recorders = open_sqlite(open_home(settings).desks)
+    try:
+        yield recorders
+    finally:
+        recorders.close()
+
+
+@contextmanager
+def open_desk(settings: Settings) -> "Iterator[Desk]":
+    """Where commands are carried out."""
+    from pipeline.desks.desk import Desk  # noqa: PLC0415 -- as above
+
+    with open_recorders(settings) as recorders:
+        yield Desk(
+            recorders.events,
+            recorders.snapshots,
+            clock=now_us,
+            new_id=draw_id,
+            pause=time.sleep,
+            dice=random.Random(),  # noqa: S311 -- jitter
+        )
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def _roles(home: Home, port: int) -> Iterator[Finding]:
 def _files(home: Home) -> Iterator[Finding]:
     """SQLite's own check of every file, the generations of projections included."""
     generations = _generations(home)
-    for path in (home.log, home.quarantine, home.ledger, *generations):
+    for path in (home.log, home.quarantine, home.ledger, home.desks, *generations):
         if not path.exists():
             continue
         name = str(path.relative_to(home.path))

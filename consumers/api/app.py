@@ -27,7 +27,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.api import openapi, service
-from consumers.api.errors import MethodUnknown, NothingHere, RequestRefused, refusal_for
+from consumers.api.commands import Desks
+from consumers.api.errors import VERSION_HEADER, MethodUnknown, NothingHere, RequestRefused, refusal_for
 from consumers.api.freshness import WAIT_SECONDS
 from consumers.api.gateway import MAX_BODY_BYTES, THREADS, Gateway
 from consumers.api.guard import Guard
@@ -37,6 +38,7 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
+from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
 from consumers.feed import vector
@@ -75,6 +77,8 @@ def build(
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
+    desks: Desks,
+    assume: Assume,
     clock: Callable[[], int],
     version: str,
     origins: Sequence[str] = (),
@@ -106,6 +110,8 @@ def build(
         ingest,
         log,
         quarantine,
+        desks,
+        assume=assume,
         clock=clock,
         version=version,
         overviews=overviews,
@@ -173,9 +179,9 @@ def _shared(inner: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     return CORSMiddleware(
         inner,
         allow_origins=list(origins),
-        allow_methods=["GET", "HEAD", "POST"],
-        allow_headers=["Content-Type", "Content-Encoding", "Findstream-Fresh", "Last-Event-ID"],
-        expose_headers=["Retry-After", "Allow"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Content-Type", "Content-Encoding", "Findstream-Fresh", "Idempotency-Key", "Last-Event-ID"],
+        expose_headers=["Retry-After", "Allow", VERSION_HEADER],
     )
 
 

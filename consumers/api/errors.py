@@ -15,11 +15,15 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 
 from consumers.feed.errors import FeedError
-from pipeline.errors import InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
+from pipeline.desks.errors import AlreadyThere, CommandRefused, DeskError, KeyReused, NothingThere, VersionConflict
+from pipeline.errors import Fault, InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
 from projections.errors import CursorRejected, NotFresh, ProjectionError
 
 RETRY_SECONDS: Final = 1
 """What ``Retry-After`` says where the cause passes by itself (lag, a locked log)."""
+
+VERSION_HEADER: Final = "Findstream-Version"
+"""Of the answer to a conflict: the version that there is."""
 
 _MOST_DETAILS: Final = 100
 
@@ -100,6 +104,27 @@ class ValueRefused(RequestRefused):
     code = "value_refused"
 
 
+class Conflict(RequestRefused):
+    """Somebody was faster. ``Findstream-Version`` tells which version there is. Do: read it again, decide anew."""
+
+    status = 409
+    code = "version_conflict"
+
+
+class ThereAlready(Conflict):
+    """What was to be made is there already. Do: change it instead."""
+
+    code = "already_there"
+
+
+class KeyUsed(RequestRefused):
+    """An idempotency key came with another command before. Do: draw a new key for each command."""
+
+    status = 422
+    code = "key_reused"
+    field = "Idempotency-Key"
+
+
 class Broken(RequestRefused):
     """A defect of this program. Do: look into the server's log, report it."""
 
@@ -136,6 +161,9 @@ class Unready(Unavailable):
 
 
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ...]] = (
+    (NothingThere, NothingHere, "there is no such thing here, or it was removed"),
+    (KeyReused, KeyUsed, "this idempotency key came with another command before; draw a new one for each command"),
+    (DeskError, Unavailable, "the desks cannot be reached just now; send the command again with the same idempotency key"),
     (CursorRejected, CursorUnknown, "the cursor was not made here for these filters; start from the first page"),
     (NotFresh, Stale, "the projection has not reached the asked position yet"),
     (LogFull, DiskFull, "the disk under the log is full; nothing of this request was accepted"),
@@ -155,6 +183,8 @@ def refusal_for(error: Exception) -> RequestRefused:
         return error
     if isinstance(error, RequestValidationError):
         return ValueRefused("the request has wrong values; see details", fields=[_field(e) for e in error.errors()])
+    if isinstance(error, CommandRefused | VersionConflict | AlreadyThere):
+        return _of_command(error)
     if isinstance(error, InputRejected):
         return ValueRefused(
             "the input was not accepted, none of it; see details",
@@ -171,6 +201,19 @@ def _field(error: Mapping[str, object]) -> tuple[str, str]:
     location = error["loc"]
     parts = [str(part) for part in location[1:]] if isinstance(location, tuple | list) else []
     return ".".join(parts) or "body", str(error["msg"]).removeprefix("Value error, ")
+
+
+def _of_command(error: CommandRefused | VersionConflict | AlreadyThere) -> RequestRefused:
+    if isinstance(error, CommandRefused):
+        return ValueRefused("a rule does not allow this; see details", fields=[_named(fault) for fault in error.faults])
+    kind = Conflict if isinstance(error, VersionConflict) else ThereAlready
+    fields = [("version", f"is {error.version} by now")]
+    return kind(str(error), fields=fields, headers={VERSION_HEADER: str(error.version)})
+
+
+def _named(fault: Fault) -> tuple[str, str]:
+    """A field of a command as the API calls it."""
+    return fault.field.removesuffix("_us") or "body", fault.reason
 
 
 def _item(item: RejectedItem, *, several: bool) -> tuple[str, str]:

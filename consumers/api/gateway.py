@@ -111,7 +111,8 @@ def _path(scope: Scope) -> str:
 def _lane(request: Request) -> str:
     if request.method not in {"GET", "HEAD"}:
         return "writes"
-    return "waits" if "fresh" in request.query_params or "findstream-fresh" in request.headers else "reads"
+    waits = "fresh" in request.query_params or "at_least" in request.query_params or "findstream-fresh" in request.headers
+    return "waits" if waits else "reads"
 
 
 def _body(body: bytes) -> dict[str, Any]:

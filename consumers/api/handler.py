@@ -5,11 +5,14 @@ from typing import Any, Final
 from aws_lambda_powertools.logging import Logger
 
 from consumers.api import service
+from consumers.api.commands import Desks
 from consumers.api.overview import Overviews
-from consumers.aws import catalog_of, log_of, quarantine_of
+from consumers.assuming import StsAssume
+from consumers.aws import catalog_of, desk_of, log_of, quarantine_of
 from consumers.build import version
+from consumers.people.stand_in import OPERATOR, IdsOnly
 from pipeline.ingest import Ingest
-from pipeline.opening import now_us
+from pipeline.opening import client, now_us
 from pipeline.settings import Settings
 
 _settings: Final = Settings.load()
@@ -21,6 +24,8 @@ _resolver: Final = service.resolver(
     Ingest(_log, _quarantine, clock=now_us, custom_sources=_settings.registered_sources),
     _log,
     _quarantine,
+    Desks(desk_of(_settings), principal=lambda: OPERATOR, directory=IdsOnly()),
+    assume=StsAssume(lambda: client("sts")),
     clock=now_us,
     version=version(),
     overviews=Overviews(_reading, _quarantine, rate=lambda: 0.0),

@@ -11,6 +11,7 @@ _TAGS: Final = {
     "events": "Findings and other events: list, read, take in, follow.",
     "agents": "The agents that watch accounts.",
     "tasks": "What people do about findings.",
+    "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
     "operation": "The state of the system itself.",
 }

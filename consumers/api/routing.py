@@ -16,6 +16,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     400: "The cursor is unknown here, or goes with other filters.",
     403: "A page of another origin may not write here.",
     404: "No such thing.",
+    409: "Somebody was faster. `Findstream-Version` tells which version there is by now.",
     413: "The body is too large.",
     415: "The content type or encoding is not read here.",
     422: "A value is not accepted; the details name the field.",
@@ -31,13 +32,15 @@ class Routes(Router):
         super().__init__()  # type: ignore[no-untyped-call]  # Powertools left it untyped
 
 
-def answers(model: type[BaseModel], description: str, *refusals: int, also: int | None = None) -> dict[int, OpenAPIResponse]:
-    """The responses of a route: 200 (and ``also``) with ``model``; ``refusals``, and those any route may meet, as errors."""
-    documented: dict[int, OpenAPIResponse] = {200: _response(model, description)}
+def answers(
+    model: type[BaseModel], description: str, *refusals: int, status: int = 200, also: int | None = None
+) -> dict[int, OpenAPIResponse]:
+    """The responses of a route: ``status`` (and ``also``) with ``model``; ``refusals``, and those of any route, as errors."""
+    documented: dict[int, OpenAPIResponse] = {status: _response(model, description)}
     if also is not None:
         documented[also] = _response(model, description)
-    for status in sorted({*refusals, 422, 500, 503}):
-        documented[status] = _response(ErrorAnswer, _MEANINGS[status])
+    for refusal in sorted({*refusals, 422, 500, 503}):
+        documented[refusal] = _response(ErrorAnswer, _MEANINGS[refusal])
     return documented
 
 

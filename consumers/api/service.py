@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from consumers.api import board, dashboard, events, operations
+from consumers.api import agents, config, dashboard, events, operations, tasks
+from consumers.api.commands import Desks
 from consumers.api.freshness import WAIT_SECONDS, Freshness
 from consumers.api.intake import Intake
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
+from consumers.assuming import Assume
 from pipeline.ingest import Tally
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
@@ -19,7 +21,9 @@ def resolver(
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
+    desks: Desks,
     *,
+    assume: Assume,
     clock: Callable[[], int],
     version: str,
     overviews: Overviews,
@@ -27,11 +31,13 @@ def resolver(
     fresh_seconds: float = WAIT_SECONDS,
     lag_limit_seconds: float = LAG_LIMIT_SECONDS,
 ) -> Resolver:
-    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in."""
+    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles."""
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
     return Resolver(
-        events.routes(reading, log, ingest, clock=clock, freshness=freshness, taken=taken),
-        board.routes(reading, clock=clock, freshness=freshness),
+        events.routes(reading, log, ingest, desks, clock=clock, freshness=freshness, taken=taken),
+        tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
+        agents.routes(reading, desks, clock=clock, freshness=freshness),
+        config.routes(reading, desks, assume=assume, freshness=freshness),
         dashboard.routes(reading, overviews, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
     )

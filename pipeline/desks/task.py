@@ -78,6 +78,7 @@ class TaskState:
     closed_at_us: int | None = None
     event_id: str = ""
     event: dict[str, Any] | None = None
+    comments: int = 0
 
     def belongs_to(self, user_id: str) -> bool:
         """Whether it is this person's own: assigned to them or created by them."""
@@ -125,6 +126,8 @@ class Task(Entity):
                 case "task.status_changed":
                     closed_us = fact.time_us if body["status"] == "closed" else None
                     self.state = replace(self.state, status=body["status"], closed_at_us=closed_us)
+                case "task.commented":
+                    self.state = replace(self.state, comments=self.state.comments + 1)
                 case "task.deleted":
                     self.state = None
 

@@ -11,11 +11,13 @@ import httpx
 import pytest
 
 from consumers.api.app import build
+from consumers.api.commands import Desks
+from consumers.people.stand_in import OPERATOR, IdsOnly
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.served import Follower, Served
-from tests.api.world import Clock, MemoryReading
+from tests.api.world import Clock, MemoryReading, desk_in_memory, nobody_assumes
 
 CLIENTS = 8
 EACH = 10
@@ -51,6 +53,8 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
             ingest=Ingest(log, quarantine, clock=clock),
             log=log,
             quarantine=quarantine,
+            desks=Desks(desk_in_memory(clock), principal=lambda: OPERATOR, directory=IdsOnly()),
+            assume=nobody_assumes,
             clock=clock,
             version="1.2.3",
         )

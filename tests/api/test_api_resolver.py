@@ -15,7 +15,7 @@ from consumers.api.gateway import encoded_path, event_of
 from consumers.api.metrics import Metrics
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
-from tests.api.world import World, finding
+from tests.api.world import World, finding, nobody_assumes
 
 
 @pytest.fixture
@@ -26,6 +26,8 @@ def resolver(world: World) -> Resolver:
         world.ingest,
         world.log,
         world.quarantine,
+        world.desks,
+        assume=nobody_assumes,
         clock=world.clock,
         version="1.2.3",
         overviews=overviews,

@@ -1,14 +1,22 @@
 """The ports of the API in memory: a few plain lines each, so that a test says what stands where."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import orjson
+from eventsourcing.popo import POPOAggregateRecorder, POPOProcessRecorder
 
 from consumers.api.app import Application, build
+from consumers.api.commands import Desks
+from consumers.assuming import Attempt
+from consumers.people.stand_in import OPERATOR, IdsOnly
+from pipeline.desks.desk import Desk
 from pipeline.errors import InputRejected, LogUnavailable, RejectedItem
 from pipeline.ingest import Accepted, Tally
 from pipeline.log.port import Batch, Columns, Log, Outcome, Position, Receipt, Record, Shard, shard_for
@@ -333,11 +341,40 @@ class World:
         self.reading = MemoryReading(self.log)
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
+        self.asker = OPERATOR
+        desk = desk_in_memory(self.clock)
+        self.desks = Desks(desk, principal=lambda: self.asker, directory=IdsOnly())
 
     def application(self, **options: Any) -> Application:
         """The application over it."""
-        given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
+        given = {
+            "ingest": self.ingest,
+            "quarantine": self.quarantine,
+            "clock": self.clock,
+            "version": "1.2.3",
+            "desks": self.desks,
+            "assume": nobody_assumes,
+        }
         return build(reading=self.reading, log=self.log, **{**given, **options})
+
+
+def desk_in_memory(clock: Clock) -> Desk:
+    """A desk whose facts nobody relays."""
+    numbers = itertools.count(1)
+    return Desk(
+        POPOProcessRecorder(),
+        POPOAggregateRecorder(),
+        clock=clock,
+        new_id=lambda: UUID(int=(7 << 76) | (2 << 62) | next(numbers)),
+        pause=lambda _: None,
+        dice=Random(0),
+    )
+
+
+def nobody_assumes(role_arn: str, external_id: str) -> Attempt:
+    """There is no AWS here."""
+    assert role_arn
+    return Attempt("no_credentials", f"nothing assumes roles in this test{external_id and ' with an id'}")
 
 
 def agent(account: str = "111122223333", status: str = "active") -> AgentStatus:

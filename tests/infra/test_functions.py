@@ -92,7 +92,7 @@ def test_links_lead_to_the_api_unless_told_otherwise(prod: Evaluated) -> None:
 def served() -> set[str]:
     """The routes of the application, as API Gateway writes them."""
     unused: object = None
-    api = resolver(*[unused] * 4, clock=unused, version="", overviews=unused, taken=unused)  # type: ignore[arg-type]
+    api = resolver(*[unused] * 5, assume=unused, clock=unused, version="", overviews=unused, taken=unused)  # type: ignore[arg-type]
     routes = (*api._static_routes, *api._dynamic_routes)
     return {f"{route.method} {route.openapi_path}" for route in routes}
 
