@@ -32,6 +32,9 @@ _MODULES: Final = {
     "quarantine": "quarantine",
     "parked": "folding",
     "notify": "telling",
+    "tasks": "tasks",
+    "agents": "agents",
+    "config": "config",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

@@ -9,19 +9,16 @@ from typing import Any, Final
 from aws_lambda_powertools.logging import Logger
 
 from pipeline.desks.relay import Relay
-from pipeline.log.kinesis import Kind, quarantining
-from pipeline.opening import dynamo_desks, dynamo_quarantine, kinesis_log, url_of
+from pipeline.opening import dynamo_desks, kinesis_log, url_of
 from pipeline.settings import Settings
 
 _RESERVE_MILLISECONDS: Final = 15_000
 """Of a function's time: for a batch under way."""
 
 _settings: Final = Settings.load()
-_store: Final = url_of(_settings, "store_url")
-_log: Final = kinesis_log(
-    url_of(_settings, "log_url"), quarantining(dynamo_quarantine(_store), kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
-)
-_relay: Final = Relay(dynamo_desks(_store), _log)
+_relay: Final = Relay(
+    dynamo_desks(url_of(_settings, "store_url")), kinesis_log(url_of(_settings, "log_url"), lambda _: None)
+)  # it reads nothing
 logger: Final = Logger(level=_settings.log_level)
 
 

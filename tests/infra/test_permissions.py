@@ -98,8 +98,14 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
-        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Api", "Report", "Silence"}),
+        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Relay", "Api", "Report", "Silence"}),
         ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Redrive"}),
+        (
+            "dynamodb:UpdateItem",
+            {"Ingest", "Republisher", "Projector", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive"},
+        ),
+        ("dynamodb:GetRecords", {"Relay"}),
+        ("sts:AssumeRole", {"Api"}),
         ("s3:PutObject", {"Projector"}),
         ("s3:GetObject", {"Notifier", "Api"}),
         ("s3:ListBucket", {"Notifier", "Api"}),
