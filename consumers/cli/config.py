@@ -66,12 +66,12 @@ def add_account(
         emit(plain(f"{made['id']} {made['account']} {made['name']}"))
 
 
-@config.command("test-account")
-def test_account(*, config_id: ConfigId, as_json: Json = False) -> int:
+@config.command("try-account")
+def try_account(*, config_id: ConfigId, as_json: Json = False) -> int:
     """Try to assume an account's role. Ends with 3 if that does not work.
 
     Examples:
-      findstream config test-account 0199f3a1-0000-7000-8000-000000000002
+      findstream config try-account 0199f3a1-0000-7000-8000-000000000002
     """
     with client() as api:
         tried = api.post(f"/config/aws/{config_id}/test").json()

@@ -59,6 +59,7 @@ class DeskWorld:
         self.clock = Clock()
         self.asker = ADA
         self.paused = False
+        self.url = ""
         self.attempts: list[tuple[str, str]] = []
         self.attempt = Attempt("assumed", "fine", "111122223333", "arn:aws:sts::111122223333:assumed-role/reader/x")
         self._assume = assume
