@@ -15,7 +15,7 @@ from projections.reading import Reading
 WAIT_SECONDS: Final = 5.0
 
 _FIRST_PAUSE_SECONDS: Final = 0.001
-_LONGEST_PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 0.01
 
 
 class Freshness:
