@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.desks.relay import MARK, Relay
 from pipeline.desks.task import CommentOnTask, MoveTask, Task
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Outcome, Receipt
+from pipeline.log.sqlite import SqliteLog
 from schemas.envelope import Envelope
 from tests.api.served import until
 from tests.desks.world import ADA, Desks
@@ -32,7 +34,7 @@ def desks(tmp_path: Path) -> Iterator[Desks]:
 
 def once(log: MemoryLog) -> list[Envelope]:
     """The events by id, as a reader counts them: the first occurrence of each."""
-    return list({event.id: event for event in reversed(log.events())}.values())[::-1]
+    return list({event.id: event for event in log.events()}.values())
 
 
 def test_facts_come_onto_the_log_as_they_were_told(desks: Desks) -> None:
@@ -219,3 +221,43 @@ def _tell_without_mark(desks: Desks, log: MemoryLog, position: int, batch: int) 
     relay.position = lambda: position  # type: ignore[method-assign]  # what it read before it stalled
     relay._advance = lambda _: None  # type: ignore[method-assign,assignment]  # killed before it could
     relay.step()
+
+
+@pytest.mark.parametrize("keys", ["", "k"])
+def test_a_log_that_lost_what_was_relayed_is_told_again_in_order(desks: Desks, tmp_path: Path, keys: str) -> None:
+    task = desks.task(Asked("ada", key=keys and "k0"))
+    for number in range(1, 6):
+        desks.desk.do(Task, task.id, CommentOnTask(f"Hm {number}."), Asked("ada", key=keys and f"k{number}"))
+    with closing(SqliteLog(tmp_path / "first.db", shards=2, clock=desks.clock)) as log:
+        while Relay(desks.recorders, log).step():
+            pass
+        assert Relay(desks.recorders, log).mend(log.find) == 0
+    told = desks.told()
+
+    with closing(SqliteLog(tmp_path / "older.db", shards=2, clock=desks.clock)) as log:
+        log.append(told[:2])
+        lacked = Relay(desks.recorders, log, batch=2).mend(log.find)
+        (records,) = [
+            list(log.read(shard.id, None, 100).records()) for shard in log.shards() if len(log.read(shard.id, None, 100))
+        ]
+
+    assert lacked == 4
+    assert [record.event.data["version"] for record in records] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_log_is_not_told_anything_before_something_was_relayed(desks: Desks) -> None:
+    log = MemoryLog()
+    desks.task()
+
+    assert Relay(desks.recorders, log).mend(lambda _: None) == 0
+    assert log.events() == []
+
+
+def test_a_log_that_is_down_is_not_mended(desks: Desks) -> None:
+    log = MemoryLog()
+    desks.task()
+    Relay(desks.recorders, log).step()
+    log.refusing = {"task.created"}
+
+    with pytest.raises(LogUnavailable, match="what it lacks"):
+        Relay(desks.recorders, log).mend(lambda _: None)
