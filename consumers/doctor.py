@@ -147,7 +147,7 @@ def _roles(home: Home, settings: Settings) -> Iterator[Finding]:
 def _files(home: Home) -> Iterator[Finding]:
     """SQLite's own check of every file, the generations of projections included."""
     generations = _generations(home)
-    for path in (home.log, home.quarantine, home.ledger, home.people, *generations):
+    for path in (home.log, home.quarantine, home.ledger, home.desks, home.people, *generations):
         if not path.exists():
             continue
         name = str(path.relative_to(home.path))

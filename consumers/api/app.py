@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.api import openapi, service
 from consumers.api.authentication import Authentication
-from consumers.api.errors import MethodUnknown, NothingHere, RequestRefused, SignInNeeded, refusal_for
+from consumers.api.errors import VERSION_HEADER, MethodUnknown, NothingHere, RequestRefused, SignInNeeded, refusal_for
 from consumers.api.freshness import WAIT_SECONDS
 from consumers.api.gate import Gate, sent_to_sign_in
 from consumers.api.gateway import MAX_BODY_BYTES, THREADS, Gateway
@@ -42,6 +42,7 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
+from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
 from consumers.console.sign_in import SignInPage
@@ -55,6 +56,7 @@ from consumers.people.errors import PeopleError
 from consumers.people.port import People
 from consumers.people.sign_in import SignIn
 from consumers.people.user import Entropy
+from pipeline.desks.desk import Desk
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
 from projections.reading import Reading
@@ -87,6 +89,8 @@ def build(
     quarantine: Quarantine,
     people: People,
     sign_in: SignIn,
+    desk: Desk,
+    assume: Assume,
     clock: Callable[[], int],
     entropy: Entropy,
     version: str,
@@ -123,6 +127,8 @@ def build(
         ingest,
         log,
         quarantine,
+        desk,
+        assume=assume,
         people=people,
         sign_in=sign_in,
         authentication=authentication,
@@ -228,8 +234,15 @@ def _shared(inner: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         inner,
         allow_origins=list(origins),
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Content-Encoding", "Findstream-Fresh", "Last-Event-ID"],
-        expose_headers=["Retry-After", "Allow", "Location", "WWW-Authenticate"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Content-Encoding",
+            "Findstream-Fresh",
+            "Idempotency-Key",
+            "Last-Event-ID",
+        ],
+        expose_headers=["Retry-After", "Allow", "Location", "WWW-Authenticate", VERSION_HEADER],
     )
 
 

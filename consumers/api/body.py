@@ -6,9 +6,7 @@ otherwise, and ``application/octet-stream`` and gzip say nothing of what is insi
 
 from typing import Final
 
-import orjson
-
-from consumers.api.errors import BodyUnreadable, ValueRefused
+from consumers.api.errors import BodyUnreadable
 from pipeline.unwrap.packing import GZIP
 
 _NEUTRAL: Final = {
@@ -35,15 +33,3 @@ def check_readable(body: bytes, content_type: str, encoding: str) -> None:
     if coding in _PACKED and not body.startswith(GZIP):
         message = "the body is not gzip, though its Content-Encoding says so"
         raise BodyUnreadable(message, fields=[("Content-Encoding", "the body is not gzip")])
-
-
-def check_json(body: bytes) -> None:
-    """Raise ``ValueRefused`` for a body that is no JSON object in UTF-8."""
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as wrong:
-        message = "the body is no JSON"
-        raise ValueRefused(message, fields=[("body", f"is no JSON: {wrong.msg}")]) from None
-    if not isinstance(found, dict):
-        message = "the body is no JSON object"
-        raise ValueRefused(message, fields=[("body", "is no JSON object")])

@@ -29,11 +29,15 @@ from consumers.people.errors import (
     TokenRefused,
     UserChanged,
 )
-from pipeline.errors import InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
+from pipeline.desks.errors import AlreadyThere, CommandRefused, DeskError, KeyReused, NothingThere, VersionConflict
+from pipeline.errors import Fault, InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
 from projections.errors import CursorRejected, NotFresh, ProjectionError
 
 RETRY_SECONDS: Final = 1
 """What ``Retry-After`` says where the cause passes by itself (lag, a locked log)."""
+
+VERSION_HEADER: Final = "Findstream-Version"
+"""Of the answer to a conflict: the version that there is."""
 
 _MOST_DETAILS: Final = 100
 
@@ -149,6 +153,26 @@ class ValueRefused(RequestRefused):
     code = "value_refused"
 
 
+class StaleEdit(Conflict):
+    """Somebody was faster. ``Findstream-Version`` tells which version there is. Do: read it again, decide anew."""
+
+    code = "version_conflict"
+
+
+class ThereAlready(Conflict):
+    """What was to be made is there already. Do: change it instead."""
+
+    code = "already_there"
+
+
+class KeyUsed(RequestRefused):
+    """An idempotency key came with another command before. Do: draw a new key for each command."""
+
+    status = 422
+    code = "key_reused"
+    field = "Idempotency-Key"
+
+
 class Broken(RequestRefused):
     """A defect of this program. Do: look into the server's log, report it."""
 
@@ -185,6 +209,9 @@ class Unready(Unavailable):
 
 
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ...]] = (
+    (NothingThere, NothingHere, "there is no such thing here, or it was removed"),
+    (KeyReused, KeyUsed, "this idempotency key came with another command before; draw a new one for each command"),
+    (DeskError, Unavailable, "the desks cannot be reached just now; send the command again with the same idempotency key"),
     (CursorRejected, CursorUnknown, "the cursor was not made here for these filters; start from the first page"),
     (NotFresh, Stale, "the projection has not reached the asked position yet"),
     (LogFull, DiskFull, "the disk under the log is full; nothing of this request was accepted"),
@@ -204,19 +231,26 @@ def refusal_for(error: Exception) -> RequestRefused:
     """The answer to ``error``, whatever it is."""
     if isinstance(error, RequestRefused):
         return error
+    if isinstance(error, PeopleError) and (told := _of_people(error)):
+        return told
+    return _refusal_of_input(error) or next(
+        (refusal(message) for expected, refusal, message in _TRANSLATIONS if isinstance(error, expected)),
+        Broken("the server met a defect of its own; its log tells more"),
+    )
+
+
+def _refusal_of_input(error: Exception) -> RequestRefused | None:
+    """The answer to what is wrong about the request; None if something else is."""
     if isinstance(error, RequestValidationError):
         return ValueRefused("the request has wrong values; see details", fields=[_field(e) for e in error.errors()])
+    if isinstance(error, CommandRefused | VersionConflict | AlreadyThere):
+        return _of_command(error)
     if isinstance(error, InputRejected):
         return ValueRefused(
             "the input was not accepted, none of it; see details",
             fields=[_item(item, several=error.several) for item in error.items],
         )
-    if isinstance(error, PeopleError) and (told := _of_people(error)):
-        return told
-    for expected, refusal, message in _TRANSLATIONS:
-        if isinstance(error, expected):
-            return refusal(message)
-    return Broken("the server met a defect of its own; its log tells more")
+    return None
 
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="findstream"'}
@@ -245,6 +279,19 @@ def _field(error: Mapping[str, object]) -> tuple[str, str]:
     location = error["loc"]
     parts = [str(part) for part in location[1:]] if isinstance(location, tuple | list) else []
     return ".".join(parts) or "body", str(error["msg"]).removeprefix("Value error, ")
+
+
+def _of_command(error: CommandRefused | VersionConflict | AlreadyThere) -> RequestRefused:
+    if isinstance(error, CommandRefused):
+        return ValueRefused("a rule does not allow this; see details", fields=[_named(fault) for fault in error.faults])
+    kind = StaleEdit if isinstance(error, VersionConflict) else ThereAlready
+    fields = [("version", f"is {error.version} by now")]
+    return kind(str(error), fields=fields, headers={VERSION_HEADER: str(error.version)})
+
+
+def _named(fault: Fault) -> tuple[str, str]:
+    """A field of a command as the API calls it."""
+    return fault.field.removesuffix("_us") or "body", fault.reason
 
 
 def _item(item: RejectedItem, *, several: bool) -> tuple[str, str]:

@@ -125,7 +125,8 @@ def lane_of(method: str, route: str, *, waits: bool = False) -> str:
 
 
 def _waits(request: Request) -> bool:
-    return "fresh" in request.query_params or "findstream-fresh" in request.headers
+    named = {"fresh", "at_least"} & request.query_params.keys()
+    return bool(named) or "findstream-fresh" in request.headers
 
 
 def _body(body: bytes) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from aws_lambda_powertools.logging import Logger
 from consumers.api import service
 from consumers.api.authentication import Authentication
 from consumers.api.overview import Overviews
-from consumers.aws import catalog_of, keys_of, log_of, people_of, quarantine_of
+from consumers.assuming import StsAssume
+from consumers.aws import catalog_of, desk_of, keys_of, log_of, people_of, quarantine_of
 from consumers.build import version
 from consumers.people.sign_in import SignIn
 from consumers.people.tokens import Tokens
 from pipeline.ingest import Ingest
-from pipeline.opening import now_us
+from pipeline.opening import client, now_us
 from pipeline.settings import Settings
 
 _settings: Final = Settings.load()
@@ -31,10 +32,12 @@ _resolver: Final = service.resolver(
     Ingest(_log, _quarantine, clock=now_us, custom_sources=_settings.registered_sources),
     _log,
     _quarantine,
+    desk_of(_settings),
     people=_people,
     sign_in=_sign_in,
     authentication=Authentication(_sign_in, local=False, cookies=False),
     entropy=secrets.token_bytes,
+    assume=StsAssume(lambda: client("sts")),
     clock=now_us,
     version=version(),
     overviews=Overviews(_reading, _quarantine, rate=lambda: 0.0),

@@ -15,6 +15,7 @@ _TAGS: Final = {
     "events": "Findings and other events: list, read, take in, follow.",
     "agents": "The agents that watch accounts.",
     "tasks": "What people do about findings.",
+    "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
     "people": "Signing in, users, and the keys of producers.",
     "operation": "The state of the system itself.",

@@ -19,11 +19,11 @@ import orjson
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import MiddlewareFrame, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from consumers.api.body import check_json
-from consumers.api.errors import MethodUnknown, RequestRefused, refusal_for
+from consumers.api.errors import BodyUnreadable, MethodUnknown, RequestRefused, ValueRefused, refusal_for
 from consumers.api.parameters import check_names
 from consumers.api.protecting import PROTECTING
 
@@ -59,6 +59,7 @@ class Resolver(APIGatewayHttpResolver):
         super().__init__(enable_validation=True, response_validation_error_http_code=500, serializer=_json, debug=False)
         for known in (NotFoundError, RequestValidationError, RequestUnsupportedContentType, Exception):
             self.exception_handler(known)(self._refuse)
+        self._request_validation_middleware = _StrictBody()  # type: ignore[no-untyped-call]  # Powertools left it untyped
         self.use([_check_parameters])
         for router in routers:
             self.include_router(router)
@@ -135,15 +136,12 @@ class Resolver(APIGatewayHttpResolver):
 
 
 def _admitted(app: Resolver, go_on: Callable[[Resolver], Response[Any]]) -> Response[Any]:
-    """The outermost middleware of all routes: who may not ask learns nothing of what is right or wrong about the request.
+    """The outermost middleware of all routes, since Powertools validates before any middleware that it is given.
 
-    Powertools validates before any middleware that it is given, and takes bodies that
-    are no UTF-8 for a defect of ours.
+    Who may not ask learns nothing of what is right or wrong about the request.
     """
     event, route = app.current_event, app.context["_route"]
     app._admit(route.method, route.openapi_path, {name.lower(): value for name, value in event.headers.items()})  # noqa: SLF001
-    if route.dependant.body_params:
-        check_json(b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode())
     return go_on(app)
 
 
@@ -151,6 +149,30 @@ def _check_parameters(app: Resolver, go_on: Callable[[Resolver], Response[Any]])
     """A middleware of all routes: a query parameter that the route does not declare is refused."""
     check_names(app.current_event.query_string_parameters, [each.alias for each in app.context["_route"].dependant.query_params])
     return go_on(app)
+
+
+class _StrictBody(OpenAPIRequestValidationMiddleware):
+    """Powertools' validation, with the body of a command read strictly as JSON, and as nothing else.
+
+    Its own parser takes NaN, half characters and forms, and fails on bytes that are no text.
+    """
+
+    def _get_body(self, app: Any) -> dict[str, Any]:
+        event = app.current_event
+        kind = event.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            message = "commands are read as JSON; send Content-Type: application/json"
+            raise BodyUnreadable(message, fields=[("Content-Type", f"{kind[:100]} is not read here")])
+        raw = b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
+        try:
+            parsed = orjson.loads(raw) if raw.strip() else {}
+        except orjson.JSONDecodeError as broken:
+            message = "the body is not JSON"
+            raise ValueRefused(message, fields=[("body", str(broken))]) from None
+        if not isinstance(parsed, dict):
+            message = "the body is not a JSON object"
+            raise ValueRefused(message, fields=[("body", "is not a JSON object")])
+        return parsed
 
 
 def refused(refusal: RequestRefused, *, cause: Exception) -> Response[dict[str, object]]:

@@ -18,7 +18,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     401: "Nobody knows who asks, or no longer: sign in.",
     403: "Who asks may not, or a page of another origin may not write here.",
     404: "No such thing.",
-    409: "What is there does not allow it; of a stale edit, read again and decide anew.",
+    409: "What is there does not allow it; of a stale edit, `Findstream-Version` tells which version there is by now.",
     413: "The body is too large.",
     415: "The content type or encoding is not read here.",
     422: "A value is not accepted; the details name the field.",

@@ -37,6 +37,9 @@ _MODULES: Final = {
     "whoami": "signing",
     "users": "users",
     "keys": "keys",
+    "tasks": "tasks",
+    "agents": "agents",
+    "config": "config",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

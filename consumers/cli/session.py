@@ -113,7 +113,7 @@ def refusal(response: httpx.Response) -> ConsumerError:
         details = [(str(each["field"]), str(each["message"])) for each in error["details"]]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         told, details = f"the server answered {status}", []
-    named = "; ".join(f"{field} {why}" for field, why in details if why != told)
+    named = "; ".join(f"{field}: {why}" for field, why in details if why != told)
     message = f"{told}: {named}" if named else told
     if wait := response.headers.get("Retry-After"):
         message = f"{message} (again after {wait} s)"

@@ -9,8 +9,18 @@ from threading import Event
 from consumers.api.app import build
 from consumers.api.guard import listed
 from consumers.api.server import listen, names_of, serve
+from consumers.assuming import StsAssume, sts_client
 from consumers.build import version
-from consumers.composition import ingest_into, now_us, open_catalog, open_keys, open_log, open_people, open_quarantine
+from consumers.composition import (
+    ingest_into,
+    now_us,
+    open_catalog,
+    open_desk,
+    open_keys,
+    open_log,
+    open_people,
+    open_quarantine,
+)
 from consumers.notifier.assembly import open_ledger
 from consumers.notifier.ledger.port import Ledger
 from consumers.people.reach import expect_sign_in
@@ -27,6 +37,7 @@ def run(settings: Settings, stop: Event) -> None:
         open_quarantine(settings) as quarantine,
         open_people(settings) as people,
         closing(open_ledger(settings.home.absolute())) as ledger,
+        open_desk(settings) as desk,
     ):
         expect_sign_in(settings, people)
         tokens = Tokens(open_keys(settings), clock=now_us, entropy=secrets.token_bytes)
@@ -40,6 +51,8 @@ def run(settings: Settings, stop: Event) -> None:
             entropy=secrets.token_bytes,
             local=settings.bound_to_loopback,
             hosts=names_of(settings),
+            desk=desk,
+            assume=StsAssume(sts_client),
             clock=now_us,
             version=version(),
             notices=lambda: _by_state(ledger),

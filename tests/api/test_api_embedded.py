@@ -15,7 +15,7 @@ from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.served import Follower, Served
-from tests.api.world import Clock, MemoryReading, World, signed_in
+from tests.api.world import Clock, MemoryReading, World, desk_in_memory, nobody_assumes, signed_in
 from tests.people.stores import entropy
 
 CLIENTS = 8
@@ -56,6 +56,8 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
             people=world.people,
             sign_in=world.sign_in,
             entropy=entropy,
+            desk=desk_in_memory(clock),
+            assume=nobody_assumes,
             clock=clock,
             version="1.2.3",
         )

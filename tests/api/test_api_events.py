@@ -133,8 +133,12 @@ def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> 
     ("method", "path", "accepted"),
     [
         ("GET", "/events", "from, to, source, severity, account, resource, text, limit, direction, cursor, fresh"),
-        ("GET", "/tasks", "status, priority, assignee, limit, offset, fresh"),
-        ("GET", "/agents/111122223333", "fresh"),
+        (
+            "GET",
+            "/tasks",
+            "status, priority, assignee, unassigned, created_by, event, overdue, due_before, text, limit, offset, fresh",
+        ),
+        ("GET", "/agents/111122223333", "at_least, fresh"),
         ("GET", "/feed", "after, source, severity, type"),
     ],
 )

@@ -23,6 +23,7 @@ DOORS = (
     "pipeline.republish.handler",
     "projections.handler",
     "consumers.notifier.handler",
+    "pipeline.desks.handler",
     "consumers.api.handler",
     "consumers.reports.handler",
     "consumers.silence.handler",

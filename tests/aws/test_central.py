@@ -75,10 +75,11 @@ def signed_in(stack: Central) -> dict[str, str]:
     return {"authorization": f"Bearer {json.loads(login['body'])['access_token']}"}
 
 
-def asked(stack: Central, path: str, **query: str) -> Any:
+def asked(stack: Central, path: str, method: str = "GET", body: object = None, key: str = "k-1", **query: str) -> Any:
     """What the API answers an admin."""
-    answer = api(stack, "GET", path, headers=signed_in(stack), **query)
-    assert answer["statusCode"] == 200, answer
+    headers = signed_in(stack) | ({} if body is None else {"idempotency-key": key})
+    answer = api(stack, method, path, body, headers, **query)
+    assert answer["statusCode"] in (200, 201), answer
     return json.loads(answer["body"])
 
 
@@ -107,6 +108,24 @@ def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, sla
     whole = asked(stack, f"/events/{events[0]['id']}")
     assert whole["id"] == events[0]["id"]
     assert len(slack.posts) == 5
+
+
+def test_a_command_is_relayed_folded_and_shown_and_counts_once_however_often_it_is_sent(stack: Central) -> None:
+    look = {"title": "Look at it", "description": "Somebody ought to look."}
+    made = asked(stack, "/tasks", "POST", look)
+    again = asked(stack, "/tasks", "POST", look)
+    moved = asked(stack, f"/tasks/{made['id']}/status", "PUT", {"status": "closed", "version": 1}, "k-2")
+
+    relayed = stack.invoke("pipeline.desks.handler", {"Records": []})
+    idle = stack.invoke("pipeline.desks.handler", {"Records": []})
+    stack.source("projections.handler").drain()
+
+    assert again == made
+    assert (relayed, idle) == ({"batchItemFailures": [], "relayed": 4}, {"batchItemFailures": [], "relayed": 0})
+    shown = asked(stack, f"/tasks/{made['id']}", at_least="2")
+    assert shown == {**moved, "said": []}
+    assert [told["version"] for told in asked(stack, f"/tasks/{made['id']}/history")["items"]] == [1, 2]
+    assert asked(stack, "/tasks")["total"] == 1
 
 
 def test_what_is_no_event_is_published_again_or_quarantined_once(stack: Central) -> None:

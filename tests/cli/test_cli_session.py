@@ -158,7 +158,7 @@ def test_a_kept_file_that_cannot_be_read_counts_as_none() -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "told"),
     [
-        (error(422, "wrong values", ("limit", "is too large")), USAGE, "wrong values: limit is too large"),
+        (error(422, "wrong values", ("limit", "is too large")), USAGE, "wrong values: limit: is too large"),
         (error(400, "the cursor", ("cursor", "the cursor")), USAGE, "the cursor"),
         (error(403, "admins only"), REFUSED, "admins only"),
         (error(404, "no such task"), REFUSED, "no such task"),

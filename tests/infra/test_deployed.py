@@ -58,7 +58,11 @@ def world(ministack: Server, transformed: Path, templates: Mapping[str, Any], tm
         given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
         physical[stack] = {r["LogicalResourceId"]: r["PhysicalResourceId"] for p in pages for r in p["StackResourceSummaries"]}
-        asked[stack] = Evaluated(templates[template], given, names(physical[stack], templates[template]), stack=stack)
+        named = names(physical[stack], templates[template])
+        if table := physical[stack].get("Table"):
+            described_table = ministack.client("dynamodb", account=ACCOUNT).describe_table(TableName=table)["Table"]
+            named["Table.StreamArn"] = described_table["LatestStreamArn"]
+        asked[stack] = Evaluated(templates[template], given, named, stack=stack)
     return World(ministack, asked, physical)
 
 

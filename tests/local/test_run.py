@@ -64,6 +64,18 @@ def test_what_goes_in_is_folded_served_and_told_of_and_a_stop_leaves_nothing_run
     assert not [line for line in run.err.splitlines() if b'"level":"ERROR"' in line or b"Traceback" in line]
 
 
+def test_a_command_is_on_the_board_in_a_moment(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as run:
+        run.until_running()
+        run.until_serving()
+        made = run.told("tasks", "create", "--title", "Look at it", "--description", "Somebody ought to look.")
+        wait_until(lambda: run.told("tasks", "list")["total"] == 1)
+        history = run.told("tasks", "history", made["id"])
+        assert run.stop() == 0
+
+    assert [told["type"] for told in history["items"]] == ["task.created"]
+
+
 def test_a_second_run_goes_on_where_the_first_was(tmp_path: Path) -> None:
     with running(tmp_path / "var") as run:
         run.until_running()
