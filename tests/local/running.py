@@ -44,7 +44,12 @@ def free_port() -> int:
 
 def environment(home: Path, port: int) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("FINDSTREAM_")}
-    return plain | {"FINDSTREAM_HOME": str(home), "FINDSTREAM_PORT": str(port), "PYTHONPATH": str(ROOT)}
+    return plain | {
+        "FINDSTREAM_HOME": str(home),
+        "FINDSTREAM_PORT": str(port),
+        "PYTHONPATH": str(ROOT),
+        "XDG_CONFIG_HOME": str(home.with_name("config")),
+    }
 
 
 class Run:
@@ -101,6 +106,12 @@ class Run:
         """What the API answers an admin."""
         answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=self.signed_in(), timeout=5)
         return answer.raise_for_status().json()
+
+    def log_in(self) -> None:
+        """Sign the command line in, as an admin."""
+        self.signed_in()
+        with mock.patch("sys.stdin", io.StringIO(f"{PASSWORD}\n")):
+            self.told("login", EMAIL)
 
     def signed_in(self) -> dict[str, str]:
         """The headers of an admin, who is made first."""

@@ -445,7 +445,7 @@ def test_a_backup_waits_for_whoever_writes_the_ledger(world: World, tmp_path: Pa
 
 
 def test_every_part_lies_in_the_folder_under_its_own_name(tmp_path: Path) -> None:
-    assert len({path.name for path in parts(Home(tmp_path)).values()}) == 4
+    assert len({path.name for path in parts(Home(tmp_path)).values()}) == 5
 
 
 def test_people_come_back_with_their_passwords_and_signing_keys_do_not(world: World, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_a_command_is_on_the_board_in_a_moment(tmp_path: Path) -> None:
     with running(tmp_path / "var") as run:
         run.until_running()
         run.until_serving()
+        run.log_in()
         made = run.told("tasks", "create", "--title", "Look at it", "--description", "Somebody ought to look.")
         wait_until(lambda: run.told("tasks", "list")["total"] == 1)
         history = run.told("tasks", "history", made["id"])
