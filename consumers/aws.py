@@ -1,11 +1,12 @@
-"""How the consumers' parts on AWS are opened from the settings. Only doors use this."""
+"""How the consumers' parts on AWS are opened from the settings. Only doors use this.
+
+Nothing that is opened here needs to be closed.
+"""
 
 import random
 import time
-from uuid import UUID
 
-from uuid6 import uuid7
-
+from consumers.draw import draw_id
 from consumers.notifier.ledger.dynamodb import DynamoLedger
 from pipeline.bodies.log import LogWithBodies
 from pipeline.desks.desk import Desk
@@ -16,6 +17,7 @@ from pipeline.quarantine.port import Quarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
 from projections.opening import dynamo_store
+from projections.stores.dynamodb import DynamoStore
 
 
 def quarantine_of(settings: Settings) -> Quarantine:
@@ -25,7 +27,8 @@ def quarantine_of(settings: Settings) -> Quarantine:
 
 def log_of(settings: Settings, quarantine: Quarantine) -> Log:
     """The log that the settings name, with bodies where they name some. Damaged records are quarantined when they are read."""
-    log = kinesis_log(url_of(settings, "log_url"), quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY}))
+    keep = quarantining(quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
+    log = kinesis_log(url_of(settings, "log_url"), keep, compress_bodies=settings.compress_bodies)
     return LogWithBodies(log, s3_bodies(settings.bodies_url)) if settings.bodies_url else log
 
 
@@ -41,13 +44,17 @@ def desk_of(settings: Settings) -> Desk:
         recorders.events,
         recorders.snapshots,
         clock=now_us,
-        new_id=lambda: UUID(int=uuid7().int),
+        new_id=draw_id,
         pause=time.sleep,
         dice=random.Random(),  # noqa: S311 -- jitter
     )
 
 
+def store_of(settings: Settings) -> DynamoStore:
+    """The generations in the table that the settings name, for writers of whole generations and for readers."""
+    return dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
+
+
 def catalog_of(settings: Settings, log: Log) -> Catalog:
     """The read side over what serves now; for a function's whole life, so nobody closes it."""
-    store = dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
-    return Catalog(store, log, retention_days=settings.retention_days)
+    return Catalog(store_of(settings), log, retention_days=settings.retention_days)

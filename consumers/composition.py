@@ -1,39 +1,47 @@
-"""How the embedded parts are opened from settings: the one place where paths, clocks and parts meet.
+"""How the parts are opened from settings: the one place where their URLs choose the backends.
 
-Only doors use this. The real clock is read here and handed on as an argument. What is opened here is closed with its block.
+Here:   without URLs, everything lies in the folder ``FINDSTREAM_HOME`` (``consumers.embedded``).
+On AWS: with ``FINDSTREAM_LOG_URL`` and ``FINDSTREAM_STORE_URL``, in that stream and table, events whole in the bucket of
+        ``FINDSTREAM_BODIES_URL`` if it is set (``consumers.aws``). Who has one URL and lacks another is told which.
+
+Only doors use this. AWS's libraries are imported only where a URL asks for them.
 """
 
 import os
-import random
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from uuid6 import uuid7
-
+from consumers import embedded
+from consumers.embedded import now_us, open_home
 from consumers.home import Home
 from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
-from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.port import Quarantine
-from pipeline.quarantine.sqlite import SqliteQuarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
-from projections.stores.sqlite import SqliteStore
+from projections.stores.port import Store
 
 if TYPE_CHECKING:
-    from pipeline.desks.desk import Desk
-    from pipeline.desks.recorder.port import Recorders
+    from consumers.notifier.ledger.dynamodb import DynamoLedger
+    from consumers.notifier.ledger.sqlite import SqliteLedger
     from pipeline.ingest import Ingest
 
-
-def now_us() -> int:
-    """The time of day, in microseconds since the epoch."""
-    return time.time_ns() // 1000  # noqa: TID251 -- the door's clock
+__all__ = [
+    "ingest_into",
+    "now_us",
+    "open_catalog",
+    "open_ingest",
+    "open_ledger",
+    "open_log",
+    "open_quarantine",
+    "open_store",
+    "settings_of_data",
+    "writer_token",
+]
 
 
 def writer_token(role: str) -> str:
@@ -41,48 +49,63 @@ def writer_token(role: str) -> str:
     return f"{role}/{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
-def open_home(settings: Settings) -> Home:
-    """The data folder of these settings, made if it is absent. Raises ``SettingRejected`` for settings of functions on AWS."""
-    for name in ("log_url", "store_url", "bodies_url"):
-        if getattr(settings, name):
-            message = f"FINDSTREAM_{name.upper()}: is for functions on AWS; this works on the data in FINDSTREAM_HOME: unset it"
-            raise SettingRejected(message)
-    home = Home(settings.home.absolute())
-    home.make()
-    return home
-
-
 def settings_of_data() -> Settings:
     """The settings of this process, for commands that work on data that is there. Raises ``SettingRejected``, ``NoData``."""
     settings = Settings.load()
-    Home(settings.home.absolute()).expect_data()
+    if not _on_aws(settings):
+        Home(settings.home.absolute()).expect_data()
     return settings
 
 
 @contextmanager
-def open_log(settings: Settings) -> Iterator[SqliteLog]:
-    """The event log, made if it is absent."""
-    with closing(SqliteLog(open_home(settings).log, shards=settings.shards, clock=now_us)) as log:
-        yield log
+def open_log(settings: Settings) -> Iterator[Log]:
+    """The event log; one in a folder is made if it is absent."""
+    if _on_aws(settings):
+        from consumers import aws  # noqa: PLC0415 -- as the module says
+
+        yield aws.log_of(settings, aws.quarantine_of(settings))
+    else:
+        with embedded.open_log(settings) as log:
+            yield log
 
 
-def open_store(settings: Settings) -> SqliteStore:
+def open_store(settings: Settings) -> Store:
     """The generations of all projections. To be closed by who asked."""
-    return SqliteStore(open_home(settings).projections, clock=now_us)
+    if _on_aws(settings):
+        from consumers import aws  # noqa: PLC0415
+
+        return aws.store_of(settings)
+    return embedded.open_store(settings)
 
 
 @contextmanager
-def open_catalog(settings: Settings, log: SqliteLog) -> Iterator[Catalog]:
+def open_catalog(settings: Settings, log: Log) -> Iterator[Catalog]:
     """The read side over what serves now."""
     with closing(open_store(settings)) as store, closing(Catalog(store, log, retention_days=settings.retention_days)) as catalog:
         yield catalog
 
 
 @contextmanager
-def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
-    """The quarantine, made if it is absent."""
-    with closing(SqliteQuarantine(open_home(settings).quarantine, clock=now_us)) as quarantine:
-        yield quarantine
+def open_quarantine(settings: Settings) -> Iterator[Quarantine]:
+    """The quarantine; one in a folder is made if it is absent."""
+    if _on_aws(settings):
+        from consumers import aws  # noqa: PLC0415
+
+        yield aws.quarantine_of(settings)
+    else:
+        with embedded.open_quarantine(settings) as quarantine:
+            yield quarantine
+
+
+def open_ledger(settings: Settings) -> "DynamoLedger | SqliteLedger":
+    """The notifier's ledger, to look at and for redrives. To be closed by who asked."""
+    if _on_aws(settings):
+        from consumers import aws  # noqa: PLC0415
+
+        return aws.ledger_of(settings)
+    from consumers.notifier import assembly  # noqa: PLC0415 -- routes and templates: few commands need them
+
+    return assembly.open_ledger(open_home(settings).path)
 
 
 def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest":
@@ -92,41 +115,22 @@ def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest
     return Ingest(log, quarantine, clock=now_us, custom_sources=settings.registered_sources)
 
 
-def draw_id() -> UUID:
-    """An id for what a command makes: a UUID of version 7, so that ids sort by time."""
-    return UUID(int=uuid7().int)
-
-
-@contextmanager
-def open_recorders(settings: Settings) -> "Iterator[Recorders]":
-    """What keeps the desks' facts, made if it is absent."""
-    from pipeline.desks.recorder.sqlite import open_sqlite  # noqa: PLC0415 -- who only reads need not wait for its library
-
-    recorders = open_sqlite(open_home(settings).desks)
-    try:
-        yield recorders
-    finally:
-        recorders.close()
-
-
-@contextmanager
-def open_desk(settings: Settings) -> "Iterator[Desk]":
-    """Where commands are carried out."""
-    from pipeline.desks.desk import Desk  # noqa: PLC0415 -- as above
-
-    with open_recorders(settings) as recorders:
-        yield Desk(
-            recorders.events,
-            recorders.snapshots,
-            clock=now_us,
-            new_id=draw_id,
-            pause=time.sleep,
-            dice=random.Random(),  # noqa: S311 -- jitter
-        )
-
-
 @contextmanager
 def open_ingest(settings: Settings) -> "Iterator[Ingest]":
     """The way in, over parts of its own."""
     with open_log(settings) as log, open_quarantine(settings) as quarantine:
         yield ingest_into(settings, log, quarantine)
+
+
+def _on_aws(settings: Settings) -> bool:
+    """Whether the parts are on AWS. Raises ``SettingRejected`` if a URL, or what it takes to speak to AWS, is missing."""
+    if not settings.on_aws:
+        return False
+    if find_spec("boto3") is None:
+        message = "FINDSTREAM_LOG_URL, FINDSTREAM_STORE_URL: parts on AWS need boto3 here; pip install 'findstream[aws]'"
+        raise SettingRejected(message)
+    from pipeline.opening import url_of  # noqa: PLC0415
+
+    for name in ("log_url", "store_url"):
+        url_of(settings, name)
+    return True

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from consumers.agreement import beyond
-from consumers.composition import open_catalog, open_log
+from consumers.composition import open_catalog
+from consumers.embedded import expect_folder, open_log
 from consumers.errors import PortTaken
 from consumers.home import Home, alive
 from consumers.keeping import quick_check
@@ -61,13 +62,17 @@ class Finding:
 
 
 def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """All checks, cheap ones first. Settings come from the environment: they are among what is examined."""
+    """All checks, cheap ones first. Settings come from the environment: they are among what is examined.
+
+    Raises ``SettingRejected`` if they name parts on AWS, whose alarms tell how they fare.
+    """
     yield from _spelling(environ)
     try:
         settings = Settings.load()
     except SettingRejected as rejected:
         yield Finding("settings", Verdict.FAIL, str(rejected), "correct the variable")
         return
+    expect_folder(settings)
     yield Finding("settings", Verdict.OK, "every variable has an accepted value")
     yield _routes(settings, environ)
     home = Home(settings.home.absolute())

@@ -37,8 +37,13 @@ def dealt(names: Sequence[str], processes: int) -> list[list[str]]:
     return shared
 
 
-def processors() -> int:
-    """How many this process may use."""
+def processors(settings: Settings) -> int:
+    """How many this process may use; for a stream one, since all who read a shard share what it gives: 2 MB a second.
+
+    Source: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits".
+    """
+    if settings.on_aws:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import Final
 
 from consumers import logs
+from consumers.embedded import expect_folder
 from consumers.garbage import collect_seldom
 from consumers.roles import NAMES, load
 from pipeline.errors import SettingRejected
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         settings = Settings.load()
+        expect_folder(settings)
     except SettingRejected as rejected:
         print(f"findstream: {rejected}", file=sys.stderr)  # noqa: T201 -- before there are logs
         return 2

@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,13 +75,21 @@ def deploy(session: Session, packages: Path, templates: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Run the AWS shape on this machine until Ctrl-C."""
+    """Run the AWS shape on this machine until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m localstack.up", description=main.__doc__)
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--packages", type=Path, default=ROOT / "build/local")
     parser.add_argument("--templates", type=Path, default=ROOT / "build/infra")
     parser.add_argument("--smoke", action="store_true", help="check it from end to end, then end")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the emulator would outlive this
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
     with ministack(arguments.port) as endpoint:
         told = {
             "AWS_ENDPOINT_URL": endpoint,
@@ -96,11 +105,8 @@ def main() -> int:
             return smoke.check(smoke.of(session, central_stack("local")))
         say("Use it so:  export " + " ".join(f"{name}={value}" for name, value in told.items()))
         say("Check it:   .venv/bin/python -m localstack.smoke")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            return 0
+        while True:
+            time.sleep(3600)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@
 Only doors use this. What AWS needs to know beside (region, credentials, another endpoint) boto3 finds where it always does.
 """
 
+import os
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from uuid6 import uuid7
 
 from pipeline.bodies.s3 import S3Bodies
@@ -29,8 +33,24 @@ def now_us() -> int:
 
 
 def client(service: str) -> Any:
-    """A client of an AWS service, with time-outs that fit a function's life."""
-    return boto3.client(service, config=_CALLS)  # type: ignore[call-overload]  # any service
+    """A client of an AWS service, with time-outs that fit a function's life. Raises ``SettingRejected`` as ``_configured``."""
+    with _configured():
+        return boto3.client(service, region_name=_region(), config=_CALLS)  # type: ignore[call-overload]  # any service
+
+
+def _region() -> str | None:
+    """Where everything is. boto3 itself reads AWS_DEFAULT_REGION only, the AWS command line AWS_REGION too."""
+    return os.environ.get("AWS_REGION")
+
+
+@contextmanager
+def _configured() -> Iterator[None]:
+    """Raise ``SettingRejected`` if boto3 does not find what it needs: a region, or the profile that was named."""
+    try:
+        yield
+    except BotoCoreError as missing:
+        message = f"AWS_REGION, AWS_PROFILE: {missing}"
+        raise SettingRejected(message) from missing
 
 
 def url_of(settings: Settings, name: str) -> str:
@@ -48,16 +68,19 @@ def name_in(url: str) -> str:
     return url.partition("://")[2]
 
 
-def kinesis_log(url: str, on_unreadable: Sink) -> KinesisLog:
-    """The log on the stream of ``kinesis://stream``."""
+def kinesis_log(url: str, on_unreadable: Sink, *, compress_bodies: bool = False) -> KinesisLog:
+    """The log on the stream of ``kinesis://stream``. It reads events packed or plain, whichever it appends."""
+    with _configured():
+        kinesis = connect(region=_region())
     return KinesisLog(
-        connect(),
+        kinesis,
         name_in(url),
         on_unreadable=on_unreadable,
         clock=now_us,
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,
+        compress_bodies=compress_bodies,
     )
 
 

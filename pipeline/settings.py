@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^kinesis://[a-zA-Z0-9_.-]{1,128}$",
             examples=["kinesis://findings"],
-            description="Functions on AWS: the Kinesis stream that is the event log.",
+            description="On AWS: the Kinesis stream that is the event log, instead of the one in the folder.",
         ),
     ] = None
     store_url: Annotated[
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^dynamodb://[a-zA-Z0-9_.-]{3,255}$",
             examples=["dynamodb://findstream"],
-            description="Functions on AWS: the DynamoDB table of projections, quarantine and ledger.",
+            description="On AWS: the DynamoDB table of projections, quarantine and ledger. Goes with the stream.",
         ),
     ] = None
     bodies_url: Annotated[
@@ -100,17 +100,28 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^s3://[a-z0-9.-]{3,63}(/[^/\s]+)*$",
             examples=["s3://bucket/prefix"],
-            description="Functions on AWS: the bucket in which whole events are found by position.",
+            description="On AWS: the bucket in which whole events are found by position.",
         ),
     ] = None
+    compress_bodies: Annotated[
+        bool,
+        Field(
+            description="On AWS: whether events go onto the stream packed with zstd, which only findstream reads, not as JSON."
+        ),
+    ] = False
     slack_webhook_secret: Annotated[
         str | None,
         Field(
             pattern=r"^arn:aws[a-z-]*:secretsmanager:",
             examples=["arn:aws:secretsmanager:eu-central-1:111122223333:secret:slack"],
-            description="Functions on AWS: the Secrets Manager secret that holds the webhook.",
+            description="On AWS: the Secrets Manager secret that holds the webhook.",
         ),
     ] = None
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether a URL names a part on AWS; all parts are there then."""
+        return any((self.log_url, self.store_url, self.bodies_url))
 
     @property
     def registered_sources(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 Delivery:  at least once, in order within a shard. What a projection has folded already is left out.
 Laggards:  a projection that stands behind the others (a new one, or one that was stopped for a while) first reads what it lacks
            from the log, up to what was delivered, parents of the shard included, when something is delivered of that shard again.
+Memory:    what other shards' writers remember is dropped where it gets much, those first that were given nothing for longest.
 Takeovers: who wrote a shard before is fenced. Who is fenced in the middle claims the shard again, once, and goes on behind its
            checkpoint: another instance of this code may have been given the shard for a while.
 Source:    AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams".
@@ -22,6 +23,8 @@ from projections.writer import Writer
 from projections.writers import Writers
 
 _READ_EVENTS: Final = 5_000
+IDS_OF_OTHERS: Final = 1_000_000
+"""Ids in memory of all shards but the one that is folded, some 85 bytes each at most."""
 
 
 class Folded(NamedTuple):
@@ -44,12 +47,14 @@ class Delivered:
         *,
         token: str,
         projections: Sequence[Projection] = ALL,
+        ids_of_others: int = IDS_OF_OTHERS,
         on_stop: Callable[[ProjectionError], None] = lambda _: None,
     ) -> None:
         self._log = log
         self._store_of = store_of
         self._token = token
         self._projections = projections
+        self._ids_of_others = ids_of_others
         self._on_stop = on_stop
         self._shards: dict[str, Writers] = {}
 
@@ -62,6 +67,7 @@ class Delivered:
         """
         batch = Intake.of(batch)
         lost: list[GenesisLost] = []
+        self._make_room(batch.shard)
         writers = self._claimed(batch.shard)
         checkpoints = [at for writer in writers if (at := writer.checkpoints.get(batch.shard))]
         reached = max((at for at in checkpoints if at < batch.positions[0]), default=None)
@@ -77,6 +83,14 @@ class Delivered:
         """Close all generations."""
         for writers in self._shards.values():
             writers.close()
+
+    def _make_room(self, shard: str) -> None:
+        """Let go of other shards as long as they remember too much; this one becomes the last that was given something."""
+        if shard in self._shards:
+            self._shards[shard] = self._shards.pop(shard)
+        others = [known for known in self._shards if known != shard]
+        while others and sum(self._shards[known].remembered() for known in others) > self._ids_of_others:
+            self._shards.pop(others.pop(0)).close()
 
     def _claimed(self, shard: str) -> list[Writer]:
         """A writer of this shard for each projection."""

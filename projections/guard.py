@@ -2,7 +2,8 @@
 
 Ids are kept as markers, packed by the hour in which the event happened and the UTC day on which it was recorded. Within the hour
 an id is its uuid and the last four digits of its seconds: uuids alone are not unique (``schemas.identity.derived_id``).
-A marker commits with the rows that it guards. The recent hours' ids are kept in memory, bounded; others are read when asked for.
+A marker commits with the rows that it guards. The recent hours' ids are kept in memory, bounded; others are read when asked for,
+so what is in memory decides nothing but the time that it takes.
 Days are compared both ways, since one shard may be read far ahead of another.
 """
 
@@ -23,6 +24,14 @@ DAY_US: Final = 86_400_000_000
 WINDOW_DAYS: Final = 30
 
 REMEMBERED_IDS: Final = 250_000
+"""Of hours that the last commit had nothing of, some 85 bytes each."""
+MOST_IDS: Final = 2_000_000
+"""Of all hours. A shard of a stream gets less in an hour: 1 MB a second, which is some 1.5 million plain events of 2.5 KB. If
+there are more (packed events, an embedded log with 550 a second for an hour), each commit reads the hour's markers again, 18
+bytes an id.
+
+Source: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits".
+"""
 ID_BYTES: Final = 18
 _ID_CHARACTERS: Final = 41
 _DAY_BITS: Final = 24
@@ -92,24 +101,37 @@ class Intake(Batch):
 class Guard:
     """The ids that one generation has seen. Its one writer asks it, then says that the commit was ``kept``, or ``reset``s it."""
 
-    def __init__(self, rows: MarkerRows, *, remembered_ids: int = REMEMBERED_IDS) -> None:
+    def __init__(self, rows: MarkerRows, *, remembered_ids: int = REMEMBERED_IDS, most_ids: int = MOST_IDS) -> None:
         self._rows = rows
         self._remembered_ids = remembered_ids
+        self._most_ids = most_ids
+        self._in_use: set[int] = set()
         self._hours: OrderedDict[int, _Hour] = OrderedDict()
         self._count = 0
         self.newest_day = 0
         """The latest day on which something was recorded, of all that was sifted."""
 
+    def __len__(self) -> int:
+        """How many ids are in memory."""
+        return self._count
+
     def reset(self) -> None:
         """Forget what was not committed (and all else: it is read again)."""
         self._hours.clear()
+        self._in_use.clear()
         self._count = 0
 
     def kept(self) -> None:
-        """What was sifted is committed: it may be forgotten, the hours not asked for the longest first."""
+        """What was sifted is committed: it may be forgotten, the hours not asked for the longest first.
+
+        Those of this commit, which the next one will ask for too, only if they are too many by themselves.
+        """
         while self._count > self._remembered_ids:
-            _, forgotten = self._hours.popitem(last=False)
-            self._count -= len(forgotten)
+            hour = next(iter(self._hours))
+            if hour in self._in_use and self._count <= self._most_ids:
+                break
+            self._count -= len(self._hours.pop(hour))
+        self._in_use.clear()
 
     def sift(self, batch: Batch, types: Collection[str] | None = None) -> tuple[Sequence[int], list[Marker]]:
         """The indices of the events that are no repeats, in order, and the markers to commit with them.
@@ -152,6 +174,7 @@ class Guard:
             self._count += sum(map(len, unknown.values())) - before
         for hour in hours:
             self._hours.move_to_end(hour)
+        self._in_use |= hours
 
 
 def _first_seen(ids: Sequence[bytes], near: Sequence[Collection[bytes]]) -> Mapping[bytes, int]:

@@ -18,8 +18,8 @@ from pipeline.opening import dynamo_quarantine, kinesis_log, now_us, s3_bodies, 
 from pipeline.settings import Settings
 from projections.delivered import Delivered
 from projections.errors import ProjectionError
-from projections.opening import dynamo_store, lane_of, writer_token
-from projections.stores.dynamodb import DynamoStore
+from projections.opening import dynamo_store, folded_shards, lane_of, writer_token
+from projections.stores.dynamodb import EVERY_LANE, DynamoStore, Lane
 
 _settings: Final = Settings.load()
 _keep: Final = quarantining(dynamo_quarantine(url_of(_settings, "store_url")), kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
@@ -30,7 +30,11 @@ metrics: Final = Metrics()
 
 
 def _store_of(shard: str) -> DynamoStore:
-    lane = lane_of(shard, list(_log.shards()))
+    lane = lane_of(shard, _log.shards(), folded_shards(_store(EVERY_LANE)))
+    return _store(lane)
+
+
+def _store(lane: Lane) -> DynamoStore:
     return dynamo_store(url_of(_settings, "store_url"), retention_days=_settings.retention_days, lane=lane)
 
 

@@ -2,10 +2,13 @@
 
 import random
 import secrets
+from collections.abc import Collection, Sequence
+from contextlib import closing
 
 from pipeline.log.port import Shard
 from pipeline.opening import client, name_in, now_us
 from projections.stores.dynamodb import EVERY_LANE, DynamoStore, Keeping, Lane
+from projections.stores.port import Store
 
 
 def writer_token(role: str) -> str:
@@ -25,14 +28,25 @@ def dynamo_store(url: str, *, retention_days: int, lane: Lane = EVERY_LANE) -> D
     )
 
 
-def lane_of(shard: str, shards: list[Shard]) -> Lane:
-    """The lane of a shard: its repeats may stand in the shards that it came from."""
-    parents = {known.id: known.parents for known in shards}
-    ancestors: list[str] = []
-    unseen = list(parents.get(shard, ()))
+def folded_shards(store: Store) -> set[str]:
+    """All shards of which a generation that serves has folded something, also those that the log lists no more."""
+    folded: set[str] = set()
+    for info in store.serving().values():
+        with closing(store.open(info)) as generation:
+            folded |= generation.checkpoints().keys()
+    return folded
+
+
+def lane_of(shard: str, listed: Sequence[Shard], folded: Collection[str]) -> Lane:
+    """The lane of a shard: its repeats may stand in the shards that it came from.
+
+    A shard that was folded and is ``listed`` no more is taken for an ancestor, since nobody can tell any more; to look for
+    repeats in too many shards does no harm.
+    """
+    parents = {known.id: known.parents for known in listed}
+    ancestors = set(folded) - parents.keys() - {shard}
+    unseen = {shard}
     while unseen:
-        ancestor = unseen.pop()
-        if ancestor not in ancestors:
-            ancestors.append(ancestor)
-            unseen += parents.get(ancestor, ())
-    return Lane(shard, tuple(ancestors))
+        unseen = {parent for known in unseen for parent in parents.get(known, ())} - ancestors
+        ancestors |= unseen
+    return Lane(shard, tuple(sorted(ancestors)))

@@ -1,7 +1,8 @@
 """One projection's writer: folds batches into one generation, each commit whole, in order, once.
 
-A poison event parks its key (law 7): it and the key's later events wait in order, others go on. Only a fold's own exception
-parks; an error of the store or the log is the caller's to retry. A newer version of a folded type stops the projection (law 5).
+A poison event parks its key (law 7): it and the key's later events wait in order, others go on. A fold's own exception parks, and
+so does a row that outgrows the store; any other error of the store or the log is the caller's to retry. A newer version of a
+folded type stops the projection (law 5).
 """
 
 import traceback
@@ -40,6 +41,11 @@ class Writer:
         self._parked_keys: set[str] = set()
         self._tidied_day = 0
 
+    @property
+    def remembered(self) -> int:
+        """How many ids it has in memory, to know repeats by; who drops it has them read again."""
+        return len(self._guard)
+
     def claim(self, shards: Iterable[str]) -> None:
         """Become the writer of these shards too. Only then do their checkpoints say where to go on. Claiming twice is harmless.
 
@@ -71,37 +77,51 @@ class Writer:
     def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True, *, at_once: int = REDRIVEN_AT_ONCE) -> tuple[int, int]:
         """Fold the parked events of the keys that ``chosen`` names again, in order; returns (folded, still parked).
 
-        A key whose first event still cannot be folded keeps waiting, with the new traceback. Each commit takes ``at_once``
-        events, for who is fenced meanwhile soon takes over again. If this is fenced in turn, or the store fails, what was
-        committed stays so: redrive the rest.
+        A key of which an event still cannot be folded keeps waiting from there on, with the new traceback. Each commit takes
+        ``at_once`` events at most, for who is fenced meanwhile soon takes over again. If this is fenced in turn, or the store
+        fails, what was committed stays so: redrive the rest.
         """
         self.claim(self.generation.checkpoints())
         waiting = self.generation.parked()
         keys = {parked.key for parked in waiting if chosen(parked)}
-        again = [parked for parked in waiting if parked.key in keys]
+        left = [parked for parked in waiting if parked.key in keys]
         folded = 0
-        for begin in range(0, len(again), at_once):
-            part = [parked for parked in again[begin : begin + at_once] if parked.key in keys]
-            behind = again[begin + at_once :]
-            if part:
-                still = self._redrive(part, behind, keys)
-                folded += len(part) - len(still)
-                keys -= {parked.key for parked in still}
+        while left:
+            part, behind = left[:at_once], left[at_once:]
+            try:
+                still = self._redrive(part, behind)
+            except CommitTooLarge as too_large:
+                if len(part) > 1:
+                    at_once = len(part) // 2
+                    continue
+                still = self._leave(part[0], too_large)
+            folded += len(part) - len(still)
+            stuck = {parked.key for parked in still}
+            left = [parked for parked in behind if parked.key not in stuck]
         return folded, self.parked
 
-    def _redrive(self, part: Sequence[Parked], behind: Sequence[Parked], keys: Collection[str]) -> list[Parked]:
-        """Fold some events of ``keys``, behind which others wait; returns those of them that wait again, and so do theirs."""
-        folding = _Folding(self.projection, self.generation, self._parked_keys.difference(keys))
+    def _redrive(self, part: Sequence[Parked], behind: Sequence[Parked]) -> list[Parked]:
+        """Fold parked events, behind which others wait; returns those of them that go on waiting, in their places."""
+        folding = _Folding(self.projection, self.generation, self._parked_keys.difference(parked.key for parked in part))
         for parked in part:
             folding.fold(parking.unpark(parked))
-        still = list(folding.parked)
-        stopped = {parked.key for parked in still}
-        moved = [replace(parked, error="") for parked in behind if parked.key in stopped]
-        folding.parked += moved  # behind their key's first again
+        still, folding.parked = folding.parked, []
         folding.parked_keys.update(parked.key for parked in behind)
-        positions = [parked.position for parked in (*part, *moved)]
-        self._keep(folding, Commit(expected=dict(self.checkpoints), reached=dict(self.checkpoints), unparked=positions))
+        waiting = {parked.position for parked in still}
+        unparked = [parked.position for parked in part if parked.position not in waiting]
+        self._keep(folding, self._standing(unparked, [parked for parked in still if parked.error]))
         return still
+
+    def _leave(self, parked: Parked, why: CommitTooLarge) -> list[Parked]:
+        """Let an event wait whose rows the store cannot keep."""
+        folding = _Folding(self.projection, self.generation, self._parked_keys)
+        self._keep(folding, self._standing([], [replace(parked, error=_told(why))]))
+        return [parked]
+
+    def _standing(self, unparked: Sequence[Position], retraced: Sequence[Parked]) -> Commit:
+        """A commit that moves no checkpoint."""
+        here = dict(self.checkpoints)
+        return Commit(expected=here, reached=dict(here), unparked=unparked, retraced=retraced)
 
     def tidy(self) -> None:
         """Forget markers that can decide nothing any more. Call it only where nothing of the log is left to fold.
@@ -114,26 +134,31 @@ class Writer:
             self._tidied_day = newest
 
     def _fold_by_halves(self, batches: Sequence[Batch]) -> None:
-        """Fold batches in one commit, or in as many as it takes. Raises ``CommitTooLarge`` if one event is too much."""
+        """Fold batches in one commit, or in as many as it takes. An event whose rows are too much by themselves is parked."""
         try:
             self._fold(batches)
-        except CommitTooLarge:
+        except CommitTooLarge as too_large:
             self._guard.reset()
             if sum(map(len, batches)) == 1:
-                raise
+                self._fold(batches, _told(too_large))
+                return
             for half in _halves(batches):
                 self._fold_by_halves(half)
         except BaseException:
             self._guard.reset()
             raise
 
-    def _fold(self, batches: Sequence[Batch]) -> None:
+    def _fold(self, batches: Sequence[Batch], refused: str = "") -> None:
+        """Fold batches in one commit; or park them, if it is told why they cannot be folded."""
         folding = _Folding(self.projection, self.generation, self._parked_keys)
         markers: list[Marker] = []
         for batch in batches:
             fresh, marked = self._fresh(batch)
             markers += marked
-            folding.fold(fresh)
+            if refused:
+                folding.park(fresh, refused)
+            else:
+                folding.fold(fresh)
         expected = {batch.shard: self.checkpoints.get(batch.shard) for batch in batches}
         reached = {batch.shard: batch.positions[-1] for batch in batches}
         self._keep(folding, Commit(expected, reached, markers=joined(markers)))
@@ -181,6 +206,12 @@ class _Folding:
         """Fold events of one shard, in order; what cannot be folded is parked."""
         self.parked += sorted(self._fold(batch), key=lambda parked: parked.position)
 
+    def park(self, batch: Batch, error: str) -> None:
+        """Let events wait that were not folded: the store's rows could not take them."""
+        keys = [self._projection.parking_key(batch, index) for index in range(len(batch))]
+        self.parked += [_parked(key, batch, index, error) for index, key in enumerate(keys)]
+        self.parked_keys.update(keys)
+
     def _fold(self, batch: Batch) -> list[Parked]:
         """Fold a batch whole if it can be, else by halves; returns what was parked, a key's events in order."""
         parked, free = self._waiting(batch)
@@ -210,14 +241,15 @@ class _Folding:
             changes = self._projection.fold(self._rows, batch)
         except (PipelineError, ProjectionError):
             raise  # log or store cannot be read just now: no fault of the event
-        except Exception:  # noqa: BLE001  # law 7: a fold's own exception parks the event
-            return _storable(traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
+        except Exception as exc:  # noqa: BLE001  # law 7: a fold's own exception parks the event
+            return _told(exc)
         self.changes.absorb(changes)
         return ""
 
 
-def _storable(text: str) -> str:
-    """``text`` with lone surrogates spelled out: no store could keep them, and what cannot be parked would stop the shard."""
+def _told(error: Exception) -> str:
+    """A traceback, with lone surrogates spelled out: no store could keep them, and what cannot be parked would stop the shard."""
+    text = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:]
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -41,6 +41,10 @@ class Writers:
         self._forget(writer.projection.name)
         return self._writer(writer.projection, writer.generation.info)
 
+    def remembered(self) -> int:
+        """How many ids all writers have in memory."""
+        return sum(writer.remembered for writer in self._writers.values())
+
     def close(self) -> None:
         """Close all generations."""
         for name in list(self._writers):

@@ -17,6 +17,7 @@ from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, complain, counted, emit, emit_bytes, emit_json, remark
 from consumers.cli.progress import Tell, bar
 from consumers.composition import now_us, open_ingest
+from consumers.embedded import expect_folder
 from consumers.home import Home
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.sample import Item, Mix, generate, spread
@@ -74,7 +75,7 @@ def ingest(
                 finally:
                     done = stream.passed
             total = [sum(pair) for pair in zip(total, counts, strict=True)]
-    if total[1] and not _heard(Home(settings.home.absolute())):
+    if total[1] and not settings.on_aws and not _heard(Home(settings.home.absolute())):
         remark("nobody is notified of these: the notifier begins behind what is there at the first findstream run")
     _tell(dict(zip(("read", "accepted", "duplicate", "quarantined"), total, strict=True)), as_json=as_json)
     return REFUSED if broken else 0
@@ -207,7 +208,9 @@ def sample(
 def _take(batches: Iterable[Sequence[Item]], total: int | None, *, as_json: bool) -> None:
     told = dict.fromkeys(("read", "accepted", "duplicate", "quarantined"), 0)
     try:
-        with open_ingest(Settings.load()) as desk, bar("sample", "findings", total) as tell:
+        settings = Settings.load()
+        expect_folder(settings)
+        with open_ingest(settings) as desk, bar("sample", "findings", total) as tell:
             for batch in batches:
                 for name, more in zip(told, _counts(take(desk, batch)), strict=True):
                     told[name] += more

@@ -82,7 +82,9 @@ def rebuild(
     cancel: Annotated[bool, typer.Option("--cancel", help="Stop the rebuilds that run, in whichever process.")] = False,
     accept_parked: Annotated[bool, typer.Option("--accept-parked", help="Switch even if events had to be parked.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Compare the new rows with the former ones.")] = False,
-    processes: Annotated[int | None, typer.Option(min=1, help="How many at once.", show_default="one a processor")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="How many at once.", show_default="one a processor; one on AWS")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Build projections anew from the log, beside those that serve, and switch over. Readers notice nothing.
@@ -104,7 +106,7 @@ def rebuild(
         ends = rebuilding.rebuild(
             settings,
             chosen,
-            processes=processes or rebuilding.processors(),
+            processes=processes or rebuilding.processors(settings),
             on_progress=lambda p: tell(p.projection, p.folded, p.total),
             accept_parked=accept_parked,
             diff=diff,

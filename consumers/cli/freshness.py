@@ -14,6 +14,8 @@ from projections.reading import ProjectionState
 from schemas.identity import MICROSECONDS
 
 _PATIENCE_US: Final = 10 * MICROSECONDS
+_PATIENCE_ON_AWS_US: Final = 120 * MICROSECONDS
+"""There a batching window comes on top, which is a minute where somebody saves."""
 
 
 def remark_on_lag(settings: Settings, states: Sequence[ProjectionState], what: str) -> None:
@@ -21,8 +23,13 @@ def remark_on_lag(settings: Settings, states: Sequence[ProjectionState], what: s
     worst = max(states, key=lambda state: state.lag_events)
     if not worst.lag_events:
         return
+    patience_us = _PATIENCE_ON_AWS_US if settings.on_aws else _PATIENCE_US
+    late = worst.waiting_since_us is not None and now_us() - worst.waiting_since_us > patience_us
     told = f"{what} is {counted(worst.lag_events, 'event')} behind the log"
-    if Home(settings.home.absolute()).running() is None:
+    if settings.on_aws:
+        if late:
+            remark(f"{told} at least: see findstream status")
+    elif Home(settings.home.absolute()).running() is None:
         remark(f"{told}: findstream run folds what is missing")
-    elif worst.waiting_since_us is not None and now_us() - worst.waiting_since_us > _PATIENCE_US:
+    elif late:
         remark(f"{told}, though findstream runs: see findstream status")

@@ -15,6 +15,7 @@ from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plai
 from consumers.cli.progress import bar
 from consumers.composition import now_us
 from consumers.doctor import Finding, Verdict
+from consumers.embedded import expect_folder
 from consumers.home import Home
 from pipeline.backup.bundle import TAR_SUFFIXES, Manifest, is_folder, is_tar
 from pipeline.settings import Settings
@@ -38,9 +39,9 @@ def backup(
     if not (is_tar(target) or is_folder(target)):
         message = f"{target.name!r} is no name of a backup; write a folder, or a file that ends in {', '.join(TAR_SUFFIXES)}"
         raise typer.BadParameter(message, param_hint="TARGET")
-    settings = Settings.load()
+    home = _home()
     with _moving("backup") as progress:
-        manifest = keeping.back_up(Home(settings.home.absolute()), target, clock=now_us, progress=progress)
+        manifest = keeping.back_up(home, target, clock=now_us, progress=progress)
     if as_json:
         emit_json({"backup": str(target), **manifest.model_dump()})
         return
@@ -63,9 +64,9 @@ def restore(
       findstream restore /backups/2026-01-31 --check
       findstream restore today.tar.gz --force
     """
-    settings = Settings.load()
+    home = _home()
     with _moving("restore") as progress:
-        done = keeping.restore(source, Home(settings.home.absolute()), clock=now_us, force=force, check=check, progress=progress)
+        done = keeping.restore(source, home, clock=now_us, force=force, check=check, progress=progress)
     if as_json:
         aside = str(done.aside) if done.aside else None
         emit_json({"checked": check, "home": str(done.home), "aside": aside, "backup": done.manifest.model_dump()})
@@ -100,6 +101,13 @@ def doctor(*, as_json: Json = False) -> int:
             ((Text(f.verdict, style=_LOOKS[f.verdict]), f.check, f.told, f.do) for f in found),
         )
     return 0 if healthy else FAILED
+
+
+def _home() -> Home:
+    """The data folder, as it is. Raises ``SettingRejected`` if the data is on AWS, which has backups of its own."""
+    settings = Settings.load()
+    expect_folder(settings)
+    return Home(settings.home.absolute())
 
 
 def _show(manifest: Manifest) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -11,10 +11,13 @@ from consumers.cli.freshness import remark_on_lag
 from consumers.cli.last import Filter, before_last
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
+from consumers.errors import Refused
 from pipeline.log.port import Log, Position, Record
+from pipeline.log.sqlite import SqliteLog
 from projections.event_index import Entry, EventIndex, EventQuery
 from schemas.registry import REGISTRY
 
+_LAST: Final = 10
 _READ_AT_ONCE = 1000
 _WAIT_SECONDS = 1.0
 
@@ -27,7 +30,9 @@ def tail(
     kind: Annotated[str, typer.Option("--type", help="Only this type, for example finding.observed.")] = "",
     account: Account = "",
     min_severity: Severity = 0,
-    last: Annotated[int, typer.Option("-n", "--last", min=0, help="Begin with the last N events that pass.")] = 10,
+    last: Annotated[
+        int | None, typer.Option("-n", "--last", min=0, help="Begin with the last N events that pass.", show_default="10")
+    ] = None,
     since_start: Annotated[bool, typer.Option("--since-start", help="Begin with the first event of the log.")] = False,
     follow: Annotated[bool, typer.Option(help="Go on as events arrive, until Ctrl-C.")] = True,
     as_json: Json = False,
@@ -35,6 +40,7 @@ def tail(
     """Follow the event log as it grows.
 
     Shows what is on the log, whether or not it was folded yet; order holds within a shard. All filters must hold.
+    On AWS it begins with what comes from now on, or with --since-start: a stream is not read backwards.
 
     Examples:
       findstream tail -s HIGH
@@ -46,13 +52,23 @@ def tail(
         remark(f"no event has the type {kind!r} so far; there are {', '.join(sorted({name for name, _ in REGISTRY}))}")
     wanted = Filter(source, kind, account, min_severity)
     with open_log(settings) as log:
-        seen = {} if since_start else before_last(log, wanted, last)
+        seen = {} if since_start else _beginning(log, wanted, last)
         while True:
             for record in _behind(log, seen, wanted):
                 _show(record, as_json=as_json)
             if not follow:
                 return
             log.wait(seen, _WAIT_SECONDS)
+
+
+def _beginning(log: Log, wanted: Filter, last: int | None) -> dict[str, Position]:
+    """Behind what to begin. Raises ``Refused`` if the log cannot tell which events are the last."""
+    if isinstance(log, SqliteLog):
+        return before_last(log, wanted, _LAST if last is None else last)
+    if last:
+        message = "a stream is not read backwards: leave --last out, ask findstream events, or read all with --since-start"
+        raise Refused(message)
+    return dict(log.heads())
 
 
 def _behind(log: Log, seen: dict[str, Position], wanted: Filter) -> Iterator[Record]:

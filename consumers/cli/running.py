@@ -16,16 +16,17 @@ from consumers.cli.output import Json, counted, emit, emit_json, emit_table, mom
 from consumers.composition import (
     now_us,
     open_catalog,
-    open_home,
     open_ingest,
+    open_ledger,
     open_log,
     open_quarantine,
     open_store,
     settings_of_data,
 )
+from consumers.embedded import expect_folder
 from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
-from consumers.notifier.assembly import open_ledger, wiring
+from consumers.notifier.assembly import wiring
 from consumers.notifier.notifier import begin
 from consumers.roles import NAMES, SAMPLE
 from consumers.sample.story import HISTORY_DAYS, history, roll_call
@@ -58,6 +59,7 @@ def run(
       FINDSTREAM_PORT=9000 findstream run
     """
     settings = Settings.load()
+    expect_folder(settings)
     for name, meant in Settings.unknown(os.environ).items():
         remark(f"{name} is no setting and does nothing; {f'did you mean {meant}?' if meant else 'see docs/settings.md'}")
     logs.configure("run", settings.log_level)
@@ -97,7 +99,7 @@ def _prepare(settings: Settings, *, sample: bool) -> None:
     with (
         open_log(settings) as log,
         closing(open_store(settings)) as store,
-        closing(open_ledger(open_home(settings).path)) as ledger,
+        closing(open_ledger(settings)) as ledger,
     ):
         ask_of_projections(log, store)
         ask_of_ledger(log, ledger)
@@ -132,21 +134,24 @@ def _greet(home: Home, url: str, channels: Mapping[str, object | None]) -> None:
 def status(*, as_json: Json = False) -> None:
     """Show how everything fares: roles, log, projections with their lag, quarantine, notices.
 
+    On AWS, where a stream does not count its events, a lag is that of at least so many.
+
     Examples:
       findstream status
       findstream status --json | jq '.projections[].lag_events'
     """
     settings = settings_of_data()
-    home = open_home(settings)
-    running = home.running()
-    with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(home.path)) as ledger:
+    home = None if settings.on_aws else Home(settings.home.absolute())
+    with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(settings)) as ledger:
+        heads = log.heads()
         document: dict[str, Any] = {
-            "home": str(home.path),
-            "run": _run(running),
+            "home": str(home.path) if home else None,
+            "run": _run(home.running()) if home else None,
             "log": {
-                "events": log.behind({}),
-                "bytes": _bytes(home),
-                "shards": {shard.id: str(log.heads().get(shard.id, "")) for shard in log.shards()},
+                "url": settings.log_url,
+                "events": log.behind({}) if home else None,
+                "bytes": _bytes(home) if home else None,
+                "shards": {shard.id: str(heads.get(shard.id, "")) for shard in log.shards()},
             },
             "projections": [_projection(state) for state in catalog.states()],
             "quarantine": _quarantined(settings),
@@ -185,10 +190,17 @@ def _show_status(document: Mapping[str, Any]) -> None:
     log, running = document["log"], document["run"]
     held = (f"{count:,} {state}" for state, count in document["quarantine"].items())
     notices = (f"{tally['count']:,} {tally['state']} to {tally['channel']}" for tally in document["notices"])
+    shards = counted(len(log["shards"]), "shard")
+    if document["home"]:
+        parts = [
+            ("data", document["home"]),
+            ("log", f"{counted(log['events'], 'event')}, {size(log['bytes'])}, {shards}"),
+            ("run", f"{running['url']} since {moment(running['since_us'])}" if running else "not running"),
+        ]
+    else:
+        parts = [("log", f"{log['url']}, {shards}")]
     for name, value in (
-        ("data", document["home"]),
-        ("log", f"{counted(log['events'], 'event')}, {size(log['bytes'])}, {counted(len(log['shards']), 'shard')}"),
-        ("run", f"{running['url']} since {moment(running['since_us'])}" if running else "not running"),
+        *parts,
         ("quarantine", ", ".join(held)),
         ("notices", ", ".join(notices) or "none"),
     ):

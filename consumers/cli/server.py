@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import httpx
 import typer
 
-from consumers.composition import draw_id
+from consumers.draw import draw_id
 from consumers.errors import ConsumerError, Refused
 from pipeline.settings import Settings
 

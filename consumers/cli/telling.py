@@ -12,15 +12,16 @@ from consumers.cli.arguments import day_us
 from consumers.cli.exits import FAILED
 from consumers.cli.freshness import remark_on_lag
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
-from consumers.composition import now_us, open_catalog, open_home, open_log, settings_of_data
+from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.errors import Refused
-from consumers.notifier.assembly import open_ledger, wiring
+from consumers.notifier.assembly import wiring
 from consumers.notifier.channels.port import Answer, Delivered, RateLimited
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.render import preview as rendered
 from consumers.reports.daily import FOLDED, DailyReport
 from consumers.reports.reporter import ISSUED_AT_US, Reporter
+from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
 from schemas.identity import derived_id
@@ -55,7 +56,8 @@ def preview(
 
 def _event(settings: Settings, event_id: str) -> Envelope:
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
-        position = log.find(event_id) or next((entry.position for entry in catalog.event(event_id, now_us=now_us())), None)
+        known = log.find(event_id) if isinstance(log, SqliteLog) else None
+        position = known or next((entry.position for entry in catalog.event(event_id, now_us=now_us())), None)
         found = log.fetch([position])[0] if position else None
     if found is None:
         message = f"no event has the id {event_id!r}; see findstream events"
@@ -144,7 +146,7 @@ def ledger(
       findstream notify ledger --event 1700000000-0d0c…
     """
     settings = settings_of_data()
-    with closing(open_ledger(open_home(settings).path)) as book:
+    with closing(open_ledger(settings)) as book:
         found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
         tallies = book.tallies()
     if as_json:
@@ -189,7 +191,7 @@ def redrive(
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
     settings = settings_of_data()
-    with closing(open_ledger(open_home(settings).path)) as book:
+    with closing(open_ledger(settings)) as book:
         now = now_us()
         redriven = book.redrive(None, now) if everything else sum(book.redrive(key, now) for key in keys or ())
     if keys and redriven < len(keys):

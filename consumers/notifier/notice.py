@@ -8,7 +8,7 @@
 Identity: ``Key``. It derives from route and event, so that deciding twice about an event gives one notice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -110,3 +110,8 @@ class Notice:
     attempt: int = 0
     unsure: bool = False
     detail: str = ""
+
+    def attempted(self, now_us: int) -> Self:
+        """The notice as a request about it goes out."""
+        first_us = now_us if self.first_attempt_us is None else self.first_attempt_us
+        return replace(self, state=State.SENDING, attempt=self.attempt + 1, first_attempt_us=first_us, changed_us=now_us)

@@ -55,6 +55,18 @@ class Outcome:
     detail: str
     pace: Pace
 
+    def of(self, notice: Notice, now_us: int) -> Notice:
+        """What becomes of ``notice``, as the ledger writes it down."""
+        return replace(
+            notice,
+            state=self.state,
+            reason=self.reason,
+            due_us=self.due_us,
+            unsure=self.unsure,
+            detail=self.detail,
+            changed_us=now_us,
+        )
+
 
 def judge(notice: Notice, answer: Answer, pace: Pace, policy: Policy, *, now_us: int, chance: float) -> Outcome:
     """What becomes of ``notice``, which has just been sent and answered. ``chance`` is random, 0 <= chance < 1."""

@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from consumers.aws import ledger_of
+from consumers.aws import ledger_of, store_of
 from consumers.notifier.notice import Key
-from pipeline.opening import now_us, url_of
+from pipeline.opening import now_us
 from pipeline.settings import Settings
-from projections.opening import dynamo_store, writer_token
+from projections.opening import writer_token
 from projections.projector import ALL, named
 from projections.redrive import redrive
 
 _settings: Final = Settings.load()
 _ledger: Final = ledger_of(_settings)
-_store: Final = dynamo_store(url_of(_settings, "store_url"), retention_days=_settings.retention_days)
+_store: Final = store_of(_settings)
 logger: Final = Logger(level=_settings.log_level)
 
 

@@ -4,7 +4,8 @@ import time
 from contextlib import closing
 from threading import Event
 
-from consumers.composition import now_us, open_catalog, open_log, open_store, writer_token
+from consumers.composition import now_us, open_catalog, open_store, writer_token
+from consumers.embedded import open_log
 from consumers.maintenance import Chore, Renewal, keep
 from consumers.silence.watch import SilenceWatch
 from pipeline.log.sqlite import SqliteLog

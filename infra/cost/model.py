@@ -62,7 +62,8 @@ class Plan:
 
     rate: float
     window_seconds: float
-    compressed: bool = True
+    compressed: bool = False
+    """Whether ingest packs events on the stream (``FINDSTREAM_COMPRESS_BODIES``)."""
     queue: bool = True
     """False: EventBridge puts onto the stream itself, and one function publishes what it put as envelopes."""
     assumed: Assumed = field(default_factory=Assumed)
@@ -82,6 +83,15 @@ def shards(plan: Plan, counts: Counts) -> int:
 def batch(plan: Plan, counts: Counts) -> float:
     """Events that the projector gets of one shard in one window."""
     return max(1.0, plan.rate * plan.window_seconds / shards(plan, counts))
+
+
+def put_units(plan: Plan, counts: Counts) -> float:
+    """PUT payload units (25 KB) that an event takes on the stream: of the aggregates of a call of ingest, one a shard."""
+    calls = _calls(plan, counts)
+    aggregates = calls * min(shards(plan, counts), max(1.0, plan.rate / calls))
+    units = aggregates * ceil(plan.rate / aggregates * _on_stream(plan, counts) / _PUT_UNIT)
+    direct = 0 if plan.queue else ceil(counts.item_bytes / _PUT_UNIT)
+    return units / plan.rate + direct
 
 
 def ours(plan: Plan, counts: Counts, prices: Prices) -> Bill:
@@ -148,13 +158,9 @@ def _ingest(plan: Plan, counts: Counts, prices: Prices) -> float:
 
 
 def _stream(plan: Plan, counts: Counts, prices: Prices) -> float:
-    """Shard hours, kept for longer than a day, and PUT payload units of the aggregates that a call of ingest makes."""
-    number, calls = shards(plan, counts), _calls(plan, counts)
+    """Shard hours, kept for longer than a day, and PUT payload units."""
     hours = prices.shard_hour + (prices.extended_shard_hour if plan.assumed.stream_days > 1 else 0)
-    aggregates = calls * min(number, max(1.0, plan.rate / calls))
-    units = aggregates * ceil(plan.rate / aggregates * _on_stream(plan, counts) / _PUT_UNIT)
-    direct = 0 if plan.queue else plan.rate * ceil(counts.item_bytes / _PUT_UNIT)
-    return HOURS * number * hours + SECONDS * (units + direct) * prices.put_unit
+    return HOURS * shards(plan, counts) * hours + SECONDS * plan.rate * put_units(plan, counts) * prices.put_unit
 
 
 def _readers(plan: Plan, counts: Counts, prices: Prices) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from infra.cost.model import Assumed, Bill, Plan, batch, classic, classic_units, ours, shards, total
+from infra.cost.model import Assumed, Bill, Plan, batch, classic, classic_units, ours, put_units, shards, total
 from infra.cost.prices import Counts, Prices
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "cost.md"
@@ -67,15 +67,16 @@ def _levers(plan: Plan, counts: Counts, prices: Prices) -> str:
     """What the bill is with one thing changed."""
     theirs = total(classic(plan.rate, counts, prices, plan.assumed))
     changed = {f"window {seconds} s": replace(plan, window_seconds=seconds) for seconds in _WINDOWS} | {
-        f"window {plan.window_seconds:g} s, bodies not compressed on the stream": replace(plan, compressed=False),
+        f"window {plan.window_seconds:g} s, events packed on the stream": replace(plan, compressed=True),
         f"window {plan.window_seconds:g} s, EventBridge straight to the stream": replace(plan, queue=False),
     }
     rows = []
     for name, kind in changed.items():
         bill = ours(kind, counts, prices)
         parts = (bill["table: writes"], bill["stream"], total(bill))
-        rows.append([name, *map(_dollars, parts), f"{total(bill) / theirs:.2f}"])
-    head = [f"at {plan.rate:,g} findings/s", "table: writes", "stream", "all", "of classic"]
+        stream = [f"{put_units(kind, counts):.3f}", f"{shards(kind, counts)}"]
+        rows.append([name, *stream, *map(_dollars, parts), f"{total(bill) / theirs:.2f}"])
+    head = [f"at {plan.rate:,g} findings/s", "PUT units an event", "shards", "table: writes", "stream", "all", "of classic"]
     return _table(head, rows)
 
 

@@ -18,7 +18,7 @@ from pipeline.settings import Settings
 _settings: Final = Settings.load()
 _quarantine: Final = dynamo_quarantine(url_of(_settings, "store_url"))
 _ingest: Final = Ingest(
-    kinesis_log(url_of(_settings, "log_url"), quarantining(_quarantine)),
+    kinesis_log(url_of(_settings, "log_url"), quarantining(_quarantine), compress_bodies=_settings.compress_bodies),
     _quarantine,
     clock=now_us,
     custom_sources=_settings.registered_sources,

@@ -18,7 +18,7 @@ from pipeline.settings import Settings
 _settings: Final = Settings.load()
 _quarantine: Final = dynamo_quarantine(url_of(_settings, "store_url"))
 _keep: Final = quarantining(_quarantine, kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
-_log: Final = kinesis_log(url_of(_settings, "log_url"), _keep)
+_log: Final = kinesis_log(url_of(_settings, "log_url"), _keep, compress_bodies=_settings.compress_bodies)
 _ingest: Final = Ingest(_log, _quarantine, clock=now_us, custom_sources=_settings.registered_sources)
 logger: Final = Logger(level=_settings.log_level)
 metrics: Final = Metrics()

@@ -50,7 +50,8 @@ class Commit:
     """All that folding one or more batches changes.
 
     ``expected`` and ``reached`` have the same shards: the checkpoint that was read (None: none yet), and the new one.
-    ``unparked`` are positions of parked events that were folded after all.
+    ``unparked`` are positions of parked events that were folded after all; ``retraced`` are parked events that keep their places,
+    with another error.
     """
 
     expected: Mapping[str, Position | None]
@@ -59,6 +60,7 @@ class Commit:
     markers: Sequence[Marker] = ()
     parked: Sequence[Parked] = ()
     unparked: Sequence[Position] = ()
+    retraced: Sequence[Parked] = ()
 
 
 class GenerationRows(SegmentRows, Rows, Protocol):

@@ -19,13 +19,14 @@ from consumers.people.stand_in import OPERATOR, IdsOnly
 from pipeline.desks.desk import Desk
 from pipeline.errors import InputRejected, LogUnavailable, RejectedItem
 from pipeline.ingest import Accepted, Tally
-from pipeline.log.port import Batch, Columns, Log, Outcome, Position, Receipt, Record, Shard, shard_for
+from pipeline.log.port import Batch, Log, Outcome, Position, Receipt, Record, Shard, shard_for
 from pipeline.quarantine.port import Quarantined, Reject, Status
 from projections.errors import CursorRejected, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.support.memory_log import batch_of
 
 NOW_US = 1_795_219_200_000_000
 """2026-11-21T00:00:00Z."""
@@ -119,18 +120,7 @@ class MemoryLog:
         self._check()
         start = after.sequence if after else 0
         records = self.records.get(shard, [])[start : start + limit]
-        columns = Columns()
-        for record in records:
-            for name in Columns.__slots__:
-                value = getattr(record.event, name)
-                getattr(columns, name).append(list(value) if name == "resources" else value)
-        return Batch(
-            shard,
-            [record.position for record in records],
-            [record.recorded_us for record in records],
-            columns,
-            [record.event.body for record in records],
-        )
+        return batch_of(shard, records)
 
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         self._check()

@@ -26,6 +26,7 @@ DOORS = (
     "consumers.api.handler",
     "consumers.reports.handler",
     "consumers.silence.handler",
+    "projections.sweep.handler",
     "consumers.redrive.handler",
 )
 

@@ -9,12 +9,14 @@ import pytest
 
 from pipeline.errors import BodiesUnavailable, SettingRejected
 from pipeline.log.kinesis import KinesisLog
-from pipeline.log.port import Shard
-from projections.opening import lane_of
+from pipeline.log.port import Position
 from projections.projector import ALL, Projector
+from projections.stores.dynamodb import DynamoStore
+from projections.stores.port import Commit
 from projections.stores.sqlite import SqliteStore
 from tests.aws.clients import Server
 from tests.aws.doors import Central, central, forget_doors
+from tests.aws.kinesis_logs import now_us
 from tests.aws.shards import Checkpoints
 from tests.cli.shell import finding
 from tests.notifier.fake_slack import FakeSlack, Step
@@ -172,6 +174,74 @@ def test_timers_find_nothing_to_tell_in_a_new_stack(stack: Central) -> None:
     assert stack.invoke("consumers.silence.handler", {}) == {"silent": 0}
 
 
+def test_events_are_packed_where_a_setting_says_so_and_both_kinds_are_read(
+    stack: Central, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinesis = stack.kinesis.client("kinesis")
+    told = {}
+    for packed, number in (("false", 1), ("true", 2)):
+        forget_doors()
+        monkeypatch.setenv("FINDSTREAM_COMPRESS_BODIES", packed)
+        stack.invoke("pipeline.intake.handler", queued(finding(number)))
+        kinesis.put_record(StreamName=stack.stream, Data=json.dumps(finding(number + 10)).encode(), PartitionKey="x")
+        stack.source("pipeline.republish.handler").drain()
+        told[packed] = stored(kinesis, stack.stream)
+
+    stack.source("projections.handler").drain()
+
+    assert [data.startswith(b"{") for data in told["false"]] == [True] * 3
+    assert sorted(data[:4] == b"\x28\xb5\x2f\xfd" for data in told["true"]) == [False] * 4 + [True] * 3
+    assert len(asked(stack, "/events")["items"]) == 4
+
+
+def stored(kinesis: Any, stream: str) -> list[bytes]:
+    """The data of all records, in no order: of events and of foreign ones."""
+    found = []
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        begin = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+        found += kinesis.get_records(ShardIterator=begin["ShardIterator"])["Records"]
+    return [record["Data"] for record in found]
+
+
+SWEEPS = {"GetItem", "Query", "BatchWriteItem", "DeleteItem", "PutItem"}
+"""What the role of the sweep allows on the table."""
+
+
+def test_the_sweep_takes_what_is_over_and_no_more_than_it_may(stack: Central, ministack: Server) -> None:
+    client = stack.door("projections.sweep.handler")._store._table._client
+    asked: set[str] = set()
+    client.meta.events.register("before-parameter-build.dynamodb.*", lambda model, params, **_: asked.update(acts(model, params)))
+    store = dynamo_store(ministack, stack.table, clock=now_us)
+    with store.building("agent_status"):
+        store.create("agent_status", 1, serving=False)
+        leave_behind(dynamo_store(ministack, stack.table, clock=lambda: now_us() - 7_200_000_000))
+
+        told = [stack.invoke("projections.sweep.handler", {}) for _ in range(2)]
+
+    assert len(store.generations("agent_status")) == 1
+    assert told == [{"swept": 1, "abandoned": 1}, {"swept": 0, "abandoned": 0}]
+    assert asked <= SWEEPS
+
+
+def leave_behind(store: DynamoStore) -> None:
+    """A generation that was dropped, and a build whose process died."""
+    dropped = store.open(store.create("event_index", 1, serving=False))
+    dropped.claim("writer", ["a"])
+    dropped.commit("writer", Commit({"a": None}, {"a": Position("a", 1)}))
+    store.drop(dropped.info)
+    store.building("task_board").__enter__()
+    store.create("task_board", 1, serving=False)
+
+
+def acts(model: Any, params: Any) -> set[str]:
+    """The actions that a role needs for a request: those of its items, for a transaction."""
+    if model.name != "TransactWriteItems":
+        return {model.name}
+    return {
+        "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item" for item in params["TransactItems"] for kind in item
+    }
+
+
 def test_a_notifier_that_was_followed_by_another_takes_the_ledger_over_again(stack: Central, slack: FakeSlack) -> None:
     stack.invoke("consumers.notifier.handler", {})
     stack.door("consumers.notifier.handler")._ledger.claim()
@@ -211,11 +281,3 @@ def test_a_door_names_the_setting_that_it_lacks(stack: Central, monkeypatch: pyt
 
     with pytest.raises(SettingRejected, match=r"FINDSTREAM_STORE_URL: is not set; write it as dynamodb://findstream"):
         stack.door("pipeline.intake.handler")
-
-
-def test_the_lane_of_a_shard_knows_all_it_came_from() -> None:
-    shards = [Shard("a"), Shard("b", ("a",)), Shard("c"), Shard("d", ("b", "c")), Shard("e", ("gone",))]
-
-    assert set(lane_of("d", shards).ancestors) == {"a", "b", "c"}
-    assert lane_of("e", shards).ancestors == ("gone",)
-    assert lane_of("unknown", shards).ancestors == ()

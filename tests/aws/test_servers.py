@@ -79,12 +79,14 @@ def test_a_server_is_gone_after_its_context(start: Callable[[], AbstractContextM
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="only setpriv keeps a server on a leash")
 def test_a_server_does_not_outlive_a_killed_starter() -> None:
-    starter = "from tests.aws.servers import kinesalite\nwith kinesalite() as server: print(server.url, flush=True); input()"
+    if not servers.MOTO.there():
+        servers.refuse("moto is absent: make emulators")
+    starter = "from tests.aws.servers import moto\nwith moto() as server: print(server.url, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", starter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=servers.ROOT
     ) as process:
         assert process.stdout is not None
-        kinesis = Server("kinesalite", process.stdout.readline().strip()).client("kinesis")
+        kinesis = Server("moto", process.stdout.readline().strip()).client("kinesis")
         assert kinesis.list_streams()["StreamNames"] == []
         process.kill()
 

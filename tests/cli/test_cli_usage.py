@@ -1,5 +1,6 @@
 """Every command: helpful help, one clear line for a mistake, JSON and nothing else where it is asked for."""
 
+import os
 import re
 import subprocess
 import sys
@@ -173,6 +174,16 @@ def test_who_only_looks_need_not_wait_for_the_rest() -> None:
 
     assert "consumers.cli.looking" in told
     assert not {"slack_sdk", "pipeline.ingest", "consumers.sample", "uvicorn"} & set(told)
+
+
+@pytest.mark.parametrize("words", [["ingest", "-"], ["rebuild", "--all"], ["parked", "redrive", "--all"], ["notify", "dead"]])
+def test_where_data_lies_in_a_folder_nothing_of_aws_is_imported(home: Path, words: list[str]) -> None:
+    code = f"import sys; from consumers.cli import call; call(['ingest', '-']); call({words}); print(*sys.modules, sep='\\n')"
+    environment = os.environ | {"FINDSTREAM_HOME": str(home)}
+    told = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, check=True, env=environment)
+
+    assert "consumers.composition" in told.stdout.splitlines()
+    assert not {"boto3", "botocore", "consumers.aws", "pipeline.opening"} & set(told.stdout.splitlines())
 
 
 def test_the_version_can_be_asked_for(findstream: Findstream) -> None:

@@ -262,6 +262,19 @@ def test_parked_events_stay_in_the_order_in_which_they_were_parked(generation: G
     assert list(generation.parked()) == [waiting[1], again, waiting[2]]
 
 
+def test_a_parked_event_that_failed_again_keeps_its_place(generation: Generation) -> None:
+    waiting = [parked("z", 9, error="Traceback"), parked("a", 10), parked("z", FAR)]
+    generation.commit("writer", Commit({}, {}, parked=waiting))
+    again = parked("z", 9, error="another Traceback")
+
+    generation.commit("writer", Commit({}, {}, retraced=[again]))
+    assert list(generation.parked()) == [again, *waiting[1:]]
+    last = parked("z", FAR, error="Traceback")
+    generation.commit("writer", Commit({}, {}, unparked=[Position("a", 9), Position("a", 10)], retraced=[last]))
+
+    assert list(generation.parked()) == [last]
+
+
 def test_how_many_wait_is_told_by_key(generation: Generation) -> None:
     assert generation.waiting() == {}
 

@@ -135,6 +135,7 @@ class StoreModel(RuleBasedStateMachine):
             if data.draw(st.booleans())
             else [],
             unparked=data.draw(st.lists(st.sampled_from(waiting), unique=True)) if waiting else [],
+            retraced=data.draw(st.lists(st.sampled_from(build.parked).map(retraced), max_size=1)) if waiting else [],
         )
 
     @precondition(lambda self: self.builds)
@@ -216,6 +217,11 @@ class StoreModel(RuleBasedStateMachine):
             assert {(m.hour, m.day, m.ids[i : i + 16]) for m in markers for i in range(0, len(m.ids), 16)} >= build.marked
 
 
+def retraced(parked: Parked) -> Parked:
+    """It failed again, in another way."""
+    return replace(parked, error=f"another {parked.error}")
+
+
 def apply(build: Build, commit: Commit) -> None:
     """What a commit that is kept changes."""
     changes = deepcopy(commit.changes)
@@ -224,7 +230,9 @@ def apply(build: Build, commit: Commit) -> None:
     for key, count in changes.counts.items():
         build.counts[key] = build.counts.get(key, 0) + count
     build.documents |= changes.documents
-    build.parked = [parked for parked in build.parked if parked.position not in commit.unparked] + list(commit.parked)
+    told = {parked.position: parked for parked in commit.retraced}
+    left = [told.get(parked.position, parked) for parked in build.parked if parked.position not in commit.unparked]
+    build.parked = left + list(commit.parked)
     build.marked |= {(marker.hour, marker.day, marker.ids) for marker in commit.markers}
 
 

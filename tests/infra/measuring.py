@@ -6,11 +6,10 @@ from itertools import islice
 from statistics import fmean
 from typing import Any
 
-import zstandard
-
 from consumers.sample import Mix, generate
 from pipeline.bodies import objects
 from pipeline.dynamodb_table import put
+from pipeline.log.kinesis import user_record
 from pipeline.log.port import Batch, Position, Record
 from projections.catalog import Catalog
 from projections.event_index import EventIndex, EventQuery
@@ -21,7 +20,6 @@ from projections.stores.dynamodb.directory import HOUR_US, Listed
 from projections.stores.dynamodb.generation import DynamoGeneration
 from projections.stores.dynamodb.rows import blob_of
 from projections.writer import Writer
-from schemas import codec
 from tests.aws.clients import Server
 from tests.bench.material import recognised
 from tests.support.dynamo import dynamo_store, make_table
@@ -61,14 +59,12 @@ def event_counts() -> dict[str, float]:
     """Bytes of one event, in its several forms."""
     some = findings()[:2_000]
     whole = [record for _, record in some]
-    compress = zstandard.ZstdCompressor(level=3).compress
-    records = [codec.encode(record.event) for record in whole]
-    saved = [len(record.event.body) - len(compress(record.event.body)) * 4 / 3 for record in whole]
+    plain, packed = ([user_record.encode(record.event, compress=compress) for record in whole] for compress in (False, True))
     kept = [objects.encode(batch_of(SHARD, whole[begin : begin + 500])) for begin in range(0, len(whole), 500)]
     return {
         "item_bytes": fmean(len(item) for item, _ in some),
-        "record_bytes": fmean(map(len, records)),
-        "compressed_bytes": fmean(map(len, records)) - fmean(max(0.0, less) for less in saved),
+        "record_bytes": fmean(map(len, plain)),
+        "compressed_bytes": fmean(map(len, packed)),
         "object_bytes": sum(map(len, kept)) / len(whole),
     }
 

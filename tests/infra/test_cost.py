@@ -1,10 +1,12 @@
 """What a month costs is arithmetic: checked by hand on round numbers, and the page shows what it says."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from infra.cost.model import HOURS, SECONDS, Assumed, Plan, batch, classic, ours, shards, total
+from infra.cost.model import HOURS, SECONDS, Assumed, Plan, batch, classic, ours, put_units, shards, total
 from infra.cost.prices import Commit, Counts, Prices
 from infra.cost.render import PAGE, PLANS, page
 
@@ -24,6 +26,14 @@ PRICES = replace(Prices.load(), write_unit=1e-6, read_unit=1e-7, queue_request=1
 
 def test_the_page_shows_what_the_module_computes() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(Counts.load(), Prices.load()), "run: python -m infra.cost"
+
+
+def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.cost.render.PAGE", tmp_path / "cost.md")
+
+    runpy.run_module("infra.cost", run_name="__main__")
+
+    assert (tmp_path / "cost.md").read_bytes() == PAGE.read_bytes()
 
 
 def test_at_a_hundred_findings_a_second_it_costs_a_third_of_the_classic_design() -> None:
@@ -49,8 +59,23 @@ def test_shards_are_bought_for_what_is_written_and_some_more(
     assert shards(Plan(rate, 10, compressed=compressed, queue=queue), COUNTS) == expected
 
 
+@pytest.mark.parametrize(
+    ("rate", "compressed", "queue", "expected"),
+    [
+        (1, False, True, 1 / 2),  # five pollers a window: two events a call
+        (500, False, True, 80 / 1000),  # a thousand events a call, of 2 KB each, on one shard
+        (500, True, True, 40 / 1000),
+        (500, True, False, 1 + 23 * 9 / 5000),  # itself, and in nine aggregates a window for three shards
+    ],
+)
+def test_payload_units_are_paid_by_aggregate_and_packed_events_take_fewer(
+    rate: float, expected: float, *, compressed: bool, queue: bool
+) -> None:
+    assert put_units(Plan(rate, 10, compressed=compressed, queue=queue), COUNTS) == pytest.approx(expected)
+
+
 def test_a_batch_is_what_a_shard_gets_in_a_window() -> None:
-    assert batch(Plan(1000, 10), COUNTS) == 5000
+    assert batch(Plan(1000, 10, compressed=True), COUNTS) == 5000
     assert batch(Plan(0.01, 10), COUNTS) == 1
 
 

@@ -191,6 +191,13 @@ def role(world: World, name: str) -> Seen:
     }
 
 
+def managed_policy(world: World, arn: str) -> Seen:
+    iam = world.client("iam")
+    seen = iam.get_policy(PolicyArn=arn)["Policy"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=seen["DefaultVersionId"])["PolicyVersion"]
+    return {**seen, "PolicyDocument": version["Document"]}
+
+
 def schedule(world: World, name: str) -> Seen:
     return dict(world.client("scheduler").get_schedule(Name=tail(name)))
 
@@ -270,6 +277,7 @@ DESCRIBED: dict[str, Callable[[World, str], Seen]] = {
     "AWS::DynamoDB::Table": table,
     "AWS::Events::EventBus": bus,
     "AWS::Events::Rule": rule,
+    "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::IAM::Role": role,
     "AWS::KMS::Alias": alias,
     "AWS::KMS::Key": key,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,42 @@ def test_the_smoke_test_fails_if_the_event_never_comes_out(
 
     assert smoke.check(deployed, seconds=0) == 1
     assert "the API still says 404 /events/unknown" in capsys.readouterr().err
+
+
+def test_the_smoke_test_fails_if_the_bus_does_not_take_the_event(
+    deployed: smoke.Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = replace(deployed, session=Refusing())  # type: ignore[arg-type]
+
+    assert smoke.check(nowhere) == 1
+    assert "ThrottlingException" in capsys.readouterr().err
+
+
+class Refusing:
+    """A session whose bus takes nothing."""
+
+    def client(self, _: str) -> Any:
+        return self
+
+    def put_events(self, **_: Any) -> Any:
+        return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+
+
+def test_the_smoke_command_checks_the_stack_that_is_named(
+    deployed: smoke.Stack, account: str, ministack: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": ministack.url,
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["smoke", "--by", "queue", "--ask", "function", "--seconds", "10"])
+    assert deployed.outputs
+
+    assert smoke.main() == 0
+    assert capsys.readouterr().out.startswith("in by the queue, out by the API, in ")
 
 
 LINES = {"projector": [(3000, "c"), (1000, "a\n")], "notifier": [(2000, "b")]}

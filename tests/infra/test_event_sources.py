@@ -112,13 +112,14 @@ def test_timed_functions_are_called_when_they_should(prod: Evaluated) -> None:
     assert timers == {
         "ReportSchedule": ("cron(0 9 * * ? *)", "ReportFunction.Arn"),
         "SilenceSchedule": ("rate(5 minutes)", "SilenceFunction.Arn"),
+        "SweepSchedule": ("rate(1 hour)", "SweepFunction.Arn"),
         "NotifierSchedule": ("rate(1 minute)", "NotifierFunction.Arn"),
         "RelaySchedule": ("rate(1 minute)", "RelayFunction.Arn"),
     }
     assert {each["ScheduleExpressionTimezone"] for each in prod.of("AWS::Scheduler::Schedule").values()} == {"UTC"}
 
 
-@pytest.mark.parametrize("name", ["Report", "Silence", "Redrive"])
+@pytest.mark.parametrize("name", ["Report", "Silence", "Sweep", "Redrive"])
 def test_a_timed_function_that_fails_for_good_leaves_a_dead_letter(prod: Evaluated, name: str) -> None:
     asynchronous = prod[f"{name}FunctionEventInvokeConfig"]
 

@@ -21,6 +21,7 @@ DOORS = {
     "ApiFunction": "consumers.api.handler",
     "ReportFunction": "consumers.reports.handler",
     "SilenceFunction": "consumers.silence.handler",
+    "SweepFunction": "projections.sweep.handler",
     "RedriveFunction": "consumers.redrive.handler",
 }
 ON_AWS_ONLY = {"LOG_URL", "STORE_URL", "BODIES_URL", "SLACK_WEBHOOK_SECRET", "BUS_ARN", "AGENT_VERSION", "LOG_GROUPS"}
@@ -50,14 +51,15 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
 @pytest.mark.parametrize(
     ("function", "settings"),
     [
-        ("IngestFunction", set()),
-        ("RepublisherFunction", set()),
+        ("IngestFunction", {"COMPRESS_BODIES"}),
+        ("RepublisherFunction", {"COMPRESS_BODIES"}),
         ("ProjectorFunction", {"BODIES_URL"}),
         ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL"}),
         ("RelayFunction", set()),
         ("ApiFunction", {"BODIES_URL"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
+        ("SweepFunction", set()),
         ("RedriveFunction", set()),
     ],
 )

@@ -113,6 +113,16 @@ def test_a_target_can_be_told_by_an_interpreter() -> None:
     assert Target.like(sys.executable).python == THIS.python
 
 
+def test_a_python_that_is_there_but_does_not_answer_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shim = tmp_path / "python3.9"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert Target("3.9", "x86_64").interpreter() is None
+
+
 def test_a_lock_that_cannot_be_had_is_told_with_pips_words(tmp_path: Path) -> None:
     with pytest.raises(InstallRefused, match=r"nowhere\.lock"):
         tree.install(NOTHING, THIS, tmp_path)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.aws.test_central import SWEEPS
 from tests.infra.conftest import AGENT, ORGANISATION
 from tests.infra.evaluate import ACCOUNT, REGION, Evaluated
 
@@ -103,8 +104,9 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
+        ("kinesis:GetRecords", {"Republisher", "Projector", "Notifier", "Api", "Report", "Silence"}),
         ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Relay", "Api", "Report", "Silence"}),
-        ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Redrive"}),
+        ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive"}),
         (
             "dynamodb:UpdateItem",
             {"Ingest", "Republisher", "Projector", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive"},
@@ -143,6 +145,23 @@ def test_with_enhanced_fan_out_a_reader_may_subscribe_to_its_own_consumer(templa
     asked = Evaluated(templates["central"], {"EnhancedFanOut": "true"})
 
     assert allowed(asked, f"{name}Role")[f"Ref {name}Consumer"] == {"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}
+
+
+def test_the_sweep_may_do_what_it_was_seen_to_do(prod: Evaluated) -> None:
+    assert allowed(prod, "SweepRole")["Table.Arn"] == {f"dynamodb:{action}" for action in SWEEPS}
+
+
+def test_operators_get_what_their_commands_need_on_these_resources_and_no_function_has_it(prod: Evaluated) -> None:
+    grants: dict[str, set[str]] = {}
+    for statement in prod["OperatorPolicy"]["PolicyDocument"]["Statement"]:
+        grants.setdefault(statement["Resource"], set()).update(listed(statement["Action"]))
+
+    assert set(grants) == {"Key.Arn", "Stream.Arn", "Table.Arn", "Bucket.Arn", "Bucket.Arn/bodies/*"}
+    redrive = allowed(prod, "RedriveRole")
+    assert grants["Table.Arn"] == redrive["Table.Arn"]
+    assert grants["Key.Arn"] == redrive["Key.Arn"]
+    assert grants["Stream.Arn"] == allowed(prod, "ReportRole")["Stream.Arn"] - {"kinesis:DescribeStream"}
+    assert (grants["Bucket.Arn"], grants["Bucket.Arn/bodies/*"]) == ({"s3:ListBucket"}, {"s3:GetObject"})
 
 
 def test_a_role_is_assumed_by_its_service_only(asked: Evaluated) -> None:

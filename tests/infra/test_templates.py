@@ -1,5 +1,6 @@
 """The templates are sound: by AWS's own rules, before and after SAM's transform, and by common policy."""
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra import policy, transform
 from infra.policy import excuses, findings
 from infra.transform import TEMPLATES
 from tests.infra.conftest import run_tool
@@ -86,3 +88,30 @@ def missing(value: Any, known: set[str]) -> set[str]:
             return {value.removesuffix(".Arn")} - known
         case _:
             return set()
+
+
+def test_the_policy_check_tells_what_it_found_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = {"results": {"failed_checks": [FOUND]}}
+    checkov = tmp_path / "checkov"
+    checkov.write_text(f"#!/bin/sh\necho '{json.dumps(report)}'\n")
+    checkov.chmod(0o755)
+    for name in TEMPLATES:
+        (tmp_path / f"{name}.json").write_text("{}")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("sys.argv", ["policy", str(tmp_path)])
+
+    assert policy.main() == 1
+    assert capsys.readouterr().out == "central: Bucket: CKV_1 It is encrypted\n1 findings\n"
+
+
+def test_each_template_is_written_as_it_is_transformed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["transform", str(tmp_path / "out"), "us-west-2"])
+    monkeypatch.setattr("infra.transform.transformed", lambda template, region: {"of": template.parent.name, "in": region})
+
+    transform.main()
+
+    assert {path.name: json.loads(path.read_bytes()) for path in (tmp_path / "out").iterdir()} == {
+        f"{name}.json": {"of": name, "in": "us-west-2"} for name in TEMPLATES
+    }

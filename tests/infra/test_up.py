@@ -1,8 +1,11 @@
 """``make up-aws-local``, with packages that stand in for ours, and with ours."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -53,9 +56,26 @@ def test_an_event_put_on_the_bus_is_answered_by_the_api_of_the_deployed_stack(tr
 
 
 @pytest.mark.usefixtures("emulator")
-def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
-    import socket  # noqa: PLC0415  # here only
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_it_tells_how_to_use_it_and_runs_until_it_is_ended(transformed: Path, tmp_path: Path, asked: signal.Signals) -> None:
+    [port] = _free_ports(1)
+    packages = stand_in.packages(tmp_path)
+    words = ["--port", str(port), "--templates", str(transformed), "--packages", str(packages)]
+    command = [sys.executable, "-m", "localstack.up", *words]
 
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None
+        told = list(takewhile(lambda line: not line.startswith("Check it:"), running.stdout))
+        running.send_signal(asked)
+        code = running.wait(30)
+
+    assert told[-1].startswith(f"Use it so:  export AWS_ENDPOINT_URL=http://127.0.0.1:{port} ")
+    assert code == 0
+    socket.create_server(("127.0.0.1", port)).close()  # nobody listens there any more
+
+
+@pytest.mark.usefixtures("emulator")
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = up("--port", str(taken.getsockname()[1]), "--packages", str(tmp_path))
 

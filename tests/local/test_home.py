@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.composition import open_home
+from consumers.embedded import open_home
 from consumers.errors import AlreadyRunning
 from consumers.home import Home, RoleState, RunState
 from pipeline.errors import SettingRejected
@@ -62,13 +62,13 @@ def test_a_new_folder_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "url"), [("LOG_URL", "kinesis://findings"), ("STORE_URL", "dynamodb://findstream"), ("BODIES_URL", "s3://bucket")]
 )
-def test_settings_of_functions_on_aws_are_refused_where_data_lies_in_a_folder(
+def test_settings_of_parts_on_aws_are_refused_where_data_lies_in_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     monkeypatch.setenv("FINDSTREAM_HOME", str(tmp_path / "var"))
     monkeypatch.setenv(f"FINDSTREAM_{name}", url)
 
-    with pytest.raises(SettingRejected, match=f"FINDSTREAM_{name}: is for functions on AWS"):
+    with pytest.raises(SettingRejected, match=f"FINDSTREAM_{name}: names what is on AWS"):
         open_home(Settings.load())
 
     assert not (tmp_path / "var").exists()

@@ -56,7 +56,12 @@ def test_the_heaviest_projection_has_a_process_of_its_own() -> None:
     assert dealt(NAMES, 2) == [["event_index"], ["agent_status", "task_board", "daily_aggregates", "configuration"]]
     assert dealt(NAMES, 1) == [NAMES]
     assert sorted(map(len, dealt(NAMES, 9))) == [1, 1, 1, 1, 1]
-    assert processors() >= 1
+    assert processors(Settings()) >= 1
+
+
+def test_a_stream_is_read_by_one_process_unless_told_otherwise() -> None:
+    """All who read a shard share what it gives."""
+    assert processors(Settings(log_url="kinesis://findings", store_url="dynamodb://findstream")) == 1
 
 
 def test_all_are_rebuilt_by_two_processes(settings: Settings) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from threading import Condition
 
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Batch, Columns, Outcome, Position, Receipt, Record, Shard, shard_for
+from pipeline.log.port import Batch, Outcome, Position, Receipt, Record, Shard, shard_for
 from schemas.envelope import Envelope
+from tests.support.memory_log import batch_of
 
 
 class MemoryLog:
@@ -41,18 +42,7 @@ class MemoryLog:
         self._check()
         begin = after.sequence if after else 0
         records = self._records.get(shard, [])[begin : begin + limit]
-        columns = Columns()
-        for record in records:
-            for name in Columns.__slots__:
-                value = getattr(record.event, name)
-                getattr(columns, name).append(list(value) if name == "resources" else value)
-        return Batch(
-            shard,
-            [record.position for record in records],
-            [record.recorded_us for record in records],
-            columns,
-            [record.event.body for record in records],
-        )
+        return batch_of(shard, records)
 
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         self._check()

@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,7 @@ from pipeline.log.port import Position
 from pipeline.sqlite_file import connect
 from tests.aws.clients import Server
 from tests.notifier.examples import event
-from tests.support.dynamo import table_at
+from tests.support.dynamo import Meanwhile, table_at
 
 MARKS = {"shard-0": Position("shard-0", 7), "shard-1": Position("shard-1", 1 << 120, 3)}
 
@@ -480,19 +479,6 @@ def test_who_was_followed_by_another_forgets_nothing(ledger: Ledger) -> None:
 
 
 # the table
-
-
-class Meanwhile:
-    """A client before whose next transaction something else happens."""
-
-    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
-        self._client = client
-        self._waiting = [happens]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "transact_write_items" and self._waiting:
-            self._waiting.pop()()
-        return getattr(self._client, name)
 
 
 def test_a_write_that_another_comes_before_is_decided_anew(ministack: Server, tmp_path: Path) -> None:

@@ -97,6 +97,23 @@ def test_what_is_delivered_again_is_left_out(post: Post) -> None:
     assert post.noted("diary") == post.noted("second") == IDS
 
 
+def test_shards_that_were_given_nothing_for_longest_are_let_go_of_where_they_remember_too_much(tmp_path: Path) -> None:
+    with closing(Post(tmp_path, shards=3)) as post:
+        post.log.append([noted(number, f"subject-{number}") for number in range(30)])
+        batches = [post.log.read(shard.id, None, 100) for shard in post.log.shards()]
+        first, second, third = batches
+        hands = post.instance("small")
+        for batch in (second, first, second):
+            hands.fold(batch)
+        hands._ids_of_others = hands._shards[second.shard].remembered()
+
+        hands.fold(third)
+
+        assert set(hands._shards) == {second.shard, third.shard}
+        assert [hands.fold(batch).events for batch in batches] == [0, 0, 0]
+        assert len(post.noted()) == 30
+
+
 def test_another_instance_goes_on_where_the_first_was(post: Post) -> None:
     other = post.instance("two")
     post.hands.fold(post.batch(0, 3))

@@ -31,7 +31,7 @@ from tests.aws.faults.proxy import faulty
 from tests.aws.faults.script import ANY, Rule, Script
 from tests.laws.histories import APPENDS, NOW_US, RESHARDINGS, Step, fill
 from tests.support.answers import FOR_EVER_DAYS, told
-from tests.support.dynamo import Failing, dynamo_store, make_table
+from tests.support.dynamo import Failing, Meanwhile, dynamo_store, make_table
 from tests.support.effort import share
 from tests.support.facts import HOUR_US, MORNING_US, finding, task
 from tests.support.memory_log import MemoryLog
@@ -254,20 +254,6 @@ def test_a_shard_s_writer_sees_what_is_parked_of_its_own(server: Server, table: 
 
     assert lane.parked() == parked[1:2]
     assert whole.parked() == parked[1:]
-
-
-class Meanwhile:
-    """A client before whose first transaction something else happens."""
-
-    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
-        self._client = client
-        self._happens: Callable[[], object] | None = happens
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "transact_write_items" and self._happens:
-            happens, self._happens = self._happens, None
-            happens()
-        return getattr(self._client, name)
 
 
 @pytest.mark.parametrize("between", ["a commit that moves it", "a commit that does not"])
@@ -493,12 +479,17 @@ def test_entries_that_compress_badly_are_cut_into_more_segments(store: DynamoSto
         assert len(list(generation.segments(Sought(), "asc"))) > 3
 
 
-def test_one_event_that_is_too_much_stops_the_projection(store: DynamoStore) -> None:
+def test_an_event_whose_rows_are_too_much_is_parked_and_others_go_on(store: DynamoStore) -> None:
     log = MemoryLog(shards=1)
     log.append([finding(0, summary=Random(1).randbytes(600_000).hex()), finding(1)])
 
-    with pytest.raises(CommitTooLarge):
-        fold_all(log, store)
+    fold_all(log, store)
+
+    with closing(store.open(store.serving()["event_index"])) as generation:
+        [parked] = generation.parked()
+        assert [entry["summary"] for entry in entries_of(generation)] == [finding(1).summary]
+    assert parked.key == finding(0).id
+    assert "CommitTooLarge" in parked.error
 
 
 # what goes by itself
@@ -623,6 +614,26 @@ def test_a_dead_builder_s_right_ends_an_hour_after_its_last_commit(server: Serve
         with pytest.raises(GenerationGone):
             generation.commit("builder", moved(1))
     right.__exit__(None, None, None)
+
+
+def test_builds_whose_builder_is_dead_are_dropped_and_others_go_on(server: Server, table: str) -> None:
+    now_us = [NOW_US]
+    dead, living, store = (dynamo_store(server, table, clock=lambda: now_us[0]) for _ in range(3))
+    for projection in ("some", "other"):
+        dead.building(projection).__enter__()
+        dead.create(projection, 1, serving=False)
+    dead.create("served", 1, serving=True)
+    now_us[0] += 3_600_000_001
+
+    with living.building("third"):
+        living.create("third", 1, serving=False)
+
+        assert store.drop_abandoned() == 2
+
+        assert [len(store.generations(name)) for name in ("some", "other", "third", "served")] == [0, 0, 1, 1]
+        assert store.drop_abandoned() == 0
+    with store.building("some"):
+        pass
 
 
 def test_a_switch_whose_process_died_lets_writers_go_on_and_cannot_end_late(server: Server, table: str) -> None:

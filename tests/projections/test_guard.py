@@ -187,19 +187,39 @@ def split(items: Sequence[T], sizes: Sequence[int]) -> list[Sequence[T]]:
     return parts
 
 
+def test_the_hours_of_the_last_commit_are_remembered_unless_they_are_far_too_many() -> None:
+    rows = Markers()
+    guard = Guard(rows, remembered_ids=1, most_ids=4)
+    fold(guard, rows, batch((event(9, 1), 0)))
+    for number in (1, 2, 3, 4):
+        fold(guard, rows, batch((event(number), 0)))
+    rows.asked.clear()
+
+    assert fold(guard, rows, batch((event(4), 0))) == []
+    assert rows.asked == []
+    assert fold(guard, rows, batch((event(5), 0))) == [0]  # the fifth of this hour: now it is forgotten
+    assert fold(guard, rows, batch((event(5), 0))) == []
+    assert rows.asked == [{MORNING_US // HOUR_US}]
+
+
 TOLD = st.lists(
     st.tuples(st.builds(event, st.integers(0, 4), st.integers(0, 2), st.integers(0, 1)), st.integers(0, 70) | st.integers(0, 1)),
     max_size=40,
 )
 
 
-@given(told=TOLD, sizes=st.lists(st.integers(1, 12), min_size=1), remembered=st.sampled_from([0, 1, 3, 250_000]), data=st.data())
-@example(told=[(event(9), 0), (event(1), 1), (event(1), 0)], sizes=[3], remembered=0, data=None)
+@given(
+    told=TOLD,
+    sizes=st.lists(st.integers(1, 12), min_size=1),
+    bounds=st.tuples(*[st.sampled_from([0, 1, 3, 250_000])] * 2),
+    data=st.data(),
+)
+@example(told=[(event(9), 0), (event(1), 1), (event(1), 0)], sizes=[3], bounds=(0, 0), data=None)
 def test_repeats_are_decided_the_same_whatever_the_batches_the_memory_and_the_failures(
-    told: list[tuple[Envelope, int]], sizes: list[int], remembered: int, data: st.DataObject | None
+    told: list[tuple[Envelope, int]], sizes: list[int], bounds: tuple[int, int], data: st.DataObject | None
 ) -> None:
     rows = Markers()
-    guard = Guard(rows, remembered_ids=remembered)
+    guard = Guard(rows, remembered_ids=bounds[0], most_ids=bounds[1])
     fresh = []
     for part in split(list(enumerate(told)), sizes):
         numbers = [number for number, _ in part]
@@ -208,7 +228,7 @@ def test_repeats_are_decided_the_same_whatever_the_batches_the_memory_and_the_fa
                 guard.sift(batch(*(one for _, one in part)))
                 guard.reset()
             case "restart":
-                guard = Guard(rows, remembered_ids=remembered)
+                guard = Guard(rows, remembered_ids=bounds[0], most_ids=bounds[1])
         fresh += [numbers[index] for index in fold(guard, rows, batch(*(one for _, one in part)))]
 
     assert fresh == reference(told)

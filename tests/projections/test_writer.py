@@ -14,7 +14,7 @@ from projections.errors import Fenced, NewerVersion, StoreUnavailable
 from projections.parking import decode
 from projections.projection import Changes, Parked, Rows
 from projections.projector import Reads
-from projections.stores.port import Store
+from projections.stores.port import Commit, Store
 from projections.stores.sqlite import SqliteStore
 from projections.writer import Writer
 from schemas.envelope import Envelope
@@ -36,11 +36,14 @@ class Desk:
         self.log = MemoryLog(shards=shards)
         self.info = store.create("diary", 1, serving=True)
         self.broken: Callable[[], bool] = lambda: False
+        self.too_large: Callable[[Commit], bool] = lambda _: False
         self._opened: list[FlakyGeneration] = []
         self.writer = self.restart()
 
     def restart(self) -> Writer:
-        generation = FlakyGeneration(self.store.open(self.info), lambda: bool(self.broken()))
+        generation = FlakyGeneration(
+            self.store.open(self.info), lambda: bool(self.broken()), lambda commit: bool(self.too_large(commit))
+        )
         self._opened.append(generation)
         self.writer = Writer(self.diary, generation, "token")
         self.writer.claim(shard.id for shard in self.log.shards())
@@ -81,6 +84,11 @@ def desk(store: Store) -> Iterator[Desk]:
 
 def ids(*events: Envelope) -> list[str]:
     return [event.id for event in events]
+
+
+def noting(event: Envelope) -> Callable[[Commit], bool]:
+    """Whether a commit keeps rows that this event brought."""
+    return lambda commit: event.id in commit.changes.entries.id
 
 
 def test_events_are_folded_in_order_and_the_checkpoint_follows(desk: Desk) -> None:
@@ -237,6 +245,46 @@ def test_only_the_chosen_keys_are_redriven_and_whole(desk: Desk) -> None:
 
     assert desk.diaries() == {"subject-1": ids(*events[1::3])}
     assert [decode(parked.event) for parked in desk.parked()] == [events[n] for n in (0, 2, 3, 5, 6, 8)]
+
+
+def test_an_event_whose_rows_the_store_cannot_keep_is_parked_and_others_go_on(desk: Desk) -> None:
+    events = [noted(number) for number in range(9)]
+    desk.too_large = noting(events[3])
+
+    desk.fold(*events)
+
+    assert desk.diaries() == {f"subject-{n}": ids(*events[n::3]) for n in (1, 2)} | {"subject-0": ids(events[0])}
+    assert [decode(parked.event) for parked in desk.parked()] == [events[3], events[6]]
+    assert "CommitTooLarge: the test finds it too large" in desk.parked()[0].error
+    assert desk.writer.checkpoints == desk.log.heads()
+
+
+def test_a_redrive_takes_as_much_at_once_as_the_store_can_keep(desk: Desk) -> None:
+    events = [noted(number, "one") for number in range(10)]
+    desk.diary.poison = {events[0].id}
+    desk.fold(*events)
+    desk.diary.poison = set()
+    desk.too_large = lambda commit: len(commit.unparked) > 3
+
+    assert desk.writer.redrive() == (10, 0)
+    assert desk.diaries() == {"one": ids(*events)}
+
+
+def test_a_redriven_event_whose_rows_the_store_cannot_keep_stays_parked_with_that_reason(desk: Desk) -> None:
+    events = [noted(number) for number in range(9)]
+    desk.diary.poison = set(ids(*events[:3]))
+    desk.fold(*events)
+    desk.diary.poison = set()
+    desk.too_large = noting(events[3])
+
+    assert desk.writer.redrive() == (7, 2)
+
+    assert desk.diaries() == {f"subject-{n}": ids(*events[n::3]) for n in (1, 2)} | {"subject-0": ids(events[0])}
+    assert [decode(parked.event) for parked in desk.parked()] == [events[3], events[6]]
+    assert "CommitTooLarge" in desk.parked()[0].error
+    desk.too_large = lambda _: False
+    assert desk.writer.redrive() == (2, 0)
+    assert desk.diaries()["subject-0"] == ids(*events[::3])
 
 
 def test_a_redrive_that_cannot_be_committed_changes_nothing(desk: Desk) -> None:

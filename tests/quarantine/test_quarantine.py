@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from random import Random
 from threading import Thread
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +19,7 @@ from pipeline.quarantine.port import Quarantine, Quarantined, Reject, Status
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.aws.clients import Server
 from tests.log.made_up import NOON_US, Clock
-from tests.support.dynamo import table_at
+from tests.support.dynamo import Meanwhile, table_at
 
 
 @pytest.fixture
@@ -236,19 +235,6 @@ def test_a_table_that_is_absent_is_unavailable(ministack: Server, clock: Clock) 
     with pytest.raises(QuarantineUnavailable, match="absent"):
         absent.put([reject(1)])
     absent.close()
-
-
-class Meanwhile:
-    """A client before whose next transaction something else happens."""
-
-    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
-        self._client = client
-        self._waiting = [happens]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "transact_write_items" and self._waiting:
-            self._waiting.pop()()
-        return getattr(self._client, name)
 
 
 def test_what_others_do_meanwhile_is_seen(ministack: Server, in_dynamodb: DynamoQuarantine, path: Path, clock: Clock) -> None:

@@ -76,6 +76,19 @@ class Failing:
         return request
 
 
+class Meanwhile:
+    """A client before whose next transaction something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._waiting = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "transact_write_items" and self._waiting:
+            self._waiting.pop()()
+        return getattr(self._client, name)
+
+
 def denied(operation: str) -> ClientError:
     """What no retry mends."""
     return ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)

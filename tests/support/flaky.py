@@ -5,18 +5,24 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from pipeline.log.port import Position
-from projections.errors import StoreUnavailable
+from projections.errors import CommitTooLarge, StoreUnavailable
 from projections.event_index import Direction, PackedSegment, Sought
 from projections.projection import CountKey, Document, Parked
 from projections.stores.port import Commit, Generation, GenerationInfo, GenerationRows, Marker, Store
 
 
 class FlakyGeneration:
-    """Asks ``broken`` before each call on behalf of the writer; where it says so, the call fails and does nothing."""
+    """Asks ``broken`` before each call on behalf of the writer; where it says so, the call fails and does nothing.
 
-    def __init__(self, generation: Generation, broken: Callable[[], bool]) -> None:
+    A commit that is ``too_large`` is refused.
+    """
+
+    def __init__(
+        self, generation: Generation, broken: Callable[[], bool], too_large: Callable[[Commit], bool] = lambda _: False
+    ) -> None:
         self._generation = generation
         self._broken = broken
+        self._too_large = too_large
 
     def _sound(self) -> Generation:
         if self._broken():
@@ -60,6 +66,9 @@ class FlakyGeneration:
         self._sound().forget_markers(before_day)
 
     def commit(self, token: str, commit: Commit) -> None:
+        if self._too_large(commit):
+            message = "the test finds it too large"
+            raise CommitTooLarge(message)
         self._sound().commit(token, commit)
 
     def reading(self) -> AbstractContextManager[GenerationRows]:

@@ -106,23 +106,14 @@ class SqliteLedger:
 
     def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
         """Write down that a request is about to go out, as the port says."""
-        first_us = now_us if notice.first_attempt_us is None else notice.first_attempt_us
-        after = replace(notice, state=State.SENDING, attempt=notice.attempt + 1, first_attempt_us=first_us, changed_us=now_us)
+        after = notice.attempted(now_us)
         with self._writing(token) as db:
             self._change(db, notice, after)
         return after
 
     def settle(self, token: int, notice: Notice, outcome: Outcome, now_us: int, fact: Envelope | None = None) -> None:
         """Write down what became of a notice, and of its channel, as the port says."""
-        after = replace(
-            notice,
-            state=outcome.state,
-            reason=outcome.reason,
-            due_us=outcome.due_us,
-            unsure=outcome.unsure,
-            detail=outcome.detail,
-            changed_us=now_us,
-        )
+        after = outcome.of(notice, now_us)
         with self._writing(token) as db:
             self._change(db, notice, after)
             db.execute(

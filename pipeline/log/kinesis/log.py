@@ -113,7 +113,7 @@ class KinesisLog:
         return {shard: head for shard, head in heads if head is not None}
 
     def behind(self, positions: Mapping[str, Position]) -> int:
-        """How many events stand behind these positions, at least: Kinesis does not count. 0 only where nothing does."""
+        """How many events stand behind these positions, at least: Kinesis does not count. 0 where it says that nothing does."""
         return sum(self._reader(shard.id).waiting(positions.get(shard.id)) for shard in self._topology.shards())
 
     def wait(self, seen: Mapping[str, Position], timeout_seconds: float) -> bool:

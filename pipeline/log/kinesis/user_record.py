@@ -2,7 +2,8 @@
 
 JSON:  CloudEvents, because that is what consumers that are not ours know, and what ``schemas/published`` describes; canonical, so
        that one event has one encoding and its body comes out byte for byte.
-zstd:  a setting of the producer (``compress_bodies``). Readers tell by the first bytes: JSON begins with none of zstd's.
+zstd:  a setting of the producer (``compress_bodies``), for what it makes smaller. Readers tell by the first bytes: JSON begins
+       with none of zstd's. Whoever is not ours has to unpack it first.
 """
 
 from threading import local
@@ -32,9 +33,9 @@ _codecs: Final = _Codecs()
 
 
 def encode(event: Envelope, *, compress: bool = False) -> bytes:
-    """The data of the user record."""
+    """The data of the user record. What would unpack to more than readers take stays as it is, and is too large for a record."""
     text = codec.encode(event)
-    return _codecs.compressor.compress(text) if compress else text
+    return min(_codecs.compressor.compress(text), text, key=len) if compress and len(text) <= _UNPACKED else text
 
 
 def decode(data: bytes) -> Envelope:

@@ -67,6 +67,8 @@ class DynamoGeneration(Rows):
         self._ask_if_open()
         self._freezer.changing(self._record, update(self._head_key(), "SET #token = :token", "", {"token": token}))
         if self._lane.shard:
+            if self._lane.shard not in self.checkpoints():  # a writer of all shards could not know of this one
+                self._freezer.changing(self._record, update(self._record, "SET #token = :token", "", {"token": token}))
             return
         for shard in self._checkpoint_items():
             self._table.write(update(self._places.checkpoint(shard), "SET #token = :token", "", {"token": token}))

@@ -23,7 +23,8 @@ from projections.stores.port import Marker
 _FIRST_HOURS: Final = 2
 _FIRST_SEGMENTS: Final = 1
 _MOST_SEGMENTS: Final = 16
-"""Hours, and segments, that are read at once: few at first, since a page may need no more."""
+_MOST_LANES: Final = 8
+"""Hours, segments and lanes that are read at once: few at first, since a page may need no more."""
 
 
 class Rows:
@@ -148,8 +149,8 @@ class Rows:
                     yield Marker(hour, int(day), blob_of(item, "ids"))
 
     def _marker_items(self, hour: int, since_day: int) -> Iterator[Item]:
-        """An hour's markers: of every lane, or of a lane and those in which its repeats may stand."""
-        if not self._lane.shard:
+        """An hour's markers: of a lane and those in which its repeats may stand; or of every lane, if those are many."""
+        if not self._lane.shard or len(self._lane.ancestors) > _MOST_LANES:
             yield from self._table.query(self._places.markers(hour))
             return
         for lane in ("", self._lane.shard, *self._lane.ancestors):

@@ -2,9 +2,11 @@
 
 Switch:  the serving generation is kept from being committed to (``freeze``), then one transaction changes both records.
 Drop:    the record goes at once; rows go an hour later, when somebody next builds or sweeps, so that readers can finish.
+         ``projections.sweep`` does so every hour.
 Numbers: a dropped generation's number may be given again, its prefix never.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
@@ -125,6 +127,16 @@ class DynamoStore:
             self._table.delete_many(self._rows_of(Places(str(item["sk"]).removeprefix("condemned#"))))
             self._table.write(delete(key_of(item)))
         return len(over)
+
+    def drop_abandoned(self) -> int:
+        """Drop the builds whose builder is dead, as ``building`` would; returns how many there were."""
+        infos = map(_info, self._table.query(STORE, "gen#", "gen$"))
+        builds = Counter(info.projection for info in infos if info.status is Status.BUILDING)
+        dropped = 0
+        for projection, number in builds.items():
+            with suppress(RebuildRunning), self.building(projection):
+                dropped += number
+        return dropped
 
     @contextmanager
     def building(self, projection: str) -> Iterator[None]:

@@ -102,11 +102,11 @@ class Writing:
 
     def _parked(self) -> Iterator[Action]:
         """Pages without what is folded by now, and new pages behind them."""
-        if self._commit.unparked:
-            gone = set(self._commit.unparked)
+        if self._commit.unparked or self._commit.retraced:
+            gone, told = set(self._commit.unparked), {one.position: one for one in self._commit.retraced}
             for page, parked in self._rows.parked_pages().items():
-                left = [one for one in parked if one.position not in gone]
-                if len(left) < len(parked):
+                left = [told.get(one.position, one) for one in parked if one.position not in gone]
+                if left != parked:
                     yield from self._page(page, left, before=pages.encode_parked(parked))
         for index, some in enumerate(pages.parked_pages(self._commit.parked)):
             yield from self._page(f"{self._lane.shard}#{self._number:012}.{index:04}", some)

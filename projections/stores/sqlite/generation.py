@@ -213,6 +213,10 @@ class SqliteGeneration(_Rows):
             [(p.shard, str(p.sequence), p.sub) for p in commit.unparked],
         )
         connection.executemany(
+            "UPDATE parked SET error = ? WHERE shard = ? AND sequence = ? AND sub = ?",
+            [(p.error, p.position.shard, str(p.position.sequence), p.position.sub) for p in commit.retraced],
+        )
+        connection.executemany(
             "INSERT INTO parked(key, shard, sequence, sub, recorded_us, event, error) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (p.key, p.position.shard, str(p.position.sequence), p.position.sub, p.recorded_us, p.event, p.error)

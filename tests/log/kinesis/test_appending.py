@@ -105,6 +105,13 @@ def test_an_event_that_is_too_large_may_fit_compressed() -> None:
     assert told == stands(log, log.append(told))
 
 
+def test_an_event_that_no_reader_would_unpack_is_refused_however_small_it_packs() -> None:
+    kinesis = FakeKinesis()
+
+    assert outcomes(log_of(kinesis, compress_bodies=True).append([large(1, 17 << 20)])) == [Outcome.REFUSED]
+    assert kinesis.puts == []
+
+
 def test_a_call_holds_at_most_500_records() -> None:
     kinesis = FakeKinesis(1100)
     told = [event(number, subject=f"s/{number}") for number in range(6_000)]

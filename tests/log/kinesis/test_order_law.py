@@ -109,7 +109,7 @@ def test_a_subjects_events_first_appear_in_their_order_and_none_is_lost(
         told += some
         foreign.add(b"foreign %d" % len(told))
         kinesis.put(b"foreign %d" % len(told), key=f"producer/{size}")
-        assert log.behind({}) > 0
+        assert log.behind({}) > 0 or Trouble.NOTHING in data["reading"]
         seen += read_on(log, checkpoints)
     kinesis.settle()
     kinesis.trouble = lambda _: Trouble.NONE

@@ -1,7 +1,8 @@
 """Reading: every record once from wherever one goes on, nothing passed in silence, ends only where there is one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
@@ -232,10 +233,15 @@ def test_what_was_only_looked_at_is_told_to_whoever_goes_on_behind_it() -> None:
     assert [one.payload for one in told] == [FOREIGN]
 
 
-def test_the_quarantine_keeps_what_is_no_event_once_with_bytes_place_and_reason(tmp_path: Path) -> None:
+@pytest.fixture
+def quarantine(tmp_path: Path) -> Iterator[SqliteQuarantine]:
+    with closing(SqliteQuarantine(tmp_path / "quarantine.db", clock=lambda: NOON_US)) as quarantine:
+        yield quarantine
+
+
+def test_the_quarantine_keeps_what_is_no_event_once_with_bytes_place_and_reason(quarantine: SqliteQuarantine) -> None:
     kinesis = FakeKinesis()
     bad = mixed(kinesis)
-    quarantine = SqliteQuarantine(tmp_path / "quarantine.db", clock=lambda: NOON_US)
 
     for _ in range(2):
         read_all(log_of(kinesis, on_unreadable=quarantining(quarantine)))
@@ -247,10 +253,9 @@ def test_the_quarantine_keeps_what_is_no_event_once_with_bytes_place_and_reason(
     assert foreign.reason.startswith("foreign: ")
 
 
-def test_the_quarantine_may_be_spared_what_another_door_takes(tmp_path: Path) -> None:
+def test_the_quarantine_may_be_spared_what_another_door_takes(quarantine: SqliteQuarantine) -> None:
     kinesis = FakeKinesis()
     mixed(kinesis)
-    quarantine = SqliteQuarantine(tmp_path / "quarantine.db", clock=lambda: NOON_US)
 
     read_all(log_of(kinesis, on_unreadable=quarantining(quarantine, kinds=frozenset({Kind.DAMAGED}))))
 

@@ -1,0 +1,1 @@
+"""What generations leave behind."""
