@@ -5,10 +5,8 @@ Nothing that is opened here needs to be closed.
 
 import random
 import time
-from uuid import UUID
 
-from uuid6 import uuid7
-
+from consumers.draw import draw_id
 from consumers.notifier.ledger.dynamodb import DynamoLedger
 from consumers.people.dynamodb import DynamoPeople
 from consumers.people.secret_keys import SecretKeys
@@ -63,7 +61,7 @@ def desk_of(settings: Settings) -> Desk:
         recorders.events,
         recorders.snapshots,
         clock=now_us,
-        new_id=lambda: UUID(int=uuid7().int),
+        new_id=draw_id,
         pause=time.sleep,
         dice=random.Random(),  # noqa: S311 -- jitter
     )

@@ -8,17 +8,12 @@ Only doors use this. AWS's libraries are imported only where a URL asks for them
 """
 
 import os
-import random
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from uuid import UUID
-
-from uuid6 import uuid7
 
 from consumers import embedded
 from consumers.embedded import now_us, open_home
@@ -35,22 +30,18 @@ from projections.stores.port import Store
 if TYPE_CHECKING:
     from consumers.notifier.ledger.dynamodb import DynamoLedger
     from consumers.notifier.ledger.sqlite import SqliteLedger
-    from pipeline.desks.desk import Desk
-    from pipeline.desks.recorder.port import Recorders
     from pipeline.ingest import Ingest
 
 __all__ = [
     "ingest_into",
     "now_us",
     "open_catalog",
-    "open_desk",
     "open_ingest",
     "open_keys",
     "open_ledger",
     "open_log",
     "open_people",
     "open_quarantine",
-    "open_recorders",
     "open_store",
     "settings_of_data",
     "writer_token",
@@ -147,39 +138,6 @@ def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest
     from pipeline.ingest import Ingest  # noqa: PLC0415 -- all sources with their schemas: who only reads need not wait for them
 
     return Ingest(log, quarantine, clock=now_us, custom_sources=settings.registered_sources)
-
-
-def draw_id() -> UUID:
-    """An id for what a command makes: a UUID of version 7, so that ids sort by time."""
-    return UUID(int=uuid7().int)
-
-
-@contextmanager
-def open_recorders(settings: Settings) -> "Iterator[Recorders]":
-    """What keeps the desks' facts, made if it is absent."""
-    from pipeline.desks.recorder.sqlite import open_sqlite  # noqa: PLC0415 -- who only reads need not wait for its library
-
-    recorders = open_sqlite(open_home(settings).desks)
-    try:
-        yield recorders
-    finally:
-        recorders.close()
-
-
-@contextmanager
-def open_desk(settings: Settings) -> "Iterator[Desk]":
-    """Where commands are carried out."""
-    from pipeline.desks.desk import Desk  # noqa: PLC0415 -- as above
-
-    with open_recorders(settings) as recorders:
-        yield Desk(
-            recorders.events,
-            recorders.snapshots,
-            clock=now_us,
-            new_id=draw_id,
-            pause=time.sleep,
-            dice=random.Random(),  # noqa: S311 -- jitter
-        )
 
 
 @contextmanager

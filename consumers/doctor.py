@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from eventsourcing.persistence import PersistenceError
+
 from consumers.agreement import beyond
 from consumers.composition import open_catalog
 from consumers.embedded import expect_folder, open_log
@@ -25,6 +27,8 @@ from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import State
 from consumers.people.errors import SigningKeysUnusable
 from consumers.people.keyring import parsed
+from pipeline.desks.recorder.sqlite import open_sqlite
+from pipeline.desks.relay import MARK
 from pipeline.errors import PipelineError, SettingRejected
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
@@ -83,6 +87,8 @@ def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Fi
     yield from _roles(home, settings)
     yield from _files(home)
     yield from _secret_files(home)
+    if home.desks.exists():
+        yield from _guarded("desks", lambda: _desks(home))
     if home.log.exists():
         yield from _guarded("log", lambda: _log(settings, home, now_us))
 
@@ -204,8 +210,20 @@ def _guarded(check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[
         yield from findings()
     except ProjectionError as broken:
         yield Finding(check, Verdict.FAIL, str(broken), _FOLD_ANEW)
-    except (PipelineError, NotifierError, OSError) as broken:
+    except (PipelineError, NotifierError, PersistenceError, OSError) as broken:
         yield Finding(check, Verdict.FAIL, str(broken), "findstream restore, from the newest good backup")
+
+
+def _desks(home: Home) -> Iterator[Finding]:
+    """What people commanded, and how much of it the log was not told yet."""
+    with closing(open_sqlite(home.desks)) as recorders:
+        stored = recorders.events.max_notification_id() or 0
+        waiting = stored - (recorders.events.max_tracking_id(MARK) or 0)
+    if waiting > (_LAGS if home.running() else 0):
+        told = f"{waiting:,} of {stored:,} facts wait to come onto the log"
+        yield Finding("desks", Verdict.WARN, told, "is the relay running? findstream run brings them there")
+    else:
+        yield Finding("desks", Verdict.OK, f"{stored:,} facts, all on the log" if not waiting else f"{stored:,} facts")
 
 
 def _log(settings: Settings, home: Home, now_us: int) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from consumers.cli.session import client
-from consumers.composition import draw_id
+from consumers.draw import draw_id
 
 __all__ = ["client", "drawn_key"]
 

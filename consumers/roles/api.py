@@ -11,16 +11,8 @@ from consumers.api.guard import listed
 from consumers.api.server import listen, names_of, serve
 from consumers.assuming import StsAssume, sts_client
 from consumers.build import version
-from consumers.composition import (
-    ingest_into,
-    now_us,
-    open_catalog,
-    open_desk,
-    open_keys,
-    open_log,
-    open_people,
-    open_quarantine,
-)
+from consumers.composition import ingest_into, now_us, open_catalog, open_keys, open_log, open_people, open_quarantine
+from consumers.embedded import open_desk
 from consumers.notifier.assembly import open_ledger
 from consumers.notifier.ledger.port import Ledger
 from consumers.people.reach import expect_sign_in

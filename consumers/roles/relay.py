@@ -3,8 +3,7 @@
 import logging
 from threading import Event
 
-from consumers.composition import open_recorders
-from consumers.embedded import open_log
+from consumers.embedded import open_log, open_recorders
 from pipeline.desks.relay import Relay
 from pipeline.settings import Settings
 

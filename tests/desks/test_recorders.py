@@ -166,6 +166,13 @@ def test_the_sqlite_file_is_synced_at_each_commit(tmp_path: Path, request: pytes
     assert (level, mode) == (2, "wal")
 
 
+def test_a_file_that_is_no_database_is_an_operational_error(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    (tmp_path / "desks.db").write_bytes(b"no database at all" * 100)
+
+    with pytest.raises(OperationalError, match="not a database"):
+        sqlite(request, tmp_path)()
+
+
 def test_a_commit_crosses_from_one_bucket_to_the_next(ministack: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.desks.recorder.dynamodb._BUCKET", 4)
     recorders = dynamodb(ministack, table_at(ministack, tmp_path))

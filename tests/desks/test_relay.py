@@ -143,11 +143,19 @@ def test_a_recorder_that_cannot_be_reached_is_waited_for(desks: Desks, monkeypat
 
 
 def test_a_running_relay_brings_facts_as_they_come_through_outages(desks: Desks) -> None:
-    log, stop = MemoryLog(), threading.Event()
+    stop, tried = threading.Event(), threading.Event()
+
+    class Away(MemoryLog):
+        def append(self, events: Sequence[Envelope]) -> list[Receipt]:
+            tried.set()
+            return super().append(events)
+
+    log = Away()
     log.down = True
     running = threading.Thread(target=Relay(desks.recorders, log).run, args=(stop,))
     running.start()
     desks.task()
+    assert tried.wait(30)
     log.down = False
     until(lambda: len(log.events()) == 1)
     desks.task()

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from eventsourcing.persistence import OperationalError
 from eventsourcing.sqlite import (
     SQLiteAggregateRecorder,
     SQLiteConnection,
@@ -36,10 +37,13 @@ class _DurablePool(SQLiteConnectionPool):
     """Connections whose commits are on disk when they return."""
 
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA journal_size_limit = 16777216")
+        try:
+            connection = super()._create_connection()
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA journal_size_limit = 16777216")
+        except sqlite3.Error as broken:  # the library translates those of transactions only
+            raise OperationalError(broken) from broken
         return connection
 
 
