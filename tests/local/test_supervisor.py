@@ -21,7 +21,7 @@ from consumers.home import alive
 from consumers.local import check_port
 
 DEADLINE_SECONDS = 20.0
-WAITS = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); signal.pause()"
+WAITS = "import os, signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); os.read(LIFELINE, 1)"
 WAITS_FOR_ITS_LIFELINE = "import os; os.read(LIFELINE, 1)"
 FAILS = "import sys; sys.exit(3)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
