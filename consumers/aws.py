@@ -4,12 +4,17 @@ Nothing that is opened here needs to be closed.
 """
 
 import random
+import time
 
+from consumers.draw import draw_id
 from consumers.notifier.ledger.dynamodb import DynamoLedger
+from consumers.people.dynamodb import DynamoPeople
+from consumers.people.secret_keys import SecretKeys
 from pipeline.bodies.log import LogWithBodies
+from pipeline.desks.desk import Desk
 from pipeline.log.kinesis import Kind, quarantining
 from pipeline.log.port import Log
-from pipeline.opening import client, dynamo_quarantine, kinesis_log, name_in, s3_bodies, url_of
+from pipeline.opening import client, dynamo_desks, dynamo_quarantine, kinesis_log, name_in, now_us, s3_bodies, url_of
 from pipeline.quarantine.port import Quarantine
 from pipeline.settings import Settings
 from projections.catalog import Catalog
@@ -34,9 +39,32 @@ def ledger_of(settings: Settings) -> DynamoLedger:
     return DynamoLedger(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
 
 
+def people_of(settings: Settings) -> DynamoPeople:
+    """The store of people, in the table that the settings name."""
+    return DynamoPeople(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def keys_of(settings: Settings) -> SecretKeys:
+    """The keys that sign tokens, in the secret that the settings name."""
+    return SecretKeys(client("secretsmanager"), url_of(settings, "signing_keys_secret"), clock=now_us)
+
+
 def store_of(settings: Settings) -> DynamoStore:
     """The generations in the table that the settings name, for writers of whole generations and for readers."""
     return dynamo_store(url_of(settings, "store_url"), retention_days=settings.retention_days)
+
+
+def desk_of(settings: Settings) -> Desk:
+    """Where commands are carried out, over the table that the settings name."""
+    recorders = dynamo_desks(url_of(settings, "store_url"))
+    return Desk(
+        recorders.events,
+        recorders.snapshots,
+        clock=now_us,
+        new_id=draw_id,
+        pause=time.sleep,
+        dice=random.Random(),  # noqa: S311 -- jitter
+    )
 
 
 def catalog_of(settings: Settings, log: Log) -> Catalog:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from consumers import embedded
 from consumers.embedded import now_us, open_home
 from consumers.home import Home
+from consumers.people.keeping import Keys
+from consumers.people.port import People
 from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
@@ -35,8 +37,10 @@ __all__ = [
     "now_us",
     "open_catalog",
     "open_ingest",
+    "open_keys",
     "open_ledger",
     "open_log",
+    "open_people",
     "open_quarantine",
     "open_store",
     "settings_of_data",
@@ -106,6 +110,27 @@ def open_ledger(settings: Settings) -> "DynamoLedger | SqliteLedger":
     from consumers.notifier import assembly  # noqa: PLC0415 -- routes and templates: few commands need them
 
     return assembly.open_ledger(open_home(settings).path)
+
+
+def open_keys(settings: Settings) -> Keys:
+    """The keys that sign tokens; those in a folder are made if they are absent. On AWS they are in the secret that is named."""
+    if settings.signing_keys_secret:
+        from consumers import aws  # noqa: PLC0415
+
+        return aws.keys_of(settings)
+    return embedded.open_keys(settings)
+
+
+@contextmanager
+def open_people(settings: Settings) -> Iterator[People]:
+    """The store of people; one in a folder is made if it is absent. It needs no log, so the table alone may be named."""
+    if settings.store_url:
+        from consumers import aws  # noqa: PLC0415
+
+        yield aws.people_of(settings)
+    else:
+        with embedded.open_people(settings) as people:
+            yield people
 
 
 def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest":

@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from eventsourcing.persistence import PersistenceError
+
 from consumers.agreement import beyond
 from consumers.composition import open_catalog
 from consumers.embedded import expect_folder, open_log
@@ -23,6 +25,10 @@ from consumers.notifier.assembly import wiring
 from consumers.notifier.errors import NotifierError
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import State
+from consumers.people.errors import SigningKeysUnusable
+from consumers.people.keyring import parsed
+from pipeline.desks.recorder.sqlite import open_sqlite
+from pipeline.desks.relay import MARK
 from pipeline.errors import PipelineError, SettingRejected
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
@@ -78,8 +84,11 @@ def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Fi
     home = Home(settings.home.absolute())
     yield _folder(home.path)
     yield _space(home.path)
-    yield from _roles(home, settings.port)
+    yield from _roles(home, settings)
     yield from _files(home)
+    yield from _secret_files(home)
+    if home.desks.exists():
+        yield from _guarded("desks", lambda: _desks(home))
     if home.log.exists():
         yield from _guarded("log", lambda: _log(settings, home, now_us))
 
@@ -123,11 +132,11 @@ def _space(path: Path) -> Finding:
     return Finding("disk", Verdict.OK, told)
 
 
-def _roles(home: Home, port: int) -> Iterator[Finding]:
+def _roles(home: Home, settings: Settings) -> Iterator[Finding]:
     run = home.running()
     if run is None:
         try:
-            check_port(port)
+            check_port(settings.port, settings.bind)
         except PortTaken as taken:
             yield Finding("port", Verdict.WARN, str(taken), "stop what listens there, or choose another port")
         yield Finding("roles", Verdict.OK, "findstream does not run on this folder")
@@ -144,7 +153,7 @@ def _roles(home: Home, port: int) -> Iterator[Finding]:
 def _files(home: Home) -> Iterator[Finding]:
     """SQLite's own check of every file, the generations of projections included."""
     generations = _generations(home)
-    for path in (home.log, home.quarantine, home.ledger, *generations):
+    for path in (home.log, home.quarantine, home.ledger, home.desks, home.people, *generations):
         if not path.exists():
             continue
         name = str(path.relative_to(home.path))
@@ -157,6 +166,28 @@ def _files(home: Home) -> Iterator[Finding]:
             yield Finding(name, Verdict.FAIL, fault, f"findstream rebuild {path.stem.rpartition('-')[0]}")
         else:
             yield Finding(name, Verdict.FAIL, fault, "findstream restore, from the newest good backup")
+
+
+def _secret_files(home: Home) -> Iterator[Finding]:
+    """Whether nobody else can read who may sign in, and with what tokens are signed."""
+    for path in (home.people, home.keys):
+        if not path.exists():
+            continue
+        if path.stat().st_mode & 0o077:
+            do = f"chmod 600 {path}; if others may have read it: findstream keys rotate-signing --sign-everybody-out"
+            yield Finding(path.name, Verdict.FAIL, f"{path} is open to other users", do)
+        else:
+            yield Finding(path.name, Verdict.OK, "is for its owner only")
+    if home.keys.exists():
+        yield _signing_keys(home)
+
+
+def _signing_keys(home: Home) -> Finding:
+    try:
+        held = parsed(home.keys.read_bytes(), str(home.keys))
+    except (SigningKeysUnusable, OSError) as broken:
+        return Finding(home.keys.name, Verdict.FAIL, str(broken), "delete it for new keys: everybody signs in again")
+    return Finding(home.keys.name, Verdict.OK, f"{len(held.keys)} signing keys")
 
 
 def _generations(home: Home) -> list[Path]:
@@ -179,8 +210,20 @@ def _guarded(check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[
         yield from findings()
     except ProjectionError as broken:
         yield Finding(check, Verdict.FAIL, str(broken), _FOLD_ANEW)
-    except (PipelineError, NotifierError, OSError) as broken:
+    except (PipelineError, NotifierError, PersistenceError, OSError) as broken:
         yield Finding(check, Verdict.FAIL, str(broken), "findstream restore, from the newest good backup")
+
+
+def _desks(home: Home) -> Iterator[Finding]:
+    """What people commanded, and how much of it the log was not told yet."""
+    with closing(open_sqlite(home.desks)) as recorders:
+        stored = recorders.events.max_notification_id() or 0
+        waiting = stored - (recorders.events.max_tracking_id(MARK) or 0)
+    if waiting > (_LAGS if home.running() else 0):
+        told = f"{waiting:,} of {stored:,} facts wait to come onto the log"
+        yield Finding("desks", Verdict.WARN, told, "is the relay running? findstream run brings them there")
+    else:
+        yield Finding("desks", Verdict.OK, f"{stored:,} facts, all on the log" if not waiting else f"{stored:,} facts")
 
 
 def _log(settings: Settings, home: Home, now_us: int) -> Iterator[Finding]:

@@ -3,16 +3,26 @@
 The real clock is read here and handed on as an argument. What is opened here is closed with its block.
 """
 
+import random
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
+from consumers.draw import draw_id
 from consumers.home import Home
+from consumers.people.keeping import FileKeys
+from consumers.people.sqlite import SqlitePeople
 from pipeline.errors import SettingRejected
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from pipeline.settings import Settings
 from projections.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pipeline.desks.desk import Desk
+    from pipeline.desks.recorder.port import Recorders
 
 
 def now_us() -> int:
@@ -53,3 +63,43 @@ def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
     """The quarantine, made if it is absent."""
     with closing(SqliteQuarantine(open_home(settings).quarantine, clock=now_us)) as quarantine:
         yield quarantine
+
+
+def open_keys(settings: Settings) -> FileKeys:
+    """The keys that sign tokens, made if they are absent."""
+    return FileKeys(open_home(settings).keys, clock=now_us, entropy=secrets.token_bytes)
+
+
+@contextmanager
+def open_people(settings: Settings) -> Iterator[SqlitePeople]:
+    """The store of people, made if it is absent."""
+    with closing(SqlitePeople(open_home(settings).people)) as people:
+        yield people
+
+
+@contextmanager
+def open_recorders(settings: Settings) -> "Iterator[Recorders]":
+    """What keeps the desks' facts, made if it is absent."""
+    from pipeline.desks.recorder.sqlite import open_sqlite  # noqa: PLC0415 -- who only reads need not wait for its library
+
+    recorders = open_sqlite(open_home(settings).desks)
+    try:
+        yield recorders
+    finally:
+        recorders.close()
+
+
+@contextmanager
+def open_desk(settings: Settings) -> "Iterator[Desk]":
+    """Where commands are carried out."""
+    from pipeline.desks.desk import Desk  # noqa: PLC0415 -- as above
+
+    with open_recorders(settings) as recorders:
+        yield Desk(
+            recorders.events,
+            recorders.snapshots,
+            clock=now_us,
+            new_id=draw_id,
+            pause=time.sleep,
+            dice=random.Random(),  # noqa: S311 -- jitter
+        )

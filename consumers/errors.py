@@ -34,3 +34,19 @@ class LogCutShort(ConsumerError):
 
     Do: as the message says: restore, or rebuild if the log is the right one. Nothing was changed.
     """
+
+
+class NotSignedIn(Refused):
+    """The server does not know who asks, or no longer. Do: ``findstream login``."""
+
+
+class ApiRefused(Refused):
+    """The server understood, and refused: not allowed, not there, changed meanwhile, too often. The message says which."""
+
+
+class ApiMisused(ConsumerError):
+    """The server does not accept a value. The message names the fields. Do: correct them."""
+
+
+class ApiFailed(ConsumerError):
+    """The server cannot be reached, is not ready, or met a defect. Do: see that it runs; try again."""

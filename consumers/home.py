@@ -49,6 +49,9 @@ class Home:
         self.log = path / "log.db"
         self.quarantine = path / "quarantine.db"
         self.ledger = path / "notices.db"
+        self.people = path / "people.db"
+        self.keys = path / "keys.json"
+        self.desks = path / "desks.db"
         self.projections = path / "projections"
         self._lock = path / "run.lock"
         self._state = path / "run.json"
@@ -63,7 +66,7 @@ class Home:
 
     def expect_data(self) -> None:
         """Raise ``NoData`` if nothing was ever put in: who only reads makes no folder."""
-        if not any(part.exists() for part in (self.log, self.quarantine, self.ledger)):
+        if not any(part.exists() for part in (self.log, self.quarantine, self.ledger, self.desks)):
             message = f"{self.path} holds no data; is FINDSTREAM_HOME right? findstream run and findstream ingest put some there"
             raise NoData(message)
 

@@ -1,9 +1,11 @@
 """Backup and restore of a data folder: what is copied, in which order, and what a restored notifier may still believe.
 
-Copied:    log, quarantine and ledger. Projections are not: they are folded anew from the log.
-Order:     ledger held still, then quarantine, log, ledger pinned, then all copied (``pipeline.backup.snapshots``). So, in the
-           copy, the ledger's marks never lie beyond the log's heads (nothing appended later is skipped), each fact that left its
-           outbox is on the log, and each item released from quarantine is on the log.
+Copied:    log, quarantine, ledger, desks and people. Projections are not: they are folded anew from the log. The keys that sign
+           tokens are not: who finds a copy could be anybody. A restored folder makes new ones, and everybody signs in again.
+Order:     ledger and desks held still, then quarantine, desks, log, ledger pinned, then all copied
+           (``pipeline.backup.snapshots``). So, in the copy, the ledger's marks never lie beyond the log's heads (nothing appended
+           later is skipped), each fact that left its outbox is on the log, and each item released from quarantine is on the log.
+           What the desks' relay has marked is on the log, and the log tells nothing that the desks do not know.
 Repeats:   what was sent after the copy was taken, the copy cannot know. So ``restore`` has the ledger doubt all that happened
            before the restore: such notices still go out, marked as possible repeats. None is lost, none silently sent twice.
 Replacing: a restore is assembled beside the folder and renamed into place; a folder that holds data is moved aside.
@@ -24,8 +26,12 @@ from consumers.agreement import beyond
 from consumers.errors import Refused
 from consumers.home import Home
 from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.people.port import Wanted
+from consumers.people.sqlite import SqlitePeople
 from pipeline.backup.bundle import Entry, Manifest, digest, pack, synced, unpack
 from pipeline.backup.snapshots import pinned
+from pipeline.desks.recorder.sqlite import open_sqlite
+from pipeline.desks.relay import MARK
 from pipeline.errors import BackupFailed, BackupRejected
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
@@ -38,6 +44,8 @@ Progress = Callable[[str, int, int], None]
 LOG: Final = "log"
 QUARANTINE: Final = "quarantine"
 LEDGER: Final = "ledger"
+PEOPLE: Final = "people"
+DESKS: Final = "desks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class Restored:
 
 def parts(home: Home) -> dict[str, Path]:
     """What a backup holds, in the order in which it is pinned."""
-    return {QUARANTINE: home.quarantine, LOG: home.log, LEDGER: home.ledger}
+    return {QUARANTINE: home.quarantine, DESKS: home.desks, LOG: home.log, LEDGER: home.ledger, PEOPLE: home.people}
 
 
 def back_up(home: Home, target: Path, *, clock: Clock, progress: Progress = lambda *_: None) -> Manifest:
@@ -69,7 +77,7 @@ def back_up(home: Home, target: Path, *, clock: Clock, progress: Progress = lamb
         message = f"{target.absolute().parent} is no folder; make it first, or name another place"
         raise Refused(message)
     with _beside(target) as folder:
-        with pinned(parts(home), frozen=frozenset({LEDGER})) as state:
+        with pinned(parts(home), frozen=frozenset({LEDGER, DESKS})) as state:
             created_us = clock()
             for name in state.names:
                 state.copy(name, folder / parts(home)[name].name, progress)
@@ -128,6 +136,16 @@ def _figures(name: str, path: Path, clock: Clock) -> Mapping[str, Any]:
                 for tally in ledger.tallies():
                     counts[tally.state.value] = counts.get(tally.state.value, 0) + tally.count
                 return {"notices": counts, "marks": {shard: str(mark) for shard, mark in (ledger.marks() or {}).items()}}
+        case "people":
+            with closing(SqlitePeople(path)) as people:
+                return {"users": people.users.list(Wanted()).total, "keys": len(people.keys.list())}
+        case "desks":
+            recorders = open_sqlite(path)
+            try:
+                facts = recorders.events.max_notification_id() or 0
+                return {"stored": facts, "relayed": recorders.events.max_tracking_id(MARK) or 0}
+            finally:
+                recorders.close()
         case _:
             with closing(SqliteQuarantine(path, clock=clock)) as quarantine:
                 return {status.value: count for status, count in quarantine.count().items()}

@@ -8,6 +8,7 @@ Orphaned: each child holds the reading end of a pipe that only the supervisor ca
           also if the supervisor was killed.
 """
 
+import errno
 import os
 import selectors
 import signal
@@ -163,15 +164,18 @@ class Supervisor:
         )
 
 
-def check_port(port: int) -> None:
-    """Raise ``PortTaken`` unless loopback's ``port`` is free now."""
-    with socket.socket() as probe:
+def check_port(port: int, address: str = "127.0.0.1") -> None:
+    """Raise ``PortTaken`` unless ``port`` is free now on ``address``, and that is one of this machine's."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError as taken:
+            if taken.errno == errno.EADDRNOTAVAIL:
+                message = f"FINDSTREAM_BIND={address} is no address of this machine; 0.0.0.0 is all that it has"
+                raise PortTaken(message) from taken
             message = (
-                f"port {port} on 127.0.0.1 is taken ({taken.strerror}); stop what listens there, or set FINDSTREAM_PORT (1-65535)"
+                f"port {port} on {address} is taken ({taken.strerror}); stop what listens there, or set FINDSTREAM_PORT (1-65535)"
             )
             raise PortTaken(message) from taken
 

@@ -25,8 +25,8 @@ from projections.rebuild import Progress, Rebuilder, Rebuilt
 
 End = Rebuilt | ProjectionError | PipelineError | WorkerLost
 
-_SHARES: Final = {EventIndex.name: 3}
-"""How long a projection takes to build, compared with others."""
+_SHARES: Final = {EventIndex.name: 4}
+"""How long a projection takes to build, compared with others, about."""
 
 
 def dealt(names: Sequence[str], processes: int) -> list[list[str]]:

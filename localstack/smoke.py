@@ -1,25 +1,29 @@
 """The shortest proof that a deployed stack works: an event goes in by the bus (or the queue) and comes out by the API.
 
-Works on AWS and on emulators alike (``AWS_ENDPOINT_URL``). All it changes is the one event more, of source ``monitoring.smoke``.
+Works on AWS and on emulators alike (``AWS_ENDPOINT_URL``). It signs in as a user of its own, whom it makes in the table and
+removes again. All that it changes is the one event more, of source ``monitoring.smoke``.
 """
 
 import argparse
 import json
 import os
+import secrets
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from boto3.session import Session
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 
+ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = "monitoring.smoke"
 _DETAIL_TYPE: Final = "Smoke Test"
 _PAUSE_SECONDS: Final = 0.5
@@ -36,6 +40,14 @@ class Answer:
 
     status: int
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in."""
+
+    email: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +85,52 @@ class Stack:
         self.session.client("sqs").send_message(QueueUrl=self.outputs["QueueUrl"], MessageBody=json.dumps(event))
         return event_id
 
-    def get(self, path: str) -> Answer:
-        """Ask the HTTP API, signed."""
+    @contextmanager
+    def guest(self) -> Iterator[Credentials]:
+        """A user who may read, for as long as the context lasts."""
+        guest = Credentials(f"smoke-{uuid.uuid4()}@findstream.invalid", secrets.token_urlsafe(24))  # noqa: TID251  # a door draws it
+        self._findstream("users", "create", guest.email, "--name", "Smoke Test", "--in-store", lines=f"{guest.password}\n")
+        try:
+            yield guest
+        finally:
+            self._findstream("users", "remove", guest.email, "--in-store")
+
+    def _findstream(self, *words: str, lines: str = "") -> None:
+        """Call the command line on the stack's table, with the session's credentials. Raises ``SmokeFailed``."""
+        credentials = self.session.get_credentials()
+        assert credentials is not None, "the stack was described with them"  # noqa: S101
+        told = {
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+            "AWS_SESSION_TOKEN": credentials.token or "",
+            "AWS_REGION": self.session.region_name,
+            "AWS_DEFAULT_REGION": self.session.region_name,
+            "AWS_ENDPOINT_URL": self.endpoint or "",
+            "FINDSTREAM_STORE_URL": f"dynamodb://{self.outputs['TableName']}",
+        }
+        environment = {name: value for name, value in (os.environ | told).items() if value}
+        command = [sys.executable, "-m", "consumers.cli", *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, input=lines, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
+        if done.returncode:
+            raise SmokeFailed(done.stderr)
+
+    def sign_in(self, guest: Credentials, *, ask: str) -> dict[str, str]:
+        """The headers of who signed in. Raises ``SmokeFailed``."""
+        body = json.dumps({"email": guest.email, "password": guest.password})
+        ways = {"http": self.request, "function": self.invoke}
+        answer = ways[ask]("POST", "/auth/login", {"content-type": "application/json"}, body)
+        if answer.status != 200:  # noqa: PLR2004  # the status is its own name
+            message = f"signing in: the API says {answer.status} {answer.body[:300]}"
+            raise SmokeFailed(message)
+        return {"authorization": f"Bearer {json.loads(answer.body)['access_token']}"}
+
+    def request(self, method: str, path: str, headers: Mapping[str, str], body: str = "") -> Answer:
+        """Ask the HTTP API."""
         base = self.outputs["ApiUrl"]
         if self.endpoint:
             base = f"{self.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/$default"
-        signed = AWSRequest("GET", f"{base}{path}")
-        credentials = self.session.get_credentials()
-        assert credentials is not None, "the stack was described with them"  # noqa: S101
-        SigV4Auth(credentials, "execute-api", self.session.region_name).add_auth(signed)
-        asked = urllib.request.Request(f"{base}{path}", headers=dict(signed.headers))  # noqa: S310  # our own stack's output
+        data = body.encode() if body else None
+        asked = urllib.request.Request(f"{base}{path}", data, dict(headers), method=method)  # noqa: S310  # our own stack's output
         try:
             with urllib.request.urlopen(asked, timeout=_CALL_SECONDS) as answer:  # noqa: S310  # see above
                 return Answer(answer.status, answer.read().decode())
@@ -90,17 +138,18 @@ class Stack:
             with refusal:
                 return Answer(refusal.code, refusal.read().decode())
 
-    def invoke(self, path: str) -> Answer:
+    def invoke(self, method: str, path: str, headers: Mapping[str, str], body: str = "") -> Answer:
         """Ask the function behind the API, where an emulator has no HTTP API."""
-        http = {"method": "GET", "path": path}
+        http = {"method": method, "path": path}
         context = {"stage": "$default", "http": http}
         event = {
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
             "rawQueryString": "",
-            "headers": {},
+            "headers": dict(headers),
             "requestContext": context,
+            "body": body,
         }
         name = self.outputs["ApiFunctionName"]
         told = self.session.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event | {"isBase64Encoded": False}))
@@ -117,10 +166,17 @@ def of(session: Session, stack: str) -> Stack:
 
 def smoke(stack: Stack, *, by: str = "bus", ask: str = "http", seconds: float = 60.0) -> float:
     """Send an event and wait until the API answers with it; returns the seconds that took. Raises ``SmokeFailed``."""
-    started = time.monotonic()
-    event_id = stack.by_queue() if by == "queue" else stack.by_bus()
+    ways = {"http": stack.request, "function": stack.invoke}
+    with stack.guest() as guest:
+        headers = stack.sign_in(guest, ask=ask)
+        started = time.monotonic()
+        event_id = stack.by_queue() if by == "queue" else stack.by_bus()
+        return _awaited(lambda: ways[ask]("GET", f"/events/{event_id}", headers), event_id, started, seconds)
+
+
+def _awaited(read: Callable[[], Answer], event_id: str, started: float, seconds: float) -> float:
     while True:
-        answer = stack.invoke(f"/events/{event_id}") if ask == "function" else stack.get(f"/events/{event_id}")
+        answer = read()
         if answer.status == 200:  # noqa: PLR2004  # the status is its own name
             return time.monotonic() - started
         if time.monotonic() - started > seconds:

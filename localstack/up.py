@@ -41,6 +41,7 @@ def ministack(port: int) -> Iterator[str]:
     """The emulator on loopback, until the context ends; its address."""
     command = ROOT / ".venv-emulators/bin/ministack"
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0"}
+    settings |= {"MINISTACK_ACCOUNT_ID": ACCOUNT}  # whose API is asked by who shows a token instead of a signature
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | settings
     process = subprocess.Popen([command], env=environment, stdout=sys.stderr)  # noqa: S603  # our own emulator
     try:

@@ -13,8 +13,11 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from uuid6 import uuid7
 
 from pipeline.bodies.s3 import S3Bodies
+from pipeline.desks.recorder.dynamodb import open_dynamodb
+from pipeline.desks.recorder.port import Recorders
 from pipeline.errors import SettingRejected
 from pipeline.log.kinesis import KinesisLog, connect
 from pipeline.log.kinesis.unreadable import Sink
@@ -84,6 +87,11 @@ def kinesis_log(url: str, on_unreadable: Sink, *, compress_bodies: bool = False)
 def dynamo_quarantine(url: str) -> DynamoQuarantine:
     """The quarantine in the table of ``dynamodb://table``."""
     return DynamoQuarantine(client("dynamodb"), name_in(url), clock=now_us, dice=random.Random())  # noqa: S311 -- jitter
+
+
+def dynamo_desks(url: str) -> Recorders:
+    """What keeps the desks' facts, in the table of ``dynamodb://table``."""
+    return open_dynamodb(client("dynamodb"), name_in(url), token=lambda: str(uuid7()), dice=random.Random())  # noqa: S311 -- jitter
 
 
 def s3_bodies(url: str) -> S3Bodies:

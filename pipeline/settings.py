@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -28,13 +29,37 @@ def _sources(listed: str | None) -> str | None:
     return ",".join(name for name in names if name) or None
 
 
+def _address(text: str) -> str:
+    """An IP address. Raises ``ValueError`` naming the accepted form."""
+    try:
+        return str(ip_address(text.strip("[]")))
+    except ValueError:
+        message = f"{text!r} is no IP address: expected 127.0.0.1, ::1, or one of this machine's; 0.0.0.0 is all of them"
+        raise ValueError(message) from None
+
+
 class Settings(BaseSettings):
     """``FINDSTREAM_…`` variables; an empty one counts as not set. Frozen: a process is configured once, at its start."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    home: Annotated[Path, Field(description="Folder of all data: log, projections, ledger, quarantine.")] = Path("var")
-    port: Annotated[int, Field(ge=1, le=65535, description="TCP port of the API and the page, on loopback.")] = 8321
+    home: Annotated[
+        Path, Field(description="Folder of all data: log, projections, ledger, quarantine, people, signing keys.")
+    ] = Path("var")
+    port: Annotated[int, Field(ge=1, le=65535, description="TCP port of the API and the page.")] = 8321
+    bind: Annotated[
+        str,
+        AfterValidator(_address),
+        Field(description="IP address on which the server listens; beyond loopback only once somebody can sign in."),
+    ] = "127.0.0.1"
+    api_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s<>|]+$",
+            examples=["https://findstream.example"],
+            description="Base of the server that the command line signs in to; without it the one on this machine.",
+        ),
+    ] = None
     shards: Annotated[
         int, Field(ge=1, le=256, description="Shards of a new embedded log; an existing log keeps its own number.")
     ] = 4
@@ -92,7 +117,7 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^dynamodb://[a-zA-Z0-9_.-]{3,255}$",
             examples=["dynamodb://findstream"],
-            description="On AWS: the DynamoDB table of projections, quarantine and ledger. Goes with the stream.",
+            description="On AWS: the DynamoDB table of projections, quarantine, ledger and people. Goes with the stream.",
         ),
     ] = None
     bodies_url: Annotated[
@@ -118,6 +143,15 @@ class Settings(BaseSettings):
         ),
     ] = None
 
+    signing_keys_secret: Annotated[
+        str | None,
+        Field(
+            pattern=r"^arn:aws[a-z-]*:secretsmanager:",
+            examples=["arn:aws:secretsmanager:eu-central-1:111122223333:secret:signing-keys"],
+            description="On AWS: the Secrets Manager secret that holds the keys which sign tokens.",
+        ),
+    ] = None
+
     @property
     def on_aws(self) -> bool:
         """Whether a URL names a part on AWS; all parts are there then."""
@@ -132,6 +166,16 @@ class Settings(BaseSettings):
     def links_base(self) -> str:
         """Where the links in messages lead."""
         return self.console_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def server_url(self) -> str:
+        """The server that the command line talks to, without a final slash."""
+        return (self.api_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def bound_to_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return ip_address(self.bind).is_loopback
 
     @classmethod
     def load(cls) -> Self:

@@ -1,7 +1,8 @@
 """What the agent in each account is doing: deployment, heartbeat, findings.
 
 Key:    the account, kept per shard and merged on reading: latest by time (ties by event id), counts summed.
-Order:  none is needed: every field keeps its latest, so that shards and late events may come as they like.
+Order:  none is needed: every field keeps its latest, so that shards and late events may come as they like. What people say of an
+        agent is ordered by the revision of their entry.
 Replay: folding the log again gives equal rows.
 Silence is computed on reading, with ``now`` as an argument. The version is the latest that was told: events of the agent's stack
 tell none.
@@ -14,7 +15,7 @@ from typing import Any, ClassVar, Final
 from pipeline.log.port import Batch, Columns
 from projections.projection import Changes, Document, Rows
 from projections.reading import AgentStatus
-from schemas.agents import AgentBeat, AgentDeployed
+from schemas.agents import AgentBeat, AgentDeployed, AgentRegistered, AgentRemoved, AgentUpdated
 from schemas.envelope import Envelope
 from schemas.registry import REGISTRY
 
@@ -23,14 +24,22 @@ SILENT_AFTER_US: Final = 600_000_000
 
 _FINDING: Final = "finding.observed"
 _SEVERITIES: Final = 5
+_SAID: Final = ("name", "description", "contact", "enabled")
 
 
 class AgentStatuses:
     """The fold. A document holds ``[time_us, id, value]`` stamps, so that the latest wins wherever it came from."""
 
     name: ClassVar[str] = "agent_status"
-    version: ClassVar[int] = 1
-    folds: ClassVar[Mapping[str, int]] = {"finding.observed": 1, "agent.deployed": 1, "agent.beat": 1}
+    version: ClassVar[int] = 2
+    folds: ClassVar[Mapping[str, int]] = {
+        "finding.observed": 1,
+        "agent.deployed": 1,
+        "agent.beat": 1,
+        "agent.registered": 1,
+        "agent.updated": 1,
+        "agent.removed": 1,
+    }
 
     def parking_key(self, batch: Batch, index: int) -> str:
         """All that concerns one account waits together."""
@@ -78,6 +87,21 @@ def _fold_agent(document: Document, event: Envelope) -> None:
             _keep_latest(document, "deployed", [*stamp, {"status": told, "version": version, "region": event.region}])
             if told == "active":
                 _keep_latest(document, "active", [*stamp, None])
+        case AgentRegistered() as body:
+            entry = body.model_dump(exclude={"revision", "by"})
+            _keep_entry(document, body.revision, {"registered": event.time_us, **entry})
+        case AgentUpdated() as body:
+            _keep_entry(document, body.revision, body.changes())
+        case AgentRemoved(revision=revision):
+            _keep_entry(document, revision, {"removed": event.time_us})
+
+
+def _keep_entry(document: Document, revision: int, fields: Mapping[str, Any]) -> None:
+    """Each field of the registry's entry keeps the value of its latest revision."""
+    entry = document.setdefault("entry", {})
+    for field, value in fields.items():
+        if field not in entry or entry[field][0] < revision:
+            entry[field] = [revision, value]
 
 
 def _keep_latest(document: Document, field: str, stamped: list[Any]) -> None:
@@ -95,7 +119,22 @@ def merged(documents: Iterable[Document]) -> list[Document]:
         for field in ("finding", "beat", "deployed", "active"):
             if field in document:
                 _keep_latest(whole, field, document[field])
+        for field, (revision, value) in document.get("entry", {}).items():
+            _keep_entry(whole, revision, {field: value})
     return [accounts[account] for account in sorted(accounts)]
+
+
+def gone(document: Document) -> bool:
+    """Whether the agent was removed, and gave no sign of life since."""
+    entry = document.get("entry", {})
+    if _is_registered(entry) or "removed" not in entry:
+        return False
+    signs = (document.get(field) for field in ("finding", "beat", "deployed"))
+    return all(stamp[0] <= entry["removed"][1] for stamp in signs if stamp)
+
+
+def _is_registered(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("registered", (0,))[0] > entry.get("removed", (0,))[0])
 
 
 def status(document: Document, *, now_us: int) -> AgentStatus:
@@ -108,6 +147,13 @@ def status(document: Document, *, now_us: int) -> AgentStatus:
     alive_us = max((stamp[0] for stamp in (beat, active) if stamp), default=0)
     if state == "active" and now_us - alive_us > SILENT_AFTER_US:
         state = "offline"
+    entry = document.get("entry", {})
+    registered = _is_registered(entry)
+    said = {field: entry[field][1] for field in _SAID} if registered else {}
+    if registered and state == "unregistered":
+        state = "pending"
+    if not said.get("enabled", True):
+        state = "disabled"
     return AgentStatus(
         account=document["account"],
         region=told[0]["region"] if told else "",
@@ -117,4 +163,7 @@ def status(document: Document, *, now_us: int) -> AgentStatus:
         last_heartbeat_us=beat[0] if beat else None,
         last_finding_us=document["finding"][0] if "finding" in document else None,
         counts=dict(enumerate(document["counts"])),
+        registered=registered,
+        revision=max((revision for revision, _ in entry.values()), default=0),
+        **said,
     )

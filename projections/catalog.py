@@ -7,12 +7,12 @@ from time import monotonic, sleep
 from typing import Final
 
 from pipeline.log.port import Log, Position
-from projections import agent_status, daily_aggregates, event_index, task_board
+from projections import agent_status, configuration, daily_aggregates, event_index, task_board
 from projections.errors import GenerationGone, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
 from projections.projection import Parked, Projection
 from projections.projector import ALL
-from projections.reading import AgentStatus, Count, ProjectionState, Task
+from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from projections.stores.port import Generation, GenerationInfo, GenerationRows, Status, Store
 
 DAY_US: Final = 86_400_000_000
@@ -55,12 +55,33 @@ class Catalog:
         """All agents, by account."""
         with self._rows(agent_status.AgentStatuses.name) as rows:
             documents = agent_status.merged(document for _, document in rows.all_documents())
-        return [agent_status.status(document, now_us=now_us) for document in documents]
+        return [agent_status.status(document, now_us=now_us) for document in documents if not agent_status.gone(document)]
 
     def tasks(self, *, now_us: int) -> Sequence[Task]:
         """All tasks that are not deleted, by priority, due date, id."""
         with self._rows(task_board.TaskBoard.name) as rows:
-            return task_board.tasks((document for _, document in rows.all_documents()), now_us=now_us)
+            return task_board.tasks((document for _, document in rows.all_documents(task_board.TASKS)), now_us=now_us)
+
+    def task(self, task_id: str, *, now_us: int) -> Task | None:
+        """A task; None if it is deleted or was never there."""
+        with self._rows(task_board.TaskBoard.name) as rows:
+            return next(iter(task_board.tasks(task_board.found(rows, [task_id]), now_us=now_us)), None)
+
+    def task_history(self, task_id: str) -> Sequence[TaskChange]:
+        """All that happened to a task, in order."""
+        with self._rows(task_board.TaskBoard.name) as rows:
+            return task_board.history(rows, task_id)
+
+    def tasks_from(self, event_id: str, *, now_us: int) -> Sequence[Task]:
+        """The tasks that were made from an event and are not deleted."""
+        with self._rows(task_board.TaskBoard.name) as rows:
+            made = task_board.made_from(rows, event_id, rows.checkpoints())
+            return task_board.tasks(task_board.found(rows, made), now_us=now_us)
+
+    def configurations(self) -> Sequence[Configuration]:
+        """All configurations, by kind and id."""
+        with self._rows(configuration.Configurations.name) as rows:
+            return configuration.shown(document for _, document in rows.all_documents())
 
     def daily(self, since_us: int, until_us: int) -> Sequence[Count]:
         """Findings per UTC day, source, severity and account, for days that begin in the range; by day, then the rest."""

@@ -5,7 +5,7 @@ Every answer comes from the serving generation at the time of the call, in one s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.log.port import Position
 from projections.event_index import Entry, EventPage, EventQuery
@@ -18,6 +18,9 @@ class AgentStatus:
     ``status`` is pending, deploying, active, failed, disabled, or computed on reading: ``offline`` (an active agent
     without a heartbeat for ten minutes) and ``unregistered`` (findings came, no agent was ever deployed). Times are
     microseconds since the epoch, None if never. ``counts`` is findings by severity (0-4).
+
+    What people said of it: whether it is ``registered``, as what; ``revision`` is that of their entry (0: none), ``version`` the
+    agent's own. One that is registered and was never heard of is pending; one that is not enabled is disabled.
     """
 
     account: str
@@ -28,11 +31,20 @@ class AgentStatus:
     last_heartbeat_us: int | None
     last_finding_us: int | None
     counts: Mapping[int, int]
+    registered: bool = False
+    name: str = ""
+    description: str = ""
+    contact: str = ""
+    enabled: bool = True
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as the board shows it. Times are microseconds since the epoch; ``due_us`` and ``closed_at_us`` may be None."""
+    """A task as the board shows it. Times are microseconds since the epoch; ``due_us`` and ``closed_at_us`` may be None.
+
+    ``event_id`` is the finding that it came from, ``event`` a copy of its details as they were then; ``comments`` counts them.
+    """
 
     id: str
     title: str
@@ -47,6 +59,47 @@ class Task:
     closed_at_us: int | None
     overdue: bool
     version: int
+    created_by: str = ""
+    event: Mapping[str, Any] | None = None
+    comments: int = 0
+
+    def belongs_to(self, user_id: str) -> bool:
+        """Whether it is this person's own: assigned to them or created by them."""
+        return user_id in (self.assignee_id, self.created_by)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field's value before and after; None before it was there, and for what is not set."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """One fact of a task: ``version`` is the task's after it, ``type`` and ``id`` are the event's. ``comment``: what was said."""
+
+    version: int
+    time_us: int
+    by: str
+    type: str
+    id: str
+    changes: tuple[FieldChange, ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration as it stands. ``kind`` is aws or monitoring; ``document`` is without secrets."""
+
+    kind: str
+    id: str
+    document: Mapping[str, Any]
+    version: int
+    updated_us: int
+    updated_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +149,22 @@ class Reading(Protocol):
 
     def tasks(self, *, now_us: int) -> Sequence[Task]:
         """All tasks that are not deleted, by priority, due date, id."""
+        ...
+
+    def task(self, task_id: str, *, now_us: int) -> Task | None:
+        """A task; None if it is deleted or was never there."""
+        ...
+
+    def task_history(self, task_id: str) -> Sequence[TaskChange]:
+        """All that happened to a task, deleted ones included, in order; empty if it was never there."""
+        ...
+
+    def tasks_from(self, event_id: str, *, now_us: int) -> Sequence[Task]:
+        """The tasks that were made from an event (by our id) and are not deleted, by priority, due date, id."""
+        ...
+
+    def configurations(self) -> Sequence[Configuration]:
+        """All configurations, by kind and id."""
         ...
 
     def daily(self, since_us: int, until_us: int) -> Sequence[Count]:

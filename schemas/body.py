@@ -25,6 +25,10 @@ UserId = Annotated[str, Field(max_length=64)]
 """Id of a user, never a name: names resolve on reading. Empty: nobody, or the system itself."""
 
 
+Version = Annotated[int, Field(ge=1)]
+"""Of what a command changed, after the change: 1, 2, 3… without a gap."""
+
+
 class Body(BaseModel):
     """The body of one type and version of event. Values are compared by content and never change."""
 

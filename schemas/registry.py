@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import agents, findings, notices, reports, tasks
+from schemas import agents, config, findings, notices, reports, tasks
 from schemas.body import Body
 from schemas.envelope import Envelope, validated
 from schemas.errors import EventRejected
@@ -28,6 +28,10 @@ MODELS: Final[Mapping[tuple[str, int], Any]] = MappingProxyType(
         ("agent.deployed", 1): agents.AgentDeployed,
         ("agent.beat", 1): agents.AgentBeat,
         ("agent.went_silent", 1): agents.AgentWentSilent,
+        ("agent.registered", 1): agents.AgentRegistered,
+        ("agent.updated", 1): agents.AgentUpdated,
+        ("agent.removed", 1): agents.AgentRemoved,
+        ("config.changed", 1): config.ConfigChanged,
         ("task.created", 1): tasks.TaskCreated,
         ("task.updated", 1): tasks.TaskUpdated,
         ("task.status_changed", 1): tasks.TaskStatusChanged,

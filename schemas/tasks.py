@@ -1,16 +1,20 @@
-"""What happens to a task. Subject: ``task/<task_id>``; all facts of a task stand on the log in the order they came about."""
+"""What happens to a task. Subject: ``task/<task_id>``; all facts of a task stand on the log in the order they came about.
+
+``version`` is the task's after the fact: 1, 2, 3… Facts that were told before it stood in every body are counted by readers.
+"""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.body import Body, TimeUs, UserId
+from schemas.body import Body, TimeUs, UserId, Version
 
 TaskId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 """A UUID (version 7) in lower case."""
 
 Title = Annotated[str, Field(min_length=3, max_length=200)]
 Description = Annotated[str, Field(min_length=10, max_length=5000)]
+Comment = Annotated[str, Field(min_length=1, max_length=5000)]
 Priority = Literal["critical", "high", "medium", "low"]
 Status = Literal["open", "in_progress", "closed"]
 
@@ -27,6 +31,7 @@ class TaskCreated(Body):
     event: dict[str, Any] | None = None
     due_us: TimeUs | None = None
     created_by: UserId
+    version: Version | None = None
 
 
 class TaskUpdated(Body):
@@ -51,16 +56,19 @@ class TaskStatusChanged(Body):
 
     status: Status
     by: UserId
+    version: Version | None = None
 
 
 class TaskCommented(Body):
     """Somebody wrote a comment."""
 
-    comment: Annotated[str, Field(min_length=1, max_length=5000)]
+    comment: Comment
     by: UserId
+    version: Version | None = None
 
 
 class TaskDeleted(Body):
     """A task was taken off the board; its history stays on the log."""
 
     by: UserId
+    version: Version | None = None

@@ -1,11 +1,14 @@
 """The application: the API, the pages, the live feed and the metrics, from the ports that it is given.
 
 Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css           pages for people
+            (Gate)          /sign-in /sign-out
                             /events /events/{id} /quarantine /agents      a page for browsers, the API for the rest
                             /feed                                         the live feed
                             /metrics /openapi.json
                             everything else                               the API (Gateway ─► Resolver), where it has a route;
                                                                           else a page for browsers, an error for the rest
+
+Who may ask what is in one table, which the gate asks for pages, feed and metrics, and the resolver for the API.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -27,8 +30,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.api import openapi, service
-from consumers.api.errors import MethodUnknown, NothingHere, RequestRefused, refusal_for
+from consumers.api.authentication import Authentication
+from consumers.api.errors import VERSION_HEADER, MethodUnknown, NothingHere, RequestRefused, SignInNeeded, refusal_for
 from consumers.api.freshness import WAIT_SECONDS
+from consumers.api.gate import Gate, sent_to_sign_in
 from consumers.api.gateway import MAX_BODY_BYTES, THREADS, Gateway
 from consumers.api.guard import Guard
 from consumers.api.intake import Intake
@@ -37,14 +42,21 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
+from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
+from consumers.console.sign_in import SignInPage
 from consumers.feed import vector
 from consumers.feed.endpoint import endpoint
 from consumers.feed.errors import FeedError
 from consumers.feed.metrics import FeedCollector
 from consumers.feed.stream import HEARTBEAT_SECONDS, SEND_SECONDS
 from consumers.feed.tail import CAPACITY, MOST_CLIENTS, Tail
+from consumers.people.errors import PeopleError
+from consumers.people.port import People
+from consumers.people.sign_in import SignIn
+from consumers.people.user import Entropy
+from pipeline.desks.desk import Desk
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
 from projections.reading import Reading
@@ -75,8 +87,14 @@ def build(
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
+    people: People,
+    sign_in: SignIn,
+    desk: Desk,
+    assume: Assume,
     clock: Callable[[], int],
+    entropy: Entropy,
     version: str,
+    local: bool = True,
     origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
     notices: Callable[[], Mapping[str, int]] | None = None,
@@ -92,7 +110,8 @@ def build(
 ) -> Application:
     """The application. ``clock`` answers microseconds since the epoch.
 
-    ``origins`` may read and write from a browser; ``hosts`` are names of this server besides those of loopback. ``notices``
+    ``local``: only this machine can reach the server. ``entropy`` answers so many random bytes. ``origins`` may read and write
+    from a browser; ``hosts`` are names of this server besides those of loopback. ``notices``
     answers how many notices have each state. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the
     feed has at most ``feed_capacity`` messages waiting, and is disconnected if it takes nothing for ``send_seconds``.
     """
@@ -101,12 +120,20 @@ def build(
     metrics = Metrics()
     metrics.add(StateCollector(reading, log, quarantine, clock=clock, version=version))
     metrics.add(FeedCollector(tail))
+    authentication = Authentication(sign_in, local=local, cookies=True)
+    gate = Gate(authentication)
     resolver = service.resolver(
         reading,
         ingest,
         log,
         quarantine,
+        desk,
+        assume=assume,
+        people=people,
+        sign_in=sign_in,
+        authentication=authentication,
         clock=clock,
+        entropy=entropy,
         version=version,
         overviews=overviews,
         taken=metrics.taken,
@@ -122,7 +149,9 @@ def build(
         version=version,
         feed_at=lambda: vector.encode(tail.vector),
         notices=notices,
+        me=lambda: authentication.caller.signed_in,
     )
+    entrance = SignInPage(sign_in, authentication, pages.render)
     gateway = Gateway(resolver, max_body_bytes=max_body_bytes, threads=threads)
     described = cache(lambda: openapi.document(resolver, version=version))
     palette = palette_css()
@@ -133,6 +162,8 @@ def build(
 
     def refuse(request: Request, error: Exception) -> Response:
         refusal = _refusal(error)
+        if isinstance(refusal, SignInNeeded) and (sent := sent_to_sign_in(request)):
+            return sent
         if wants_page(request):
             return pages.refused(refusal)
         return JSONResponse(refusal.body(), refusal.status, refusal.headers)
@@ -143,27 +174,56 @@ def build(
         yield
         tail.close()
 
+    def page(path: str, route: str, shown: Callable[[Request], Response], data: ASGIApp | None = None) -> Route:
+        gated = gate(route, request_response(shown))
+        return Route(path, Negotiated(page=gated, data=data)) if data else Route(path, _Plain(gated), methods=["GET"])
+
+    followed = endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)
+    follow = request_response(followed)  # type: ignore[arg-type]  # an answer may be any ASGI application
     inner = Starlette(
         routes=[
-            Route("/", pages.home),
-            Route("/state", pages.state),
-            Route("/docs", pages.docs),
+            page("/", "/", pages.home),
+            page("/state", "/state", pages.state),
+            page("/docs", "/docs", pages.docs),
+            Route("/sign-in", _Plain(gate("/sign-in", request_response(entrance.show))), methods=["GET"]),
+            Route("/sign-in", _Plain(gate("/sign-in", request_response(entrance.enter))), methods=["POST"]),
+            Route("/sign-out", _Plain(gate("/sign-out", request_response(entrance.leave))), methods=["POST"]),
             Route("/palette.css", lambda _: _kept(palette, "text/css")),
-            Route("/events", Negotiated(page=request_response(pages.events), data=gateway)),
-            Route("/events/{event_id:path}", Negotiated(page=request_response(pages.event), data=gateway)),
-            Route("/quarantine", Negotiated(page=request_response(pages.quarantine), data=gateway)),
-            Route("/agents", Negotiated(page=request_response(pages.agents), data=gateway)),
-            Route("/feed", endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)),
-            Route("/metrics", read_metrics),
+            page("/events", "/events", pages.events, gateway),
+            page("/events/{event_id:path}", "/events/{event_id}", pages.event, gateway),
+            page("/quarantine", "/quarantine", pages.quarantine, gateway),
+            page("/agents", "/agents", pages.agents, gateway),
+            Route("/feed", _Plain(gate.lasting("/feed", follow, every_seconds=heartbeat_seconds)), methods=["GET"]),
+            Route("/metrics", _Plain(gate("/metrics", request_response(read_metrics))), methods=["GET"]),
             Route("/openapi.json", lambda _: _kept(described(), "application/json")),
             Mount("/static/swagger", StaticFiles(directory=SWAGGER)),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
-        exception_handlers={RequestRefused: refuse, FeedError: refuse, HTTPException: refuse, Exception: refuse},
+        exception_handlers={
+            RequestRefused: refuse,
+            PeopleError: refuse,
+            FeedError: refuse,
+            HTTPException: refuse,
+            Exception: refuse,
+        },
         lifespan=lifespan,
     )
-    inner.router.default = Negotiated(page=gateway.otherwise(request_response(pages.lost)), data=gateway)
-    return Application(Measure(Guard(_shared(inner, origins), hosts=hosts, origins=origins), metrics=metrics, timer=timer), tail)
+    inner.router.default = Negotiated(page=gateway.otherwise(gate("/docs", request_response(pages.lost))), data=gateway)
+    return Application(
+        Measure(Guard(_shared(inner, origins), hosts=hosts, origins=origins, addresses=not local), metrics=metrics, timer=timer),
+        tail,
+    )
+
+
+class _Plain:
+    """An ASGI application that Starlette does not take for an endpoint function, which it would wrap."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._app(scope, receive, send)
 
 
 def _shared(inner: ASGIApp, origins: Sequence[str]) -> ASGIApp:
@@ -173,9 +233,16 @@ def _shared(inner: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     return CORSMiddleware(
         inner,
         allow_origins=list(origins),
-        allow_methods=["GET", "HEAD", "POST"],
-        allow_headers=["Content-Type", "Content-Encoding", "Findstream-Fresh", "Last-Event-ID"],
-        expose_headers=["Retry-After", "Allow"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Content-Encoding",
+            "Findstream-Fresh",
+            "Idempotency-Key",
+            "Last-Event-ID",
+        ],
+        expose_headers=["Retry-After", "Allow", "Location", "WWW-Authenticate", VERSION_HEADER],
     )
 
 

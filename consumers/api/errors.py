@@ -5,7 +5,7 @@ Every error of every route leaves in one shape: ``{"error": {"code", "message", 
 message tells nothing of the inside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -15,11 +15,29 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 
 from consumers.feed.errors import FeedError
-from pipeline.errors import InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
+from consumers.people.errors import (
+    EmailTaken,
+    KeyUnknown,
+    LastAdmin,
+    NobodyThere,
+    PasswordRefused,
+    PeopleError,
+    PeopleUnavailable,
+    SigningKeysUnusable,
+    SignInRefused,
+    SignInThrottled,
+    TokenRefused,
+    UserChanged,
+)
+from pipeline.desks.errors import AlreadyThere, CommandRefused, DeskError, KeyReused, NothingThere, VersionConflict
+from pipeline.errors import Fault, InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
 from projections.errors import CursorRejected, NotFresh, ProjectionError
 
 RETRY_SECONDS: Final = 1
 """What ``Retry-After`` says where the cause passes by itself (lag, a locked log)."""
+
+VERSION_HEADER: Final = "Findstream-Version"
+"""Of the answer to a conflict: the version that there is."""
 
 _MOST_DETAILS: Final = 100
 
@@ -49,6 +67,41 @@ class CursorUnknown(RequestRefused):
 
     code = "cursor_rejected"
     field = "cursor"
+
+
+class SignInNeeded(RequestRefused):
+    """Nobody knows who asks, or no longer. Do: sign in, or exchange the refresh token."""
+
+    status = 401
+    code = "sign_in_needed"
+
+
+class SignInFailed(RequestRefused):
+    """E-mail address and password do not belong together, or the user may not sign in; which is not told. Do: try again."""
+
+    status = 401
+    code = "sign_in_failed"
+
+
+class NotAllowed(RequestRefused):
+    """Who asks is known, and may not. Do: ask an admin."""
+
+    status = 403
+    code = "not_allowed"
+
+
+class Conflict(RequestRefused):
+    """What is there does not allow it. Do: as the message says; of a stale edit, read again and decide anew."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooManyAttempts(RequestRefused):
+    """Too many attempts failed. Do: wait for the seconds of ``Retry-After``."""
+
+    status = 429
+    code = "too_many_attempts"
 
 
 class OriginForeign(RequestRefused):
@@ -100,6 +153,26 @@ class ValueRefused(RequestRefused):
     code = "value_refused"
 
 
+class StaleEdit(Conflict):
+    """Somebody was faster. ``Findstream-Version`` tells which version there is. Do: read it again, decide anew."""
+
+    code = "version_conflict"
+
+
+class ThereAlready(Conflict):
+    """What was to be made is there already. Do: change it instead."""
+
+    code = "already_there"
+
+
+class KeyUsed(RequestRefused):
+    """An idempotency key came with another command before. Do: draw a new key for each command."""
+
+    status = 422
+    code = "key_reused"
+    field = "Idempotency-Key"
+
+
 class Broken(RequestRefused):
     """A defect of this program. Do: look into the server's log, report it."""
 
@@ -136,6 +209,9 @@ class Unready(Unavailable):
 
 
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ...]] = (
+    (NothingThere, NothingHere, "there is no such thing here, or it was removed"),
+    (KeyReused, KeyUsed, "this idempotency key came with another command before; draw a new one for each command"),
+    (DeskError, Unavailable, "the desks cannot be reached just now; send the command again with the same idempotency key"),
     (CursorRejected, CursorUnknown, "the cursor was not made here for these filters; start from the first page"),
     (NotFresh, Stale, "the projection has not reached the asked position yet"),
     (LogFull, DiskFull, "the disk under the log is full; nothing of this request was accepted"),
@@ -144,6 +220,8 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ..
     (ProjectionError, Unavailable, "the projection cannot be read just now"),
     (RequestUnsupportedContentType, BodyUnreadable, "this content type is not read here"),
     (NotFoundError, NothingHere, "there is nothing at this path"),
+    (SigningKeysUnusable, Unavailable, "nobody can sign in just now; the server's log tells why"),
+    (PeopleUnavailable, Unavailable, "the store of people cannot be reached just now"),
     (FeedError, Unavailable, "no more clients can follow just now; try again later"),
 )
 """First match wins, so a subclass stands before its base. The messages are ours: those of other packages may name paths."""
@@ -153,17 +231,47 @@ def refusal_for(error: Exception) -> RequestRefused:
     """The answer to ``error``, whatever it is."""
     if isinstance(error, RequestRefused):
         return error
+    if isinstance(error, PeopleError) and (told := _of_people(error)):
+        return told
+    return _refusal_of_input(error) or next(
+        (refusal(message) for expected, refusal, message in _TRANSLATIONS if isinstance(error, expected)),
+        Broken("the server met a defect of its own; its log tells more"),
+    )
+
+
+def _refusal_of_input(error: Exception) -> RequestRefused | None:
+    """The answer to what is wrong about the request; None if something else is."""
     if isinstance(error, RequestValidationError):
         return ValueRefused("the request has wrong values; see details", fields=[_field(e) for e in error.errors()])
+    if isinstance(error, CommandRefused | VersionConflict | AlreadyThere):
+        return _of_command(error)
     if isinstance(error, InputRejected):
         return ValueRefused(
             "the input was not accepted, none of it; see details",
             fields=[_item(item, several=error.several) for item in error.items],
         )
-    for expected, refusal, message in _TRANSLATIONS:
-        if isinstance(error, expected):
-            return refusal(message)
-    return Broken("the server met a defect of its own; its log tells more")
+    return None
+
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="findstream"'}
+_INVALID: Final = {"WWW-Authenticate": 'Bearer realm="findstream", error="invalid_token"'}
+_WRONG: Final = "the request has wrong values; see details"
+
+_PEOPLE: Final[tuple[tuple[tuple[type[PeopleError], ...], Callable[[PeopleError], RequestRefused]], ...]] = (
+    ((SignInRefused,), lambda error: SignInFailed(str(error), headers=_CHALLENGE)),
+    ((TokenRefused,), lambda error: SignInNeeded(str(error), headers=_INVALID)),
+    ((EmailTaken,), lambda _: Conflict("another user has this e-mail address", fields=[("email", "is taken")])),
+    ((LastAdmin, UserChanged), lambda error: Conflict(str(error))),
+    ((NobodyThere, KeyUnknown), lambda _: NothingHere("there is no such user or key")),
+    ((PasswordRefused,), lambda error: ValueRefused(_WRONG, fields=[("password", str(error))])),
+)
+
+
+def _of_people(error: PeopleError) -> RequestRefused | None:
+    """The answer to what is refused about people; None if it is our own trouble."""
+    if isinstance(error, SignInThrottled):
+        return TooManyAttempts(str(error), headers={"Retry-After": str(error.retry_seconds)})
+    return next((answer(error) for kinds, answer in _PEOPLE if isinstance(error, kinds)), None)
 
 
 def _field(error: Mapping[str, object]) -> tuple[str, str]:
@@ -171,6 +279,19 @@ def _field(error: Mapping[str, object]) -> tuple[str, str]:
     location = error["loc"]
     parts = [str(part) for part in location[1:]] if isinstance(location, tuple | list) else []
     return ".".join(parts) or "body", str(error["msg"]).removeprefix("Value error, ")
+
+
+def _of_command(error: CommandRefused | VersionConflict | AlreadyThere) -> RequestRefused:
+    if isinstance(error, CommandRefused):
+        return ValueRefused("a rule does not allow this; see details", fields=[_named(fault) for fault in error.faults])
+    kind = StaleEdit if isinstance(error, VersionConflict) else ThereAlready
+    fields = [("version", f"is {error.version} by now")]
+    return kind(str(error), fields=fields, headers={VERSION_HEADER: str(error.version)})
+
+
+def _named(fault: Fault) -> tuple[str, str]:
+    """A field of a command as the API calls it."""
+    return fault.field.removesuffix("_us") or "body", fault.reason
 
 
 def _item(item: RejectedItem, *, several: bool) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from consumers.api import views
+from consumers.api import task_views, views
 from consumers.api.body import check_readable
+from consumers.api.commands import Desks
 from consumers.api.errors import NothingHere
 from consumers.api.freshness import Freshness
 from consumers.api.intake import Intake
@@ -73,6 +74,7 @@ def routes(
     reading: Reading,
     log: Log,
     ingest: Intake,
+    desks: Desks,
     *,
     clock: Callable[[], int],
     freshness: Freshness,
@@ -137,7 +139,9 @@ def routes(
         fresh_header: FreshHeader = "",
     ) -> EventDetail:
         freshness.ensure(INDEX, fresh, fresh_header)
-        return find(reading, log, unquote(event_id), now_us=clock())
+        found = find(reading, log, unquote(event_id), now_us=clock())
+        made = [task for task in reading.tasks_from(found.id, now_us=clock()) if desks.may_see(task)]
+        return found.model_copy(update={"tasks": task_views.refs(made)})
 
     @router.post(
         "/events",

@@ -1,7 +1,8 @@
 """The resolver's door on a laptop: an ASGI request becomes the event that API Gateway would send, its answer an ASGI response.
 
 Concurrency: each request runs in a thread of its own; the event loop never waits for the log. Writes, reads, and reads that wait
-             for fresh positions have ``threads`` threads each, so that none of them can keep the others out.
+             for fresh positions have ``threads`` threads each, so that none of them can keep the others out. Passwords, which
+             take a processor for a quarter of a second each, have ``PASSWORD_THREADS``.
 Bounds:      a body over ``max_body_bytes`` is refused as soon as that is known, never read to its end.
 Paths:       arrive with every segment percent-encoded, so that an id may hold a slash; routes decode what they take.
 Source of the event's form: Amazon API Gateway Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs", format 2.0.
@@ -22,7 +23,9 @@ from consumers.api.resolver import Resolver
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 THREADS: Final = 64
+PASSWORD_THREADS: Final = 2
 
+_PASSWORDS: Final = {("POST", "/auth/login"), ("POST", "/users"), ("PUT", "/users/{user_id}/password")}
 _SAFE: Final = "-._~!$&'()*+,;=:@"
 """What a path segment may hold as it is (RFC 3986, section 3.3)."""
 
@@ -43,9 +46,9 @@ class Gateway:
         http = event["requestContext"]["http"]
         scope[ROUTE] = self._resolver.template(http["method"], http["path"]) or UNMATCHED
         body = await read_body(request, limit=self._max_body_bytes)
-        lane = _lane(request)
+        lane = lane_of(request.method, scope[ROUTE], waits=_waits(request))
         if lane not in self._limiters:  # made late, because a limiter belongs to the running event loop
-            self._limiters[lane] = CapacityLimiter(self._threads)
+            self._limiters[lane] = CapacityLimiter(PASSWORD_THREADS if lane == "passwords" else self._threads)
         answer = await to_thread.run_sync(self._resolver.resolve, event | _body(body), None, limiter=self._limiters[lane])
         await response_of(answer, head=request.method == "HEAD")(scope, receive, send)
 
@@ -99,7 +102,11 @@ def event_of(request: Request) -> dict[str, Any]:
         "queryStringParameters": {name: ",".join(values) for name, values in parameters.items()},
         "requestContext": {
             "stage": "$default",
-            "http": {"method": "GET" if request.method == "HEAD" else request.method, "path": path},
+            "http": {
+                "method": "GET" if request.method == "HEAD" else request.method,
+                "path": path,
+                "sourceIp": request.client.host if request.client else "",
+            },
         },
     }
 
@@ -108,10 +115,18 @@ def _path(scope: Scope) -> str:
     return encoded_path(scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"]))
 
 
-def _lane(request: Request) -> str:
-    if request.method not in {"GET", "HEAD"}:
+def lane_of(method: str, route: str, *, waits: bool = False) -> str:
+    """Which threads a request runs in."""
+    if (method, route) in _PASSWORDS:
+        return "passwords"
+    if method not in {"GET", "HEAD"}:
         return "writes"
-    return "waits" if "fresh" in request.query_params or "findstream-fresh" in request.headers else "reads"
+    return "waits" if waits else "reads"
+
+
+def _waits(request: Request) -> bool:
+    named = {"fresh", "at_least"} & request.query_params.keys()
+    return bool(named) or "findstream-fresh" in request.headers
 
 
 def _body(body: bytes) -> dict[str, Any]:

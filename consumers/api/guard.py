@@ -1,6 +1,7 @@
-"""What browsers may do here while there is no sign-in: nothing on behalf of another site.
+"""What browsers may do here: nothing on behalf of another site.
 
-Host:    only names of this machine are answered, so that a foreign name that resolves to loopback (DNS rebinding) gets nothing.
+Host:    only names of this machine are answered, so that a foreign name that resolves to it (DNS rebinding) gets nothing. With
+         ``addresses``, which no such attack can name, any IP address is answered: behind a wildcard nobody knows them all.
 Origin:  a write from a page of another origin is refused, also a "simple" request that needs no preflight; origins that the
          operator named may write. Programs send no ``Origin`` and are not concerned.
 Headers: every answer forbids inline script, framing, type sniffing, and to be kept without asking again.
@@ -8,6 +9,7 @@ Sources: Fetch Standard, "Origin header"; OWASP Cross-Site Request Forgery Preve
 """
 
 from collections.abc import Collection
+from ipaddress import ip_address
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -40,10 +42,13 @@ def listed(origins: str | None) -> tuple[str, ...]:
 class Guard:
     """ASGI middleware. ``hosts`` are names without port, besides those of loopback; ``origins`` as in the ``Origin`` header."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str] = (), origins: Collection[str] = (), addresses: bool = False
+    ) -> None:
         self._app = app
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
         self._origins = frozenset(origins)
+        self._addresses = addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse, with the headers."""
@@ -66,7 +71,7 @@ class Guard:
 
     def _refusal(self, method: str, scheme: str, headers: Headers) -> RequestRefused | None:
         host = headers.get("host", "")
-        if _name(host) not in self._hosts:
+        if _name(host) not in self._hosts and not (self._addresses and _is_address(_name(host))):
             return HostForeign("this server answers to the names of its own machine only", fields=[("Host", "is foreign")])
         if method in _SAFE_METHODS:
             return None
@@ -81,3 +86,11 @@ def _name(host: str) -> str:
     """``host`` without its port, in lower case."""
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdigit() else host).lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,26 +1,43 @@
-"""The door of the API: a Lambda function behind API Gateway's HTTP API (payload format 2.0). The same resolver as everywhere."""
+"""The door of the API: a Lambda function behind API Gateway's HTTP API (payload format 2.0). The same resolver as everywhere.
 
+Cookies are not believed here: no page is served, and nothing keeps pages of other origins from writing.
+"""
+
+import secrets
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
 from consumers.api import service
+from consumers.api.authentication import Authentication
 from consumers.api.overview import Overviews
-from consumers.aws import catalog_of, log_of, quarantine_of
+from consumers.assuming import StsAssume
+from consumers.aws import catalog_of, desk_of, keys_of, log_of, people_of, quarantine_of
 from consumers.build import version
+from consumers.people.sign_in import SignIn
+from consumers.people.tokens import Tokens
 from pipeline.ingest import Ingest
-from pipeline.opening import now_us
+from pipeline.opening import client, now_us
 from pipeline.settings import Settings
 
 _settings: Final = Settings.load()
 _quarantine: Final = quarantine_of(_settings)
 _log: Final = log_of(_settings, _quarantine)
 _reading: Final = catalog_of(_settings, _log)
+_people: Final = people_of(_settings)
+_tokens: Final = Tokens(keys_of(_settings), clock=now_us, entropy=secrets.token_bytes)
+_sign_in: Final = SignIn(_people, _tokens, clock=now_us, entropy=secrets.token_bytes)
 _resolver: Final = service.resolver(
     _reading,
     Ingest(_log, _quarantine, clock=now_us, custom_sources=_settings.registered_sources),
     _log,
     _quarantine,
+    desk_of(_settings),
+    people=_people,
+    sign_in=_sign_in,
+    authentication=Authentication(_sign_in, local=False, cookies=False),
+    entropy=secrets.token_bytes,
+    assume=StsAssume(lambda: client("sts")),
     clock=now_us,
     version=version(),
     overviews=Overviews(_reading, _quarantine, rate=lambda: 0.0),

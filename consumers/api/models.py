@@ -69,6 +69,15 @@ class Event(Answer):
     position: Annotated[str, Field(description="Where it stands in the log.", examples=["shard-0:42:0"])]
 
 
+class TaskRef(Answer):
+    """A task, in short."""
+
+    id: str
+    title: str
+    status: str
+    version: int
+
+
 class EventDetail(Event):
     """An event, whole."""
 
@@ -76,6 +85,7 @@ class EventDetail(Event):
     correlation_id: str
     causation_id: str
     data: Annotated[dict[str, Any], Field(description="The body. For a finding: kind, form, detail_type, facts, raw.")]
+    tasks: Annotated[list[TaskRef], Field(description="The tasks made from it that you may see, by priority, due date, id.")]
     shared_by: Annotated[list[Event], Field(description="Others with the asked source id, newest first; else empty.")]
 
 
@@ -114,37 +124,20 @@ class Agent(Answer):
     last_finding: Seconds | None
     findings: Annotated[int, Field(description="Of all severities.")]
     by_severity: Annotated[dict[str, int], Field(examples=[{"HIGH": 2, "LOW": 7}])]
+    registered: Annotated[bool, Field(description="Whether people entered it into the registry.")]
+    name: str
+    description: str
+    contact: Annotated[str, Field(description="Whom to ask.")]
+    enabled: Annotated[bool, Field(description="One that is not enabled is not missed when it is silent.")]
+    revision: Annotated[
+        int, Field(description="Of the registry's entry, 0 if there never was one; `version` is the agent's own.")
+    ]
 
 
 class AgentList(Answer):
     """All agents, by account."""
 
     items: list[Agent]
-
-
-class TaskView(Answer):
-    """A task as the board shows it."""
-
-    id: str
-    title: str
-    description: str
-    status: Annotated[str, Field(examples=["open"])]
-    priority: Annotated[str, Field(examples=["high"])]
-    assignee_id: str
-    event_id: str
-    due: Seconds | None
-    created: Seconds
-    updated: Seconds
-    closed_at: Seconds | None
-    overdue: bool
-    version: int
-
-
-class TaskList(Answer):
-    """Tasks by priority, due date, id. ``total`` counts all that match, not only those shown."""
-
-    items: list[TaskView]
-    total: int
 
 
 class Projection(Answer):

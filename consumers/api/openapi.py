@@ -1,18 +1,34 @@
 """The OpenAPI 3.1 document: what Powertools derives from the routes, with our error shape put where its own would stand."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 from aws_lambda_powertools.event_handler.openapi.models import License, Tag
 
+from consumers.api.authentication import COOKIE
 from consumers.api.resolver import Resolver
+from consumers.api.routing import meaning
+from consumers.people.permissions import Access, access_to
 
 _TAGS: Final = {
     "events": "Findings and other events: list, read, take in, follow.",
     "agents": "The agents that watch accounts.",
     "tasks": "What people do about findings.",
+    "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
+    "people": "Signing in, users, and the keys of producers.",
     "operation": "The state of the system itself.",
+}
+_SCHEMES: Final[dict[str, Any]] = {
+    "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From `POST /auth/login`."},
+    "ingestKey": {"type": "http", "scheme": "bearer", "description": "A producer's key, `fsk_…`, from `POST /keys`."},
+    "page": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Of a browser that signed in on the page."},
+}
+_SECURITY: Final[Mapping[Access, tuple[str, ...]]] = {
+    Access.ANYONE: (),
+    Access.PRODUCERS: ("accessToken", "page", "ingestKey"),
+    **dict.fromkeys((Access.LOCAL, Access.USERS, Access.OWN, Access.ADMINS, Access.NOBODY), ("accessToken", "page")),
 }
 _FOREIGN: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 _ERROR_REF: Final = {"$ref": "#/components/schemas/ErrorAnswer"}
@@ -25,21 +41,33 @@ def document(resolver: Resolver, *, version: str) -> bytes:
             title="findstream",
             version=version,
             summary="All findings of the monitoring agents in many AWS accounts, as one replayable stream of events.",
-            description="Times are Unix seconds, UTC. Every error has one shape, `ErrorAnswer`. There is no sign-in yet: the "
-            "server answers on the loopback address only.",
+            description="Times are Unix seconds, UTC. Every error has one shape, `ErrorAnswer`. `POST /auth/login` answers "
+            "the token that goes into `Authorization: Bearer …`; what each route asks for stands under its security.",
             tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
             license_info=License(name="Apache-2.0", identifier="Apache-2.0"),
         )
     )
-    for path in described["paths"].values():
-        for operation in path.values():
+    described["paths"] |= _outside()
+    described["components"]["securitySchemes"] = _SCHEMES
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            _secure(operation, access_to(method.upper(), path))
+            operation["responses"].get("204", {}).pop("content", None)  # Powertools writes "null"
             for status, response in operation["responses"].items():
                 if int(status) >= 400:  # noqa: PLR2004 - where errors begin
                     response["content"] = {"application/json": {"schema": _ERROR_REF}}
     for name in _FOREIGN:
         described["components"]["schemas"].pop(name, None)
-    described["paths"] |= _outside()
     return orjson.dumps(described, option=orjson.OPT_SORT_KEYS)
+
+
+def _secure(operation: dict[str, Any], access: Access) -> None:
+    """Tell what the table of permissions asks for, and the refusals that follow from it."""
+    schemes = _SECURITY[access]
+    operation["security"] = [{scheme: []} for scheme in schemes]
+    operation["description"] = f"{operation.get('description', '')}\n\nWho may: {access}.".strip()
+    for status in (401, 403) if schemes else (403,):
+        operation["responses"].setdefault(str(status), {"description": meaning(status)})
 
 
 def _outside() -> dict[str, Any]:

@@ -9,6 +9,7 @@ for ever. Why not ``APIGatewayHttpResolver`` as it is: it keeps the current even
 """
 
 import logging
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,13 +17,15 @@ from typing import Any, Final
 
 import orjson
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import MiddlewareFrame, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from consumers.api.errors import MethodUnknown, RequestRefused, refusal_for
+from consumers.api.errors import BodyUnreadable, MethodUnknown, RequestRefused, ValueRefused, refusal_for
 from consumers.api.parameters import check_names
+from consumers.api.protecting import PROTECTING
 
 JSON: Final = "application/json"
 
@@ -39,27 +42,39 @@ class _Call:
     frames: list[str] = field(default_factory=list)
 
 
-class Resolver(APIGatewayHttpResolver):
-    """Answers API Gateway HTTP API events (payload format 2.0). All routes are included at construction; none later."""
+Admit = Callable[[str, str, Mapping[str, str]], object]
+"""Lets a request to (method, template of the route) with these headers in, or raises the refusal."""
 
-    def __init__(self, *routers: Router) -> None:
+
+class Resolver(APIGatewayHttpResolver):
+    """Answers API Gateway HTTP API events (payload format 2.0). All routes are included at construction; none later.
+
+    ``admit`` is asked before anything else of a request is looked at.
+    """
+
+    def __init__(self, *routers: Router, admit: Admit) -> None:
+        self._admit = admit
         self._call: ContextVar[_Call] = ContextVar("api_call")
         self._outside = _Call()
         super().__init__(enable_validation=True, response_validation_error_http_code=500, serializer=_json, debug=False)
         for known in (NotFoundError, RequestValidationError, RequestUnsupportedContentType, Exception):
             self.exception_handler(known)(self._refuse)
+        self._request_validation_middleware = _StrictBody()  # type: ignore[no-untyped-call]  # Powertools left it untyped
         self.use([_check_parameters])
         for router in routers:
             self.include_router(router)
         for route in (*self._static_routes, *self._dynamic_routes):
             # Powertools builds this at a route's first call, in steps: two first calls at once would wrap it twice.
             route._build_middleware_stack(self._router_middlewares, self)  # noqa: SLF001
+            route._middleware_stack = MiddlewareFrame(_admitted, route._middleware_stack)  # noqa: SLF001
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one request, as API Gateway takes it: statusCode, headers, body, isBase64Encoded. Never raises."""
         token = self._call.set(_Call(APIGatewayProxyEventV2(dict(event)), context))
         try:
-            return super().resolve(event, context)
+            answer = super().resolve(event, context)
+            answer["headers"] = {**PROTECTING, **answer["headers"]}
+            return answer
         finally:
             self._call.reset(token)
 
@@ -120,10 +135,44 @@ class Resolver(APIGatewayHttpResolver):
         self._call.get(self._outside).frames = value
 
 
+def _admitted(app: Resolver, go_on: Callable[[Resolver], Response[Any]]) -> Response[Any]:
+    """The outermost middleware of all routes, since Powertools validates before any middleware that it is given.
+
+    Who may not ask learns nothing of what is right or wrong about the request.
+    """
+    event, route = app.current_event, app.context["_route"]
+    app._admit(route.method, route.openapi_path, {name.lower(): value for name, value in event.headers.items()})  # noqa: SLF001
+    return go_on(app)
+
+
 def _check_parameters(app: Resolver, go_on: Callable[[Resolver], Response[Any]]) -> Response[Any]:
     """A middleware of all routes: a query parameter that the route does not declare is refused."""
     check_names(app.current_event.query_string_parameters, [each.alias for each in app.context["_route"].dependant.query_params])
     return go_on(app)
+
+
+class _StrictBody(OpenAPIRequestValidationMiddleware):
+    """Powertools' validation, with the body of a command read strictly as JSON, and as nothing else.
+
+    Its own parser takes NaN, half characters and forms, and fails on bytes that are no text.
+    """
+
+    def _get_body(self, app: Any) -> dict[str, Any]:
+        event = app.current_event
+        kind = event.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            message = "commands are read as JSON; send Content-Type: application/json"
+            raise BodyUnreadable(message, fields=[("Content-Type", f"{kind[:100]} is not read here")])
+        raw = b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
+        try:
+            parsed = orjson.loads(raw) if raw.strip() else {}
+        except orjson.JSONDecodeError as broken:
+            message = "the body is not JSON"
+            raise ValueRefused(message, fields=[("body", str(broken))]) from None
+        if not isinstance(parsed, dict):
+            message = "the body is not a JSON object"
+            raise ValueRefused(message, fields=[("body", "is not a JSON object")])
+        return parsed
 
 
 def refused(refusal: RequestRefused, *, cause: Exception) -> Response[dict[str, object]]:

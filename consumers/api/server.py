@@ -1,4 +1,4 @@
-"""Serves the application on the loopback address until told to stop.
+"""Serves the application on an address of this machine until told to stop.
 
 Stopping: no new connections, followers of the feed are told at once, requests under way get ``grace_seconds``; then it returns.
 Signals:  are the caller's business; it sets ``stop``, from a handler or another thread.
@@ -9,12 +9,16 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from threading import Event
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvicorn
 
+from consumers.address import url_at
 from consumers.api.app import Application
+from pipeline.settings import Settings
 
 ADDRESS: Final = "127.0.0.1"
 GRACE_SECONDS: Final = 5
@@ -42,20 +46,31 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listen(port: int) -> socket.socket:
-    """A socket that listens on loopback; port 0 picks a free one. Raises ``OSError`` if the port is taken.
+def listen(port: int, address: str = ADDRESS) -> socket.socket:
+    """A socket that listens on ``address``; port 0 picks a free one. Raises ``OSError`` if the port is taken.
 
     Connections wait in it until ``serve`` takes them.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it, a body waits 40 ms for an acknowledgement
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((ADDRESS, port))
+        listening.bind((address, port))
         listening.listen(_BACKLOG)
     except OSError:
         listening.close()
         raise
     return listening
+
+
+def names_of(settings: Settings) -> list[str]:
+    """Under which names other machines may ask for this server: beyond loopback its address, its own and the console's name."""
+    if settings.bound_to_loopback:
+        return []
+    address = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+    console = urlsplit(settings.console_url or "").hostname or ""
+    return [name for name in (address, socket.gethostname(), socket.getfqdn(), console) if name]
 
 
 def serve(app: Application, listening: socket.socket | int, stop: Event) -> None:
@@ -73,8 +88,9 @@ def serve(app: Application, listening: socket.socket | int, stop: Event) -> None
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=30,
     )
-    port = bound.getsockname()[1]
-    sys.stderr.write(f"findstream listens on http://{ADDRESS}:{port} (this machine only: there is no sign-in yet)\n")
+    address, port = bound.getsockname()[:2]
+    reach = "this machine only" if ip_address(address).is_loopback else "other machines too"
+    sys.stderr.write(f"findstream listens on {url_at(address, port)} ({reach})\n")
     sys.stderr.flush()
     with bound:
         asyncio.run(_Server(config, stop, app.end_streams).serve([bound]))

@@ -1,13 +1,26 @@
-"""All routes of the API on one resolver, from the ports: what the laptop's server and, later, the Lambda door have in common."""
+"""All routes of the API on one resolver, from the ports: what the laptop's server and the Lambda door have in common.
+
+Each request is let in by the table of permissions before anything else of it is looked at.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
-from consumers.api import board, dashboard, events, operations
+from aws_lambda_powertools.event_handler.request import Request
+
+from consumers.api import agents, auth, config, dashboard, events, keys, operations, profiles, tasks, users
+from consumers.api.authentication import Authentication
+from consumers.api.commands import Desks
 from consumers.api.freshness import WAIT_SECONDS, Freshness
 from consumers.api.intake import Intake
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
+from consumers.assuming import Assume
+from consumers.people.port import People
+from consumers.people.sign_in import SignIn
+from consumers.people.user import Entropy
+from pipeline.desks.desk import Desk
 from pipeline.ingest import Tally
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
@@ -19,19 +32,40 @@ def resolver(
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
+    desk: Desk,
     *,
+    people: People,
+    sign_in: SignIn,
+    authentication: Authentication,
+    assume: Assume,
     clock: Callable[[], int],
+    entropy: Entropy,
     version: str,
     overviews: Overviews,
     taken: Callable[[Tally], None],
     fresh_seconds: float = WAIT_SECONDS,
     lag_limit_seconds: float = LAG_LIMIT_SECONDS,
 ) -> Resolver:
-    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in."""
+    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles."""
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
+    principal = authentication.principal
+    desks = Desks(desk, principal=principal, directory=people.users)
     return Resolver(
-        events.routes(reading, log, ingest, clock=clock, freshness=freshness, taken=taken),
-        board.routes(reading, clock=clock, freshness=freshness),
+        events.routes(reading, log, ingest, desks, clock=clock, freshness=freshness, taken=taken),
+        tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
+        agents.routes(reading, desks, clock=clock, freshness=freshness),
+        config.routes(reading, desks, assume=assume, freshness=freshness),
         dashboard.routes(reading, overviews, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
+        auth.routes(sign_in, authentication, address=_address),
+        users.routes(people.users, clock=clock, entropy=entropy),
+        profiles.routes(people.users, sign_in, authentication, clock=clock, address=_address),
+        keys.routes(people, principal=principal, clock=clock, entropy=entropy),
+        admit=authentication.admit,
     )
+
+
+def _address(request: Request) -> str:
+    """From where a request comes, as API Gateway tells it."""
+    context: dict[str, Any] = request.resolved_event.get("requestContext") or {}
+    return str(context.get("http", {}).get("sourceIp", ""))

@@ -11,7 +11,7 @@ from consumers.api.models import (
     Projection,
     QuarantinedItem,
     Taken,
-    TaskView,
+    TaskRef,
     seconds,
     seconds_or_none,
 )
@@ -20,7 +20,7 @@ from pipeline.ingest import Accepted
 from pipeline.log.port import Batch, Record
 from pipeline.quarantine.port import Quarantined
 from projections.event_index import Entry
-from projections.reading import AgentStatus, ProjectionState, Task
+from projections.reading import AgentStatus, ProjectionState
 
 PREVIEW_BYTES: Final = 2048
 
@@ -64,13 +64,14 @@ def event_at(batch: Batch, index: int) -> Event:
     )
 
 
-def event_detail(record: Record, shared_by: Sequence[Entry] = ()) -> EventDetail:
-    """A record of the log, whole."""
+def event_detail(record: Record, shared_by: Sequence[Entry] = (), tasks: Sequence[TaskRef] = ()) -> EventDetail:
+    """A record of the log, whole, with what was made of it."""
     whole = {
         "version": record.event.version,
         "correlation_id": record.event.correlation_id,
         "causation_id": record.event.causation_id,
         "data": record.event.data,
+        "tasks": tasks,
         "shared_by": [event(entry) for entry in shared_by],
     }
     return EventDetail.model_validate(_header(_entry(record)) | whole)
@@ -88,25 +89,12 @@ def agent(status: AgentStatus) -> Agent:
         last_finding=seconds_or_none(status.last_finding_us),
         findings=sum(status.counts.values()),
         by_severity=by_name(status.counts),
-    )
-
-
-def task(task: Task) -> TaskView:
-    """A task of the board."""
-    return TaskView(
-        id=task.id,
-        title=task.title,
-        description=task.description,
-        status=task.status,
-        priority=task.priority,
-        assignee_id=task.assignee_id,
-        event_id=task.event_id,
-        due=seconds_or_none(task.due_us),
-        created=seconds(task.created_us),
-        updated=seconds(task.updated_us),
-        closed_at=seconds_or_none(task.closed_at_us),
-        overdue=task.overdue,
-        version=task.version,
+        registered=status.registered,
+        name=status.name,
+        description=status.description,
+        contact=status.contact,
+        enabled=status.enabled,
+        revision=status.revision,
     )
 
 

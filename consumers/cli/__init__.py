@@ -32,6 +32,14 @@ _MODULES: Final = {
     "quarantine": "quarantine",
     "parked": "folding",
     "notify": "telling",
+    "login": "signing",
+    "logout": "signing",
+    "whoami": "signing",
+    "users": "users",
+    "keys": "keys",
+    "tasks": "tasks",
+    "agents": "agents",
+    "config": "config",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

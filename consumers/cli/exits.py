@@ -21,8 +21,9 @@ from typing import Any, Final
 from typer import TyperException
 
 from consumers.cli.output import ReaderGone, complain
-from consumers.errors import ConsumerError, Refused
+from consumers.errors import ApiMisused, ConsumerError, Refused
 from consumers.notifier.errors import NotifierError, RoutesRejected
+from consumers.people.errors import EmailTaken, KeyUnknown, LastAdmin, NobodyThere, PasswordRefused, UserChanged
 from pipeline.errors import BackupRejected, PipelineError, SettingRejected
 from projections.errors import CursorRejected, GenesisLost, ParkedEvents, ProjectionError, RebuildRunning
 
@@ -35,8 +36,22 @@ TERMINATED: Final = 143
 READER_GONE: Final = 141
 
 _CODES: Final[Sequence[tuple[tuple[type[Exception], ...], int]]] = (
-    ((SettingRejected, RoutesRejected, CursorRejected), USAGE),
-    ((Refused, ParkedEvents, RebuildRunning, GenesisLost, BackupRejected), REFUSED),
+    ((SettingRejected, RoutesRejected, CursorRejected, ApiMisused, PasswordRefused), USAGE),
+    (
+        (
+            Refused,
+            ParkedEvents,
+            RebuildRunning,
+            GenesisLost,
+            BackupRejected,
+            EmailTaken,
+            KeyUnknown,
+            LastAdmin,
+            NobodyThere,
+            UserChanged,
+        ),
+        REFUSED,
+    ),
     ((PipelineError, ProjectionError, NotifierError, ConsumerError, OSError), FAILED),
 )
 

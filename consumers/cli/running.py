@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from consumers import logs
+from consumers.address import url_at
 from consumers.agreement import ask_of_ledger, ask_of_projections
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
 from consumers.composition import (
@@ -19,6 +20,7 @@ from consumers.composition import (
     open_ingest,
     open_ledger,
     open_log,
+    open_people,
     open_quarantine,
     open_store,
     settings_of_data,
@@ -28,6 +30,8 @@ from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
 from consumers.notifier.assembly import wiring
 from consumers.notifier.notifier import begin
+from consumers.people.port import People
+from consumers.people.reach import expect_sign_in
 from consumers.roles import NAMES, SAMPLE
 from consumers.sample.story import HISTORY_DAYS, history, roll_call
 from pipeline.settings import Settings
@@ -50,7 +54,8 @@ def run(
     """Run everything on this machine: API and page, projector, notifier, reports, chores. Ctrl-C stops it.
 
     Each role is a process; one that ends is started again.
-    Data lies in FINDSTREAM_HOME (./var); the page is on FINDSTREAM_PORT (8321), on this machine only.
+    Data lies in FINDSTREAM_HOME (./var); the page is on FINDSTREAM_PORT (8321), for this machine
+    only unless FINDSTREAM_BIND says otherwise.
     With --json each change of state is a line on stdout.
 
     Examples:
@@ -65,12 +70,16 @@ def run(
     logs.configure("run", settings.log_level)
     channels = wiring(settings, os.environ).senders
     home = Home(settings.home.absolute())
-    url = f"http://127.0.0.1:{settings.port}"
+    url = url_at(settings.bind, settings.port)
     with home.held():
-        check_port(settings.port)
+        check_port(settings.port, settings.bind)
+        with open_people(settings) as people:
+            expect_sign_in(settings, people)
+            signing = _signing(people)
         _prepare(settings, sample=sample)
         state = RunState(pid=os.getpid(), since_us=now_us(), url=url)
-        _greet(home, url, channels)
+        reach = "from this machine only" if settings.bound_to_loopback else f"from other machines, on {settings.bind}"
+        _greet(home, url, channels, reach=reach, signing=signing)
         if rate is not None:
             os.environ["FINDSTREAM_SAMPLE_RATE"] = str(rate)
 
@@ -116,7 +125,14 @@ def _say(role: str, text: str, level: str) -> None:
     _logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", f"{role} {text}".strip())
 
 
-def _greet(home: Home, url: str, channels: Mapping[str, object | None]) -> None:
+def _signing(people: People) -> str:
+    """How to sign in, or how the first admin comes to be."""
+    if people.users.admins():
+        return "on the page, or findstream login EMAIL"
+    return "nobody can yet; make the first admin: findstream users bootstrap EMAIL"
+
+
+def _greet(home: Home, url: str, channels: Mapping[str, object | None], *, reach: str, signing: str) -> None:
     deaf = all(sender is None for sender in channels.values())
     told = "kept, not sent: no webhook (FINDSTREAM_SLACK_WEBHOOK)" if deaf else f"go to {', '.join(channels)}"
     for name, value in (
@@ -124,7 +140,8 @@ def _greet(home: Home, url: str, channels: Mapping[str, object | None]) -> None:
         ("API", f"{url}/docs"),
         ("data", str(home.path)),
         ("notices", told),
-        ("reachable", "from this machine only: there is no sign-in yet"),
+        ("reachable", reach),
+        ("sign in", signing),
         ("look", "findstream status, findstream tail"),
         ("stop", f"Ctrl-C, or kill {os.getpid()}"),
     ):

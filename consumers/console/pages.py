@@ -23,6 +23,7 @@ from consumers.console import words
 from consumers.console.chart import Chart, chart
 from consumers.console.filters import HOURS, PAGE, Asked
 from consumers.palette import SEVERITIES
+from consumers.people.sign_in import SignedIn
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
 from projections.errors import CursorRejected
@@ -49,7 +50,7 @@ class Pages:
     """Renders pages.
 
     ``feed_at`` answers where the live feed stands, so that nothing is missed between rendering and connecting. ``notices``
-    answers how many notices have each state, if there is a ledger to ask.
+    answers how many notices have each state, if there is a ledger to ask. ``me`` answers who is signed in and asks.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Pages:
         version: str,
         feed_at: Callable[[], str],
         notices: Callable[[], Mapping[str, int]] | None = None,
+        me: Callable[[], SignedIn | None] = lambda: None,
     ) -> None:
         self._reading = reading
         self._log = log
@@ -71,6 +73,7 @@ class Pages:
         self._clock = clock
         self._feed_at = feed_at
         self._notices = notices
+        self._me = me
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -84,11 +87,11 @@ class Pages:
     def home(self, _request: Request) -> Response:
         """The first page. The feed's place is taken before the findings are read, so none can fall between."""
         feed_at = self._feed_at()
-        return self._page("home.html", here="home", feed_at=feed_at, **self._state())
+        return self.render("home.html", here="home", feed_at=feed_at, **self._state())
 
     def state(self, _request: Request) -> Response:
         """The changing part of the first page, for its script to put in place of the old one."""
-        return self._page("_state.html", **self._state())
+        return self.render("_state.html", **self._state())
 
     def events(self, request: Request) -> Response:
         """Findings by filters, a page at a time."""
@@ -98,7 +101,7 @@ class Pages:
             page = self._reading.events(asked.query(), now_us=now_us)
         except CursorRejected as rejected:
             return self.refused(rejected, back=asked.address())
-        return self._page(
+        return self.render(
             "events.html",
             here="events",
             asked=asked,
@@ -117,7 +120,7 @@ class Pages:
         except RequestRefused as refused:
             return self.refused(refused)
         facts = event.data.get("facts")
-        return self._page(
+        return self.render(
             "event.html",
             here="events",
             event=event,
@@ -128,7 +131,7 @@ class Pages:
     def quarantine(self, request: Request) -> Response:
         """What is held in quarantine, newest first."""
         items = self._quarantine.list(after=request.query_params.get("after", "")[:256], limit=PAGE)
-        return self._page(
+        return self.render(
             "quarantine.html",
             here="quarantine",
             items=[views.quarantined(item) for item in items],
@@ -139,7 +142,7 @@ class Pages:
 
     def agents(self, _request: Request) -> Response:
         """All agents, who needs a look first."""
-        return self._page("agents.html", here="", agents=[views.agent(agent) for agent in self._agents(self._clock())])
+        return self.render("agents.html", here="", agents=[views.agent(agent) for agent in self._agents(self._clock())])
 
     def lost(self, _request: Request) -> Response:
         """What a browser gets where there is nothing."""
@@ -147,12 +150,12 @@ class Pages:
 
     def docs(self, _request: Request) -> Response:
         """The browsable API documentation."""
-        return self._page("docs.html", here="docs")
+        return self.render("docs.html", here="docs")
 
     def refused(self, error: Exception, *, back: str = "/") -> Response:
         """An error as a page; ``back`` is where to go on."""
         refusal = refusal_for(error)
-        return self._page("error.html", status=refusal.status, headers=refusal.headers, here="", refusal=refusal, back=back)
+        return self.render("error.html", status=refusal.status, headers=refusal.headers, here="", refusal=refusal, back=back)
 
     def _state(self) -> dict[str, Any]:
         now_us = self._clock()
@@ -171,8 +174,10 @@ class Pages:
         since_us = max(0, until_us - CHART_DAYS * DAY_US)
         return chart(slots(self._reading.daily(since_us, until_us), since_us, until_us, DAY_US, "severity"))
 
-    def _page(self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **shown: Any) -> Response:
-        html = self._templates.get_template(template).render(shown)
+    def render(self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **shown: Any) -> Response:
+        """A template as a page, with what it shows."""
+        signed_in = self._me()
+        html = self._templates.get_template(template).render(shown, me=signed_in.user if signed_in else None)
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
 

@@ -1,5 +1,6 @@
-"""Serves the API, the pages, the live feed and the metrics, on loopback."""
+"""Serves the API, the pages, the live feed and the metrics."""
 
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -7,11 +8,16 @@ from threading import Event
 
 from consumers.api.app import build
 from consumers.api.guard import listed
-from consumers.api.server import serve
+from consumers.api.server import listen, names_of, serve
+from consumers.assuming import StsAssume, sts_client
 from consumers.build import version
-from consumers.composition import ingest_into, now_us, open_catalog, open_log, open_quarantine
+from consumers.composition import ingest_into, now_us, open_catalog, open_keys, open_log, open_people, open_quarantine
+from consumers.embedded import open_desk
 from consumers.notifier.assembly import open_ledger
 from consumers.notifier.ledger.port import Ledger
+from consumers.people.reach import expect_sign_in
+from consumers.people.sign_in import SignIn
+from consumers.people.tokens import Tokens
 from pipeline.settings import Settings
 
 
@@ -21,19 +27,30 @@ def run(settings: Settings, stop: Event) -> None:
         open_log(settings) as log,
         open_catalog(settings, log) as catalog,
         open_quarantine(settings) as quarantine,
+        open_people(settings) as people,
         closing(open_ledger(settings.home.absolute())) as ledger,
+        open_desk(settings) as desk,
     ):
+        expect_sign_in(settings, people)
+        tokens = Tokens(open_keys(settings), clock=now_us, entropy=secrets.token_bytes)
         app = build(
             reading=catalog,
             ingest=ingest_into(settings, log, quarantine),
             log=log,
             quarantine=quarantine,
+            people=people,
+            sign_in=SignIn(people, tokens, clock=now_us, entropy=secrets.token_bytes),
+            entropy=secrets.token_bytes,
+            local=settings.bound_to_loopback,
+            hosts=names_of(settings),
+            desk=desk,
+            assume=StsAssume(sts_client),
             clock=now_us,
             version=version(),
             notices=lambda: _by_state(ledger),
             origins=listed(settings.cors_origins),
         )
-        serve(app, settings.port, stop)
+        serve(app, listen(settings.port, settings.bind), stop)
 
 
 def _by_state(ledger: Ledger) -> Mapping[str, int]:

@@ -74,8 +74,8 @@ class GenerationRows(SegmentRows, Rows, Protocol):
         """All counters of the hours in the range, in key order."""
         ...
 
-    def all_documents(self) -> Iterator[tuple[str, Document]]:
-        """All documents, by key."""
+    def all_documents(self, kind: str = "") -> Iterator[tuple[str, Document]]:
+        """All documents, by key; of a ``kind`` those whose key begins with ``<kind>/``, without a look at the others."""
         ...
 
     def parked(self) -> Sequence[Parked]:

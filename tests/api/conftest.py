@@ -1,10 +1,12 @@
 """The world in memory, and clients of the application over it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.api.contract import Checked
+from tests.api.desk_world import Client, DeskWorld
 from tests.api.served import Served
 from tests.api.world import World
 
@@ -24,3 +26,11 @@ def client(world: World) -> Iterator[Checked]:
 def served(world: World) -> Iterator[Served]:
     with Served(world.application()) as server:
         yield server
+
+
+@pytest.fixture
+def desk_client(tmp_path: Path) -> Iterator[Client]:
+    """A client of an application over real files; it asks as an admin."""
+    world = DeskWorld(tmp_path)
+    with world.open() as app, Client(app, world) as client:
+        yield client

@@ -1,6 +1,7 @@
 """A client that holds every JSON answer against the OpenAPI document: its status is documented, its body has that shape."""
 
 import re
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from jsonschema import Draft202012Validator
 
 from consumers.api.app import Application
+from tests.api.world import signed_in
 
 BASE = "http://127.0.0.1:8321"
 
@@ -19,11 +21,12 @@ _kept: dict[str, Any] = {}
 
 
 class Checked:
-    """Requests to an application without a network. The live feed does not run."""
+    """Requests to an application without a network, of an admin who signed in, or with other headers. No live feed."""
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, headers: Mapping[str, str] | None = None, *, base: str = BASE) -> None:
         self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=self._transport, base_url=BASE)
+        given = signed_in() if headers is None else headers
+        self._client = httpx.AsyncClient(transport=self._transport, base_url=base, headers=given)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

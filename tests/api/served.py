@@ -11,6 +11,7 @@ import httpx
 
 from consumers.api.app import Application
 from consumers.api.server import listen, serve
+from tests.api.world import signed_in
 
 DEADLINE_SECONDS = 60.0
 
@@ -37,7 +38,11 @@ class Served:
 
     def get(self, path: str, **options: str) -> httpx.Response:
         """One request of its own."""
-        return httpx.get(self.url + path, headers=options, timeout=DEADLINE_SECONDS)
+        return httpx.get(self.url + path, headers=signed_in() | options, timeout=DEADLINE_SECONDS)
+
+    def post(self, path: str, item: object) -> httpx.Response:
+        """One request of its own, with a JSON body."""
+        return httpx.post(self.url + path, json=item, headers=signed_in(), timeout=DEADLINE_SECONDS)
 
 
 class Follower:
@@ -52,7 +57,8 @@ class Follower:
         self._socket.settimeout(DEADLINE_SECONDS)
         self._socket.connect(("127.0.0.1", server if isinstance(server, int) else server.port))
         resume = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id else ""
-        self._socket.sendall(f"GET /feed{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{resume}\r\n".encode())
+        shown = "".join(f"{name}: {value}\r\n" for name, value in signed_in().items())
+        self._socket.sendall(f"GET /feed{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{shown}{resume}\r\n".encode())
         self._file = self._socket.makefile("rb")
         self.status = int(self._file.readline().split()[1])
         while self._file.readline().strip():

@@ -15,7 +15,7 @@ from consumers.api.errors import RequestRefused
 from pipeline.ingest import Ingest
 from tests.api.contract import Checked
 from tests.api.served import Served
-from tests.api.world import World, finding
+from tests.api.world import ADMIN, PASSWORD, USER, World, finding, token_of
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 LINES = re.findall(r"^\$ (.*curl .*)$", DOCUMENT, re.MULTILINE)
@@ -54,8 +54,13 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     event = finding(1)
     position = world.log.append([event])[0].position
     ingest = Ingest(world.log, world.quarantine, clock=world.clock)
+    refresh = world.sign_in.in_with(USER.email, PASSWORD, address="").refresh
     with Served(world.application(ingest=ingest)) as server:
-        yield Reader(server.url, folder, {"ID": event.id, "POSITION": str(position)})
+        yield Reader(
+            server.url,
+            folder,
+            {"ID": event.id, "POSITION": str(position), "TOKEN": token_of(), "ME": ADMIN.id, "REFRESH": refresh},
+        )
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -15,7 +15,8 @@ from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.served import Follower, Served
-from tests.api.world import Clock, MemoryReading
+from tests.api.world import Clock, MemoryReading, World, desk_in_memory, nobody_assumes, signed_in
+from tests.people.stores import entropy
 
 CLIENTS = 8
 EACH = 10
@@ -42,6 +43,7 @@ def alarm(name: str) -> dict[str, Any]:
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Served]:
     clock = Clock()
+    world = World()
     with (
         closing(SqliteLog(tmp_path / "log.db", shards=3, clock=clock)) as log,
         closing(SqliteQuarantine(tmp_path / "quarantine.db", clock=clock)) as quarantine,
@@ -51,6 +53,11 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
             ingest=Ingest(log, quarantine, clock=clock),
             log=log,
             quarantine=quarantine,
+            people=world.people,
+            sign_in=world.sign_in,
+            entropy=entropy,
+            desk=desk_in_memory(clock),
+            assume=nobody_assumes,
             clock=clock,
             version="1.2.3",
         )
@@ -67,7 +74,7 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
     ],
 )
 def test_a_bad_field_is_named_with_the_number_of_its_item(embedded: Served, input_: object, fields: list[str]) -> None:
-    answer = httpx.post(f"{embedded.url}/events", json=input_)
+    answer = httpx.post(f"{embedded.url}/events", json=input_, headers=signed_in())
 
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == fields
 
@@ -75,14 +82,14 @@ def test_a_bad_field_is_named_with_the_number_of_its_item(embedded: Served, inpu
 def test_bad_lines_are_named_with_their_number_from_the_first_on(embedded: Served) -> None:
     lines = "\n".join(json.dumps(each) for each in (alarm("a") | {"account": "x"}, alarm("b")))
 
-    answer = httpx.post(f"{embedded.url}/events", content=lines)
+    answer = httpx.post(f"{embedded.url}/events", content=lines, headers=signed_in())
 
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["[0].account"]
 
 
 def test_what_many_clients_send_at_once_is_accepted_once_listed_and_fed(embedded: Served) -> None:
     def send(client: int) -> list[int]:
-        with httpx.Client(base_url=embedded.url, timeout=30) as session:
+        with httpx.Client(base_url=embedded.url, timeout=30, headers=signed_in()) as session:
             return [session.post("/events", json=alarm(f"alarm-{client // 2}-{n}")).json()["accepted"] for n in range(EACH)]
 
     with Follower(embedded) as follower:
@@ -99,7 +106,7 @@ def test_what_many_clients_send_at_once_is_accepted_once_listed_and_fed(embedded
 
 
 def test_an_event_is_read_whole_by_both_of_its_ids(embedded: Served) -> None:
-    posted = httpx.post(f"{embedded.url}/events", json=alarm("alarm/with slash"), timeout=30).json()
+    posted = httpx.post(f"{embedded.url}/events", json=alarm("alarm/with slash"), timeout=30, headers=signed_in()).json()
 
     ours = embedded.get(f"/events/{posted['ids'][0]}").json()
     theirs = embedded.get("/events/alarm%2Fwith%20slash").json()
@@ -114,7 +121,9 @@ def test_an_item_without_a_time_is_refused_by_its_field_and_nothing_of_the_body_
     good, bad = alarm("good"), alarm("bad")
     del bad["time"]
 
-    answer = httpx.post(f"{embedded.url}/events", content=json.dumps(good) + "\n" + json.dumps(bad), timeout=30)
+    answer = httpx.post(
+        f"{embedded.url}/events", content=json.dumps(good) + "\n" + json.dumps(bad), timeout=30, headers=signed_in()
+    )
 
     assert answer.status_code == 422
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["[1].time"]

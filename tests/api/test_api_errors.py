@@ -18,7 +18,7 @@ def test_an_unknown_path_is_not_found(client: Checked) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("DELETE", "/events", "GET, POST"), ("PUT", "/agents/111122223333", "GET"), ("POST", "/", "GET, HEAD")],
+    [("DELETE", "/events", "GET, POST"), ("PUT", "/agents/111122223333", "DELETE, GET, PATCH"), ("POST", "/", "GET, HEAD")],
 )
 def test_an_unknown_method_names_those_that_there_are(client: Checked, method: str, path: str, allowed: str) -> None:
     answer = client.request(method, path)

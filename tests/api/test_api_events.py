@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
-import httpx
 import orjson
 import pytest
 
@@ -134,8 +133,12 @@ def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> 
     ("method", "path", "accepted"),
     [
         ("GET", "/events", "from, to, source, severity, account, resource, text, limit, direction, cursor, fresh"),
-        ("GET", "/tasks", "status, priority, assignee, limit, offset, fresh"),
-        ("GET", "/agents/111122223333", "fresh"),
+        (
+            "GET",
+            "/tasks",
+            "status, priority, assignee, unassigned, created_by, event, overdue, due_before, text, limit, offset, fresh",
+        ),
+        ("GET", "/agents/111122223333", "at_least, fresh"),
         ("GET", "/feed", "after, source, severity, type"),
     ],
 )
@@ -319,7 +322,7 @@ def test_posts_at_the_same_time_reach_ingest_at_the_same_time(served: Served, wo
     """The log commits concurrent appends in groups; a server that lets one in after the other would undo that."""
     world.ingest.hold.clear()
     with ThreadPoolExecutor(20) as pool:
-        answers = [pool.submit(httpx.post, f"{served.url}/events", json={"number": n, "time": 1}, timeout=10) for n in range(20)]
+        answers = [pool.submit(served.post, "/events", {"number": n, "time": 1}) for n in range(20)]
         until(lambda: world.ingest.waiting == 20)
         world.ingest.hold.set()
         numbers = sorted(answer.result().json()["accepted"] for answer in answers)
@@ -343,7 +346,7 @@ def test_reads_that_wait_for_positions_keep_no_others_out(world: World, monkeypa
         assert waiting.acquire(timeout=10)
 
         read = served.get("/health")
-        written = httpx.post(f"{served.url}/events", json={"number": 1, "time": 1}, timeout=10)
+        written = served.post("/events", {"number": 1, "time": 1})
         go_on.set()
 
     assert (read.status_code, written.status_code) == (200, 202)

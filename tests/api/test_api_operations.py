@@ -106,6 +106,7 @@ def test_agents_are_listed_and_read_by_account(client: Checked, world: World) ->
         "account": "222233334444", "region": "eu-central-1", "status": "offline", "version": "1.0",
         "deployed_at": NOW_US / 1e6 - 86_400, "last_heartbeat": NOW_US / 1e6 - 60, "last_finding": None,
         "findings": 2, "by_severity": {"HIGH": 2},
+        "registered": False, "name": "", "description": "", "contact": "", "enabled": True, "revision": 0,
     }  # fmt: skip
     assert client.get("/agents/999999999999").status_code == 404
     assert client.get("/agents/12").json()["error"]["details"][0]["field"] == "account"

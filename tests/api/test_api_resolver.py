@@ -10,27 +10,14 @@ import orjson
 import pytest
 from starlette.requests import Request
 
-from consumers.api import service
 from consumers.api.gateway import encoded_path, event_of
-from consumers.api.metrics import Metrics
-from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
-from tests.api.world import World, finding
+from tests.api.world import World, finding, signed_in
 
 
 @pytest.fixture
 def resolver(world: World) -> Resolver:
-    overviews = Overviews(world.reading, world.quarantine, rate=lambda: 0.0)
-    return service.resolver(
-        world.reading,
-        world.ingest,
-        world.log,
-        world.quarantine,
-        clock=world.clock,
-        version="1.2.3",
-        overviews=overviews,
-        taken=Metrics().taken,
-    )
+    return world.resolver()
 
 
 def lambda_event(method: str, path: str, query: Mapping[str, str] | None = None, body: str | None = None) -> dict[str, Any]:
@@ -40,7 +27,7 @@ def lambda_event(method: str, path: str, query: Mapping[str, str] | None = None,
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": "&".join(f"{name}={value}" for name, value in (query or {}).items()),
-        "headers": {"accept": "application/json", "content-type": "application/json"},
+        "headers": {"accept": "application/json", "content-type": "application/json", **signed_in()},
         "queryStringParameters": dict(query or {}),
         "requestContext": {"stage": "$default", "http": {"method": method, "path": path}},
         "body": body,

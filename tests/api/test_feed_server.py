@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from consumers.api.server import GRACE_SECONDS, listen, serve
+from consumers.people.errors import PeopleUnavailable
 from tests.api.served import DEADLINE_SECONDS, Follower, Served, until
-from tests.api.world import World, finding
+from tests.api.world import ADMIN, World, finding, signed_in
 
 ROOT = Path(__file__).parents[2]
 MUCH = 16_000
@@ -146,7 +147,7 @@ def test_a_client_that_takes_nothing_is_disconnected(world: World, query: str) -
 
 
 def test_head_of_the_feed_is_answered_and_ends(served: Served) -> None:
-    answer = httpx.head(f"{served.url}/feed", timeout=DEADLINE_SECONDS)
+    answer = httpx.head(f"{served.url}/feed", headers=signed_in(), timeout=DEADLINE_SECONDS)
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert metric(served, "findstream_feed_clients") == 0
@@ -180,7 +181,7 @@ def test_stopping_ends_open_streams_at_once(world: World) -> None:
 SCRIPT = """
 import signal, sys, threading
 from consumers.api.server import serve
-from tests.api.world import World
+from tests.api.world import ADMIN, World, signed_in
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 serve(World().application(), 0, stop)
@@ -223,3 +224,30 @@ def append_much(world: World) -> None:
     """More than the buffers of two sockets hold."""
     for start in range(0, MUCH, 20):
         world.log.append([finding(n, summary="x" * 500) for n in range(start, start + 20)])
+
+
+def test_a_follower_who_is_signed_out_is_no_longer_told(world: World) -> None:
+    with Served(world.application(heartbeat_seconds=0.02)) as served, Follower(served) as follower:
+        follower.blocks(2)
+
+        world.people.sessions.end_all(ADMIN.id)
+        while not follower.ended:
+            follower.blocks(1)
+
+        assert served.get("/feed").status_code == 401
+
+
+def test_a_follower_stays_while_the_store_of_people_cannot_be_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+
+    def away(*_: object, **__: object) -> None:
+        asked.set()
+        message = "locked"
+        raise PeopleUnavailable(message)
+
+    with Served(world.application(heartbeat_seconds=0.02)) as served, Follower(served) as follower:
+        follower.blocks(1)
+        monkeypatch.setattr(world.people.sessions, "user", away)
+        assert asked.wait(10)
+
+        assert len(follower.blocks(3)) == 3

@@ -1,24 +1,49 @@
 """The ports of the API in memory: a few plain lines each, so that a test says what stands where."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from uuid import UUID
+from weakref import finalize
 
 import orjson
+from eventsourcing.popo import POPOAggregateRecorder, POPOProcessRecorder
 
+from consumers.api import service
 from consumers.api.app import Application, build
+from consumers.api.authentication import Authentication
+from consumers.api.metrics import Metrics
+from consumers.api.overview import Overviews
+from consumers.api.resolver import Resolver
+from consumers.assuming import Attempt
+from consumers.people.sign_in import SignIn
+from consumers.people.sqlite import SqlitePeople
+from consumers.people.tokens import Tokens, Use
+from consumers.people.user import User
+from pipeline.desks.desk import Desk
 from pipeline.errors import InputRejected, LogUnavailable, RejectedItem
 from pipeline.ingest import Accepted, Tally
 from pipeline.log.port import Batch, Log, Outcome, Position, Receipt, Record, Shard, shard_for
 from pipeline.quarantine.port import Quarantined, Reject, Status
 from projections.errors import CursorRejected, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
-from projections.reading import AgentStatus, Count, ProjectionState, Task
+from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.people import stores as people
+from tests.people.signing import MemoryKeys
 from tests.support.memory_log import batch_of
+from tests.support.scratch import IN_MEMORY, scratch
 
 NOW_US = 1_795_219_200_000_000
 """2026-11-21T00:00:00Z."""
@@ -142,6 +167,8 @@ class MemoryReading:
         self.folded: Mapping[str, Position] | None = None
         self.agent_list: list[AgentStatus] = []
         self.task_list: list[Task] = []
+        self.history: dict[str, list[TaskChange]] = {}
+        self.configuration_list: list[Configuration] = []
         self.state_list: list[ProjectionState] | None = None
 
     def _entries(self) -> list[Entry]:
@@ -199,6 +226,18 @@ class MemoryReading:
         assert now_us
         return self.task_list
 
+    def task(self, task_id: str, *, now_us: int) -> Task | None:
+        return next((task for task in self.tasks(now_us=now_us) if task.id == task_id), None)
+
+    def task_history(self, task_id: str) -> Sequence[TaskChange]:
+        return self.history.get(task_id, [])
+
+    def tasks_from(self, event_id: str, *, now_us: int) -> Sequence[Task]:
+        return [task for task in self.tasks(now_us=now_us) if task.event_id == event_id]
+
+    def configurations(self) -> Sequence[Configuration]:
+        return self.configuration_list
+
     def _counts(self, since_us: int, until_us: int, step_us: int) -> list[Count]:
         counted = Counter((e.time_us - e.time_us % step_us, e.source, e.severity, e.account) for e in self._entries())
         return [Count(*key, count) for key, count in sorted(counted.items()) if since_us <= key[0] < until_us]
@@ -215,7 +254,7 @@ class MemoryReading:
         checkpoints = self._log.heads() if self.folded is None else self.folded
         return [
             ProjectionState(name, 1, 1, checkpoints, self._log.behind(checkpoints), None, 0, None)
-            for name in ("agent_status", "daily_aggregates", "event_index", "task_board")
+            for name in ("agent_status", "configuration", "daily_aggregates", "event_index", "task_board")
         ]
 
     def wait_for(self, projection: str, positions: Sequence[Position], timeout_seconds: float) -> None:
@@ -298,6 +337,46 @@ class MemoryIngest:
             self.waiting -= 1
 
 
+KEYS = MemoryKeys()
+ADMIN = people.admin("admin@example.org")
+USER = people.user("user@example.org")
+OTHER = people.user("other@example.org")
+PASSWORD = people.PASSWORD
+"""Of all three. They are the same in every world, and so are their first sessions."""
+SESSIONS = {one.id: people.session(one, expires_us=NOW_US + 3650 * DAY_US) for one in (ADMIN, USER, OTHER)}
+
+
+def token_of(user: User = ADMIN, use: Use = Use.ACCESS, **lifetime: int) -> str:
+    """A token of the user's first session, good for ten years unless a test says otherwise."""
+    signer = Tokens(KEYS, clock=lambda: NOW_US, entropy=people.entropy)
+    return signer.sign(use, user.id, SESSIONS[user.id].id, lifetime=timedelta(**lifetime or {"days": 3650}))
+
+
+def signed_in(user: User = ADMIN) -> dict[str, str]:
+    """The headers of a client that signed in."""
+    return {"Authorization": f"Bearer {token_of(user)}"}
+
+
+@cache
+def _template() -> bytes:
+    """A store of people in which all three signed in: a file, copied for each world that asks for one."""
+    with scratch() as folder:
+        with closing(SqlitePeople(folder / "people.db", passwords=people.QUICK)) as store:
+            for one in (ADMIN, USER, OTHER):
+                store.users.add(one, PASSWORD)
+                store.sessions.open(SESSIONS[one.id])
+        return (folder / "people.db").read_bytes()
+
+
+def people_store() -> SqlitePeople:
+    """A store of its own, whose files go with it."""
+    folder = Path(mkdtemp(prefix="findstream-people-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
+    (folder / "people.db").write_bytes(_template())
+    store = SqlitePeople(folder / "people.db", passwords=people.QUICK)
+    finalize(store, rmtree, folder, ignore_errors=True)
+    return store
+
+
 @dataclass
 class World:
     """Everything that an application needs, in memory."""
@@ -309,11 +388,54 @@ class World:
         self.reading = MemoryReading(self.log)
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
+        self.people = people_store()
+        self.tokens = Tokens(KEYS, clock=self.clock, entropy=people.entropy)
+        self.sign_in = SignIn(self.people, self.tokens, clock=self.clock, entropy=people.entropy)
 
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
+        given |= {"desk": desk_in_memory(self.clock), "assume": nobody_assumes}
+        given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
+
+    def resolver(self) -> Resolver:
+        """The routes of the API alone, as on Lambda."""
+        return service.resolver(
+            self.reading,
+            self.ingest,
+            self.log,
+            self.quarantine,
+            desk_in_memory(self.clock),
+            assume=nobody_assumes,
+            people=self.people,
+            sign_in=self.sign_in,
+            authentication=Authentication(self.sign_in, local=False, cookies=False),
+            clock=self.clock,
+            entropy=people.entropy,
+            version="1.2.3",
+            overviews=Overviews(self.reading, self.quarantine, rate=lambda: 0.0),
+            taken=Metrics().taken,
+        )
+
+
+def desk_in_memory(clock: Clock) -> Desk:
+    """A desk whose facts nobody relays."""
+    numbers = itertools.count(1)
+    return Desk(
+        POPOProcessRecorder(),
+        POPOAggregateRecorder(),
+        clock=clock,
+        new_id=lambda: UUID(int=(7 << 76) | (2 << 62) | next(numbers)),
+        pause=lambda _: None,
+        dice=Random(0),
+    )
+
+
+def nobody_assumes(role_arn: str, external_id: str) -> Attempt:
+    """There is no AWS here."""
+    assert role_arn
+    return Attempt("no_credentials", f"nothing assumes roles in this test{external_id and ' with an id'}")
 
 
 def agent(account: str = "111122223333", status: str = "active") -> AgentStatus:

@@ -1,6 +1,7 @@
 """The functions of the central stack, imported as Lambda would, over a stream, a table and a bucket of local servers."""
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +23,17 @@ DOORS = (
     "pipeline.republish.handler",
     "projections.handler",
     "consumers.notifier.handler",
+    "pipeline.desks.handler",
     "consumers.api.handler",
     "consumers.reports.handler",
     "consumers.silence.handler",
     "projections.sweep.handler",
     "consumers.redrive.handler",
 )
+
+
+SIGNING_KEYS = json.dumps({"first": "k" * 64})
+"""As the template generates them."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
     bucket = fresh_name("bucket")
     aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     table = make_table(aws, fresh_name("doors"))
+    secret = aws.client("secretsmanager").create_secret(Name=fresh_name("keys"), SecretString=SIGNING_KEYS)["ARN"]
     with stream(kinesis.client("kinesis"), shards) as name:
         for variable, value in {
             "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -64,6 +71,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
             "AWS_ENDPOINT_URL_KINESIS": kinesis.url,
             "FINDSTREAM_LOG_URL": f"kinesis://{name}",
             "FINDSTREAM_STORE_URL": f"dynamodb://{table}",
+            "FINDSTREAM_SIGNING_KEYS_SECRET": secret,
             "FINDSTREAM_BODIES_URL": f"s3://{bucket}/bodies",
             "POWERTOOLS_SERVICE_NAME": "findstream",
             "POWERTOOLS_METRICS_NAMESPACE": "findstream",

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from consumers.people.dynamodb import DynamoPeople
 from pipeline.errors import BodiesUnavailable, SettingRejected
 from pipeline.log.kinesis import KinesisLog
 from pipeline.log.port import Position
@@ -20,6 +22,7 @@ from tests.aws.kinesis_logs import now_us
 from tests.aws.shards import Checkpoints
 from tests.cli.shell import finding
 from tests.notifier.fake_slack import FakeSlack, Step
+from tests.people.stores import PASSWORD, QUICK, admin
 from tests.support.dynamo import dynamo_store
 from tests.support.spine import frozen_clock, rows_of
 
@@ -46,21 +49,48 @@ def queued(*findings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def asked(stack: Central, path: str, **query: str) -> Any:
-    """What the API answers."""
+def api(stack: Central, method: str, path: str, body: Any = None, headers: Any = None, **query: str) -> Any:
+    """What the API answers, status and all."""
     event = {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": "&".join(f"{name}={value}" for name, value in query.items()),
         "queryStringParameters": query,
-        "headers": {},
-        "requestContext": {"stage": "$default", "http": {"method": "GET", "path": path}},
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "requestContext": {"stage": "$default", "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"}},
+        "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }
-    answer = stack.invoke("consumers.api.handler", event)
-    assert answer["statusCode"] == 200, answer
+    return stack.invoke("consumers.api.handler", event)
+
+
+def signed_in(stack: Central) -> dict[str, str]:
+    """The headers of an admin, who is made in the table first if there is none."""
+    table = DynamoPeople(stack.kinesis.client("dynamodb"), stack.table, dice=Random(), passwords=QUICK)
+    if not table.users.admins():
+        table.users.add(admin(), PASSWORD)
+    login = api(stack, "POST", "/auth/login", {"email": admin().email, "password": PASSWORD})
+    assert login["statusCode"] == 200, login
+    return {"authorization": f"Bearer {json.loads(login['body'])['access_token']}"}
+
+
+def asked(stack: Central, path: str, method: str = "GET", body: object = None, key: str = "k-1", **query: str) -> Any:
+    """What the API answers an admin."""
+    headers = signed_in(stack) | ({} if body is None else {"idempotency-key": key})
+    answer = api(stack, method, path, body, headers, **query)
+    assert answer["statusCode"] in (200, 201), answer
     return json.loads(answer["body"])
+
+
+def test_who_did_not_sign_in_gets_nothing_from_the_function(stack: Central) -> None:
+    refused = api(stack, "GET", "/events")
+
+    assert refused["statusCode"] == 401
+    assert refused["headers"]["X-Content-Type-Options"] == "nosniff"
+    assert api(stack, "GET", "/health")["statusCode"] == 200
+    cookie = signed_in(stack)["authorization"].removeprefix("Bearer ")
+    assert api(stack, "GET", "/events", headers={"cookie": f"findstream_session={cookie}"})["statusCode"] == 401
 
 
 def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, slack: FakeSlack) -> None:
@@ -78,6 +108,24 @@ def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, sla
     whole = asked(stack, f"/events/{events[0]['id']}")
     assert whole["id"] == events[0]["id"]
     assert len(slack.posts) == 5
+
+
+def test_a_command_is_relayed_folded_and_shown_and_counts_once_however_often_it_is_sent(stack: Central) -> None:
+    look = {"title": "Look at it", "description": "Somebody ought to look."}
+    made = asked(stack, "/tasks", "POST", look)
+    again = asked(stack, "/tasks", "POST", look)
+    moved = asked(stack, f"/tasks/{made['id']}/status", "PUT", {"status": "closed", "version": 1}, "k-2")
+
+    relayed = stack.invoke("pipeline.desks.handler", {"Records": []})
+    idle = stack.invoke("pipeline.desks.handler", {"Records": []})
+    stack.source("projections.handler").drain()
+
+    assert again == made
+    assert (relayed, idle) == ({"batchItemFailures": [], "relayed": 4}, {"batchItemFailures": [], "relayed": 0})
+    shown = asked(stack, f"/tasks/{made['id']}", at_least="2")
+    assert shown == {**moved, "said": []}
+    assert [told["version"] for told in asked(stack, f"/tasks/{made['id']}/history")["items"]] == [1, 2]
+    assert asked(stack, "/tasks")["total"] == 1
 
 
 def test_what_is_no_event_is_published_again_or_quarantined_once(stack: Central) -> None:

@@ -34,6 +34,7 @@ def test_replay_finds_the_rows_equal(filled: Findstream) -> None:
         "agent_status",
         "task_board",
         "daily_aggregates",
+        "configuration",
     ]
     assert told["projections"][0]["compared"] == 5
 
@@ -78,7 +79,7 @@ def test_all_can_be_rebuilt_at_once(filled: Findstream) -> None:
     answer = filled("rebuild", "--all")
 
     assert answer.code == 0
-    assert len(answer.out.splitlines()) == 4
+    assert len(answer.out.splitlines()) == 5
     assert "event_index: switched, generation 2, 5 events\n" in answer.out
 
 

@@ -18,6 +18,8 @@ COMMANDS = (
     "quarantine list", "quarantine show", "quarantine reingest", "quarantine discard",
     "parked list", "parked show", "parked redrive",
     "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
+    "login", "logout", "whoami", "users bootstrap", "users list", "users create", "users edit", "users remove", "users password",
+    "keys create", "keys list", "keys revoke", "keys rotate-signing",
 )  # fmt: skip
 WITHOUT_EVENTS = (
     "status", "tail --no-follow", "events", "replay", "rebuild --all", "rebuild --all --cancel", "report", "doctor",

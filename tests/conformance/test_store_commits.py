@@ -211,6 +211,15 @@ def test_counts_add_up_and_come_in_order_of_their_keys(generation: Generation) -
     assert list(generation.counts(8, 4)) == []
 
 
+def test_documents_of_a_kind_are_told_without_the_others(generation: Generation) -> None:
+    keys = ["task/1", "task/2", "task", "tasks/1", "task-1", "a@b", "other/1"]
+    generation.commit("writer", Commit({}, {}, Changes(documents={key: {"key": key} for key in keys})))
+
+    assert list(generation.all_documents("task")) == [("task/1", {"key": "task/1"}), ("task/2", {"key": "task/2"})]
+    assert list(generation.all_documents("none")) == []
+    assert len(list(generation.all_documents())) == len(keys)
+
+
 def test_documents_are_replaced_and_come_in_order_of_their_keys(generation: Generation) -> None:
     generation.commit("writer", Commit({}, {}, Changes(documents={"b": {"n": 1}, "a": {"n": 1}, "C": {"n": [None, 0.5]}})))
     generation.commit("writer", Commit({}, {}, Changes(documents={"b": {"text": "é\0\u2028"}})))

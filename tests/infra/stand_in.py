@@ -1,6 +1,6 @@
 """Packages that hold next to nothing, for tests that ask how they are deployed, not what they do.
 
-Their API answers any event but ``/events/unknown`` as if it knew it.
+Their API signs anybody in, and answers any event but ``/events/unknown`` as if it knew it.
 """
 
 import json
@@ -9,6 +9,10 @@ from pathlib import Path
 
 API = """
 def handler(event, context):
+    if event["rawPath"] == "/auth/login":
+        return {"statusCode": 200, "body": '{"access_token": "any"}'}
+    if event["headers"].get("authorization") != "Bearer any":
+        return {"statusCode": 401, "body": "who asks?"}
     known = not event["rawPath"].endswith("/unknown")
     return {"statusCode": 200 if known else 404, "body": event["rawPath"]}
 """

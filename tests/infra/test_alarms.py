@@ -22,9 +22,11 @@ def test_a_reader_that_is_behind_by_half_of_what_the_stream_keeps_rings(template
     asked = Evaluated(templates["central"], PROD | {"RetentionHours": str(hours)})
 
     assert asked["Stream"]["RetentionPeriodHours"] == hours
-    assert {name: each["Threshold"] for name, each in watching(asked, "IteratorAge").items()} == dict.fromkeys(
-        ("Ref ProjectorFunction", "Ref NotifierFunction", "Ref RepublisherFunction"), hours * 3_600_000 / 2
-    )
+    readers = ("Ref ProjectorFunction", "Ref NotifierFunction", "Ref RepublisherFunction")
+    assert {name: each["Threshold"] for name, each in watching(asked, "IteratorAge").items()} == {
+        **dict.fromkeys(readers, hours * 3_600_000 / 2),
+        "Ref RelayFunction": 3_600_000,
+    }
 
 
 def test_every_dead_letter_rings(prod: Evaluated) -> None:
@@ -34,13 +36,14 @@ def test_every_dead_letter_rings(prod: Evaluated) -> None:
     assert {each["Threshold"] for each in alarms.values()} == {1}
 
 
-def test_every_functions_errors_ring_and_throttles_but_for_the_one_notifier(prod: Evaluated) -> None:
+def test_every_functions_errors_ring_and_throttles_but_for_those_that_are_one_on_purpose(prod: Evaluated) -> None:
     functions = {f"Ref {name}" for name in prod.of("AWS::Lambda::Function")}
     parts = [each["MetricStat"]["Metric"] for each in prod["FunctionThrottlesAlarm"]["Metrics"] if "MetricStat" in each]
 
     assert set(watching(prod, "Errors")) == functions
     assert {part["Dimensions"][0]["Value"] for part in parts if part["MetricName"] == "Throttles"} == functions - {
-        "Ref NotifierFunction"
+        "Ref NotifierFunction",
+        "Ref RelayFunction",
     }
 
 

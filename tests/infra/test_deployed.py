@@ -19,7 +19,7 @@ from tests.infra.evaluate import Evaluated
 STAGE = {"Stage": "local", "OrgId": "o-aaaaaaaaaa", "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms"}
 STACK = central_stack("local")
 DROPPED = {
-    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings"},
+    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings", "RouteSettings"},
     "AWS::DynamoDB::Table": {"PointInTimeRecoverySpecification", "SSESpecification", "TimeToLiveSpecification"},
     "AWS::Events::EventBus": {"DeadLetterConfig", "KmsKeyIdentifier", "Policy"},
     "AWS::Kinesis::Stream": {"StreamEncryption"},
@@ -58,7 +58,11 @@ def world(ministack: Server, transformed: Path, templates: Mapping[str, Any], tm
         given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
         physical[stack] = {r["LogicalResourceId"]: r["PhysicalResourceId"] for p in pages for r in p["StackResourceSummaries"]}
-        asked[stack] = Evaluated(templates[template], given, names(physical[stack], templates[template]), stack=stack)
+        named = names(physical[stack], templates[template])
+        if table := physical[stack].get("Table"):
+            described_table = ministack.client("dynamodb", account=ACCOUNT).describe_table(TableName=table)["Table"]
+            named["Table.StreamArn"] = described_table["LatestStreamArn"]
+        asked[stack] = Evaluated(templates[template], given, named, stack=stack)
     return World(ministack, asked, physical)
 
 
@@ -84,6 +88,8 @@ def names(physical: Mapping[str, str], template: Mapping[str, Any]) -> dict[str,
                 f"{name}.QueueName": tail(identity),
                 f"{name}.Arn": f"arn:aws:sqs:eu-central-1:123456789012:{tail(identity)}",
             }
+        elif type_ == "AWS::SecretsManager::Secret":
+            known[f"{name}.Id"] = identity
         elif type_ in ARNS:
             known[f"{name}.Arn"] = ARNS[type_].format(identity)
     return known
@@ -99,6 +105,9 @@ Seen = dict[str, Any]
 def function(world: World, name: str) -> Seen:
     functions = world.client("lambda")
     seen = functions.get_function_configuration(FunctionName=name)
+    for variable, value in seen.get("Environment", {}).get("Variables", {}).items():
+        if variable.endswith("_SECRET"):  # an ARN: the secret's name, and seven characters that the service adds
+            seen["Environment"]["Variables"][variable] = value.rpartition(":")[2][:-7]
     reserved = functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
     return {**seen, "KmsKeyArn": seen.get("KMSKeyArn"), "ReservedConcurrentExecutions": reserved}
 
@@ -227,7 +236,13 @@ def alias(world: World, name: str) -> Seen:
 
 
 def secret(world: World, name: str) -> Seen:
-    return dict(world.client("secretsmanager").describe_secret(SecretId=name))
+    secrets = world.client("secretsmanager")
+    seen = dict(secrets.describe_secret(SecretId=name))
+    if not (text := secrets.get_secret_value(SecretId=name)["SecretString"]):
+        return seen  # made without a value
+    [(key, value)] = json.loads(text).items()
+    made = {"SecretStringTemplate": "{}", "GenerateStringKey": key, "PasswordLength": len(value)}
+    return seen | {"GenerateSecretString": {**made, "ExcludePunctuation": True}}  # which it drops
 
 
 def queue_policy(world: World, url: str) -> Seen:

@@ -23,6 +23,7 @@ SETTINGS = {
     "FINDSTREAM_STORE_URL": "dynamodb://table",
     "FINDSTREAM_BODIES_URL": "s3://bucket/bodies",
     "FINDSTREAM_SLACK_WEBHOOK_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhook",
+    "FINDSTREAM_SIGNING_KEYS_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:signing-keys",
     "FINDSTREAM_CONSOLE_URL": "https://findings.example",
     "FINDSTREAM_BUS_ARN": "arn:aws:events:eu-central-1:123456789012:event-bus/findstream-prod",
     "AWS_ACCESS_KEY_ID": "123456789012",

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import pytest
 
+from pipeline.desks.recorder.dynamodb import COMMITS
 from tests.infra.conftest import PROD
 from tests.infra.evaluate import Evaluated
 
@@ -20,6 +22,7 @@ def test_the_stream_and_the_queue_have_these_readers(prod: Evaluated) -> None:
     assert {name: each["EventSourceArn"] for name, each in prod.of(SOURCE).items()} == {
         **dict.fromkeys(STREAMS, "Stream.Arn"),
         "IngestFunctionQueue": "IngestQueue.Arn",
+        "RelayFunctionCommits": "Table.StreamArn",
     }
 
 
@@ -111,6 +114,7 @@ def test_timed_functions_are_called_when_they_should(prod: Evaluated) -> None:
         "SilenceSchedule": ("rate(5 minutes)", "SilenceFunction.Arn"),
         "SweepSchedule": ("rate(1 hour)", "SweepFunction.Arn"),
         "NotifierSchedule": ("rate(1 minute)", "NotifierFunction.Arn"),
+        "RelaySchedule": ("rate(1 minute)", "RelayFunction.Arn"),
     }
     assert {each["ScheduleExpressionTimezone"] for each in prod.of("AWS::Scheduler::Schedule").values()} == {"UTC"}
 
@@ -128,7 +132,18 @@ def test_a_function_that_cannot_be_started_leaves_a_dead_letter(prod: Evaluated)
     assert {target["DeadLetterConfig"]["Arn"] for target in targets} == {"TimerDeadLetterQueue.Arn"}
 
 
-def test_there_is_one_notifier_and_its_timer_does_not_pile_up(prod: Evaluated) -> None:
-    assert prod["NotifierFunction"]["ReservedConcurrentExecutions"] == 1
-    assert prod["NotifierFunctionEventInvokeConfig"]["MaximumRetryAttempts"] == 0
-    assert prod["NotifierSchedule"]["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+@pytest.mark.parametrize("name", ["Notifier", "Relay"])
+def test_there_is_one_of_a_kind_and_its_timer_does_not_pile_up(prod: Evaluated, name: str) -> None:
+    assert prod[f"{name}Function"]["ReservedConcurrentExecutions"] == 1
+    assert prod[f"{name}FunctionEventInvokeConfig"]["MaximumRetryAttempts"] == 0
+    assert prod[f"{name}Schedule"]["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+
+
+def test_the_relay_is_woken_by_commits_of_commands_and_by_no_other_change_of_the_table(prod: Evaluated) -> None:
+    source = prod["RelayFunctionCommits"]
+    (pattern,) = (orjson.loads(each["Pattern"]) for each in source["FilterCriteria"]["Filters"])
+
+    assert source["EventSourceArn"] == "Table.StreamArn"
+    assert pattern == {"dynamodb": {"Keys": {"pk": {"S": [{"prefix": COMMITS}]}}}}
+    assert (source["MaximumRetryAttempts"], source["MaximumRecordAgeInSeconds"]) == (-1, -1)
+    assert prod["Table"]["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}

@@ -1,5 +1,6 @@
 """The functions: their doors, settings, and the routes that reach the API."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consumers.api.service import resolver
+from consumers.people.keyring import parsed
 from pipeline.settings import Settings
 from tests.infra.conftest import PROD, ROOT
 from tests.infra.evaluate import Evaluated
@@ -17,6 +18,7 @@ DOORS = {
     "RepublisherFunction": "pipeline.republish.handler",
     "ProjectorFunction": "projections.handler",
     "NotifierFunction": "consumers.notifier.handler",
+    "RelayFunction": "pipeline.desks.handler",
     "ApiFunction": "consumers.api.handler",
     "ReportFunction": "consumers.reports.handler",
     "SilenceFunction": "consumers.silence.handler",
@@ -54,7 +56,8 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("RepublisherFunction", {"COMPRESS_BODIES"}),
         ("ProjectorFunction", {"BODIES_URL"}),
         ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL"}),
-        ("ApiFunction", {"BODIES_URL"}),
+        ("RelayFunction", set()),
+        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
         ("SweepFunction", set()),
@@ -91,30 +94,23 @@ def test_links_lead_to_the_api_unless_told_otherwise(prod: Evaluated) -> None:
     assert told == "https://Ref Api.execute-api.eu-central-1.amazonaws.com"
 
 
-def served() -> set[str]:
-    """The routes of the application, as API Gateway writes them."""
-    unused: object = None
-    api = resolver(*[unused] * 4, clock=unused, version="", overviews=unused, taken=unused)  # type: ignore[arg-type]
-    routes = (*api._static_routes, *api._dynamic_routes)
-    return {f"{route.method} {route.openapi_path}" for route in routes}
-
-
-def test_the_gateway_has_the_applications_routes(prod: Evaluated) -> None:
-    keys = {route["RouteKey"] for route in prod.of("AWS::ApiGatewayV2::Route").values()}
-
-    assert {key.replace("+}", "}") for key in keys} == served()
-
-
-def test_an_event_id_may_hold_slashes(prod: Evaluated) -> None:
-    assert prod["EventRoute"]["RouteKey"] == "GET /events/{event_id+}"
-
-
-def test_every_route_asks_for_a_signature_and_reaches_the_function(prod: Evaluated) -> None:
+def test_the_gateway_hands_every_path_to_the_function(prod: Evaluated) -> None:
     routes = prod.of("AWS::ApiGatewayV2::Route").values()
 
-    assert {(route["AuthorizationType"], route["Target"]) for route in routes} == {("AWS_IAM", "integrations/Ref ApiIntegration")}
+    assert {route["RouteKey"] for route in routes} == {"$default", "POST /auth/login"}
+    assert {route["Target"] for route in routes} == {"integrations/Ref ApiIntegration"}
     assert prod["ApiIntegration"]["IntegrationUri"] == "ApiFunction.Arn"
     assert (prod["ApiIntegration"]["PayloadFormatVersion"], prod["ApiStage"]["StageName"]) == ("2.0", "$default")
+
+
+def test_the_function_is_told_where_its_signing_keys_are_and_they_are_generated(prod: Evaluated) -> None:
+    told = prod["ApiFunction"]["Environment"]["Variables"]
+
+    assert told["FINDSTREAM_SIGNING_KEYS_SECRET"] == "SigningKeysSecret.Id"
+    generated = prod["SigningKeysSecret"]["GenerateSecretString"]
+    made = json.dumps({**json.loads(generated["SecretStringTemplate"]), generated["GenerateStringKey"]: "x" * 64})
+    assert generated["PasswordLength"] == 64
+    assert [key.kid for key in parsed(made, "the secret").keys] == ["first"]
 
 
 def test_only_this_api_may_call_the_function(prod: Evaluated) -> None:
@@ -134,7 +130,10 @@ def test_the_api_is_throttled_and_writes_who_called(prod: Evaluated) -> None:
         "ThrottlingBurstLimit": 200,
         "ThrottlingRateLimit": 100,
     }
-    assert "$context.identity.userArn" in stage["AccessLogSettings"]["Format"]
+    assert (
+        stage["RouteSettings"]["POST /auth/login"]["ThrottlingRateLimit"] < stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    )
+    assert "$context.identity.sourceIp" in stage["AccessLogSettings"]["Format"]
 
 
 def test_the_function_gives_up_before_the_gateway_does(prod: Evaluated) -> None:

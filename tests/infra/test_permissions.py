@@ -13,6 +13,7 @@ WITHOUT_RESOURCES = {
     "xray:PutTelemetryRecords": "X-Ray knows no resources",
     "xray:PutTraceSegments": "X-Ray knows no resources",
     "lambda:ListFunctions": "a list has no ARN",
+    "dynamodb:ListStreams": "a list has no ARN",
     "logs:DescribeLogGroups": "a list has no ARN",
     "logs:GetQueryResults": "a query has no ARN",
     "logs:StopQuery": "a query has no ARN",
@@ -73,10 +74,14 @@ def test_only_actions_that_know_no_resource_are_allowed_on_all(asked: Evaluated)
     assert everywhere <= set(WITHOUT_RESOURCES)
 
 
-def test_no_resource_is_named_loosely_but_bodies_and_the_logs_of_a_watched_account(asked: Evaluated) -> None:
+ROLES_OF_OURS = "arn:aws:iam::*:role/findstream-*"
+"""In watched accounts: what the API may try to assume."""
+
+
+def test_no_resource_is_named_loosely_but_bodies_and_what_lies_in_watched_accounts(asked: Evaluated) -> None:
     loose = {r for role in asked.of("AWS::IAM::Role") for _, rs in statements(asked, role) for r in rs if "*" in r and r != "*"}
 
-    assert loose <= {"Bucket.Arn/bodies/*", EVERY_LOG_GROUP}
+    assert loose <= {"Bucket.Arn/bodies/*", "Table.Arn/stream/*", EVERY_LOG_GROUP, ROLES_OF_OURS}
 
 
 def test_each_function_writes_to_its_own_log_only(asked: Evaluated) -> None:
@@ -100,13 +105,19 @@ def holders(asked: Evaluated, action: str) -> set[str]:
     ("action", "roles"),
     [
         ("kinesis:GetRecords", {"Republisher", "Projector", "Notifier", "Api", "Report", "Silence"}),
-        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Api", "Report", "Silence"}),
+        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Relay", "Api", "Report", "Silence"}),
         ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive"}),
-        ("dynamodb:UpdateItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Redrive"}),
+        (
+            "dynamodb:UpdateItem",
+            {"Ingest", "Republisher", "Projector", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive"},
+        ),
+        ("dynamodb:GetRecords", {"Relay"}),
+        ("sts:AssumeRole", {"Api"}),
         ("s3:PutObject", {"Projector"}),
         ("s3:GetObject", {"Notifier", "Api"}),
         ("s3:ListBucket", {"Notifier", "Api"}),
-        ("secretsmanager:GetSecretValue", {"Notifier"}),
+        ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
+        ("secretsmanager:PutSecretValue", set()),
         ("sqs:ReceiveMessage", {"Ingest"}),
         ("lambda:InvokeFunction", {"Schedule"}),
         ("s3:DeleteObject", set()),
@@ -116,6 +127,13 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 )
 def test_who_may(prod: Evaluated, action: str, roles: set[str]) -> None:
     assert holders(prod, action) == roles
+
+
+@pytest.mark.parametrize(("name", "secret"), [("Notifier", "SlackWebhookSecret"), ("Api", "SigningKeysSecret")])
+def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secret: str) -> None:
+    grants = allowed(prod, f"{name}Role")
+
+    assert [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions] == [f"Ref {secret}"]
 
 
 @pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])
@@ -146,7 +164,9 @@ def test_operators_get_what_their_commands_need_on_these_resources_and_no_functi
     for statement in prod["OperatorPolicy"]["PolicyDocument"]["Statement"]:
         grants.setdefault(statement["Resource"], set()).update(listed(statement["Action"]))
 
-    assert set(grants) == {"Key.Arn", "Stream.Arn", "Table.Arn", "Bucket.Arn", "Bucket.Arn/bodies/*"}
+    secret = "Ref SigningKeysSecret"
+    assert set(grants) == {"Key.Arn", "Stream.Arn", "Table.Arn", "Bucket.Arn", "Bucket.Arn/bodies/*", secret}
+    assert grants[secret] == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
     redrive = allowed(prod, "RedriveRole")
     assert grants["Table.Arn"] == redrive["Table.Arn"]
     assert grants["Key.Arn"] == redrive["Key.Arn"]

@@ -91,7 +91,7 @@ def test_rebuilds_beside_a_projector_in_another_process_fail_no_read_and_lose_no
 
         assert reader.broken == []
         assert reader.reads > 10
-        assert outcomes == [Outcome.SWITCHED] * 8
+        assert outcomes == [Outcome.SWITCHED] * 2 * len(ALL)
         with Spine(home / PROJECTIONS, log) as spine:
             spine.fold()
             records = [record for shard in log.shards() for record in log.read(shard.id, None, 100_000).records()]

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 from unittest import mock
 
+import httpx
 import orjson
 import pytest
 
@@ -23,6 +24,7 @@ from consumers.cli import call
 
 DEADLINE_SECONDS = 90.0
 ROOT = Path(__file__).parents[2]
+EMAIL, PASSWORD = "admin@example.org", "correct horse battery"
 COMMAND = (sys.executable, "-m", "consumers.cli")
 
 
@@ -42,7 +44,12 @@ def free_port() -> int:
 
 def environment(home: Path, port: int) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("FINDSTREAM_")}
-    return plain | {"FINDSTREAM_HOME": str(home), "FINDSTREAM_PORT": str(port), "PYTHONPATH": str(ROOT)}
+    return plain | {
+        "FINDSTREAM_HOME": str(home),
+        "FINDSTREAM_PORT": str(port),
+        "PYTHONPATH": str(ROOT),
+        "XDG_CONFIG_HOME": str(home.with_name("config")),
+    }
 
 
 class Run:
@@ -53,6 +60,7 @@ class Run:
         self.home = home
         self.port = port
         self.err = b""
+        self._signed_in: dict[str, str] = {}
         self._told: Queue[dict[str, Any]] = Queue()
         self._readers = [Thread(target=self._read, daemon=True), Thread(target=self._listen, daemon=True)]
         for reader in self._readers:
@@ -95,9 +103,25 @@ class Run:
             return False
 
     def asked(self, path: str) -> Any:
-        """What the API answers."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-            return orjson.loads(answer.read())
+        """What the API answers an admin."""
+        answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=self.signed_in(), timeout=5)
+        return answer.raise_for_status().json()
+
+    def log_in(self) -> None:
+        """Sign the command line in, as an admin."""
+        self.signed_in()
+        with mock.patch("sys.stdin", io.StringIO(f"{PASSWORD}\n")):
+            self.told("login", EMAIL)
+
+    def signed_in(self) -> dict[str, str]:
+        """The headers of an admin, who is made first."""
+        if not self._signed_in:
+            with mock.patch("sys.stdin", io.StringIO(f"{PASSWORD}\n")):
+                self.told("users", "bootstrap", EMAIL)
+            body = {"email": EMAIL, "password": PASSWORD}
+            login = httpx.post(f"http://127.0.0.1:{self.port}/auth/login", json=body, timeout=30)
+            self._signed_in = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
+        return self._signed_in
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Call the command line on the same data folder."""

@@ -26,11 +26,13 @@ from consumers.notifier.notice import Notice, State
 from consumers.notifier.notifier import Notifier
 from consumers.notifier.render import Renderer
 from consumers.notifier.routes import DEFAULT
+from consumers.people.sqlite import SqlitePeople
 from consumers.sample import CALM, generate
 from pipeline.errors import BackupFailed, BackupRejected
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
+from tests.people.stores import PASSWORD, QUICK, admin
 
 NOW_US = 1_790_000_000_000_000
 Ledgered = Callable[[SqliteLog, SqliteLedger], None]
@@ -443,4 +445,19 @@ def test_a_backup_waits_for_whoever_writes_the_ledger(world: World, tmp_path: Pa
 
 
 def test_every_part_lies_in_the_folder_under_its_own_name(tmp_path: Path) -> None:
-    assert len({path.name for path in parts(Home(tmp_path)).values()}) == 3
+    assert len({path.name for path in parts(Home(tmp_path)).values()}) == 5
+
+
+def test_people_come_back_with_their_passwords_and_signing_keys_do_not(world: World, tmp_path: Path) -> None:
+    with closing(SqlitePeople(world.home.people, passwords=QUICK)) as people:
+        people.users.add(admin(), PASSWORD)
+    world.home.keys.write_text('{"first": "' + "k" * 64 + '"}')
+
+    manifest = back_up(world.home, tmp_path / "copy", clock=clock)
+    restore(tmp_path / "copy", Home(tmp_path / "back"), clock=clock)
+
+    assert next(entry.holds for entry in manifest.parts if entry.name == "people") == {"users": 1, "keys": 0}
+    with closing(SqlitePeople(Home(tmp_path / "back").people, passwords=QUICK)) as people:
+        assert people.users.verify(admin().email, PASSWORD) is not None
+    assert Home(tmp_path / "back").people.stat().st_mode & 0o077 == 0
+    assert not Home(tmp_path / "back").keys.exists()

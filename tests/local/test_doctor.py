@@ -12,14 +12,19 @@ import orjson
 import pytest
 
 from consumers import doctor
-from consumers.composition import now_us, open_catalog, open_ingest, open_log, open_store
+from consumers.composition import now_us, open_catalog, open_ingest, open_keys, open_log, open_people, open_store
 from consumers.doctor import Finding, Verdict, examine
+from consumers.embedded import open_desk, open_recorders
 from consumers.home import Home, RoleState, RunState
 from consumers.notifier.assembly import open_ledger
 from consumers.sample import CALM, generate
+from pipeline.desks.desk import Asked
+from pipeline.desks.relay import Relay
+from pipeline.desks.task import Task
 from pipeline.log.port import Position
 from pipeline.settings import Settings
 from projections.projector import Projector
+from tests.desks.world import create
 from tests.local.running import free_port
 
 HOUR_US = 3_600_000_000
@@ -249,3 +254,42 @@ def test_every_failure_and_warning_says_what_to_do(home: Home, monkeypatch: pyte
     assert len(told) >= 4
     assert all(each.do for each in told)
     assert orjson.dumps([each.told for each in told])
+
+
+def test_who_may_sign_in_is_for_the_owner_to_read_only(home: Home) -> None:
+    with open_people(Settings.load()) as people:
+        assert people.users.admins() == 0
+    open_keys(Settings.load()).read()
+    assert {found(name).verdict for name in ("people.db", "keys.json")} == {Verdict.OK}
+
+    for path in (home.people, home.keys):
+        path.chmod(0o644)
+    told = [each for each in examine(now_us()) if each.verdict is Verdict.FAIL]
+
+    assert [each.check for each in told] == ["people.db", "keys.json"]
+    assert all("is open to other users" in each.told and "--sign-everybody-out" in each.do for each in told)
+
+
+def test_signing_keys_that_cannot_be_read_are_told(home: Home) -> None:
+    home.keys.write_text("{}")
+    home.keys.chmod(0o600)
+
+    told = [each for each in examine(now_us()) if each.verdict is Verdict.FAIL]
+
+    assert [(each.check, each.do) for each in told] == [("keys.json", "delete it for new keys: everybody signs in again")]
+
+
+def test_commands_that_wait_for_the_relay_are_told(home: Home) -> None:
+    settings = Settings.load()
+    with open_desk(settings) as desk:
+        desk.make(Task, create(), Asked("ada"))
+    waiting = found("desks")
+    with open_log(settings) as log, open_recorders(settings) as recorders:
+        Relay(recorders, log).step()
+
+    assert (waiting.verdict, waiting.told) == (Verdict.WARN, "1 of 1 facts wait to come onto the log")
+    assert found("desks") == Finding("desks", Verdict.OK, "1 facts, all on the log")
+    assert found("desks.db").verdict is Verdict.OK
+    home.desks.unlink()  # a file that is open must not be written to beside SQLite
+    home.desks.write_bytes(b"no database at all" * 100)
+    assert found("desks").verdict is Verdict.FAIL

@@ -48,7 +48,7 @@ def test_what_goes_in_is_folded_served_and_told_of_and_a_stop_leaves_nothing_run
         wait_until(lambda: notices_of_findings(run) == 1)
         status = run.told("status")
         shown = run.call("status").stdout.decode()
-        page = run.answers("/")
+        page = run.answers("/sign-in")
         code = run.stop()
 
     assert told == {"read": 1, "accepted": 1, "duplicate": 0, "quarantined": 0}
@@ -62,6 +62,19 @@ def test_what_goes_in_is_folded_served_and_told_of_and_a_stop_leaves_nothing_run
     assert f"http://127.0.0.1:{run.port}/".encode() in run.err
     assert run.err.endswith(b"findstream stopped\n")
     assert not [line for line in run.err.splitlines() if b'"level":"ERROR"' in line or b"Traceback" in line]
+
+
+def test_a_command_is_on_the_board_in_a_moment(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as run:
+        run.until_running()
+        run.until_serving()
+        run.log_in()
+        made = run.told("tasks", "create", "--title", "Look at it", "--description", "Somebody ought to look.")
+        wait_until(lambda: run.told("tasks", "list")["total"] == 1)
+        history = run.told("tasks", "history", made["id"])
+        assert run.stop() == 0
+
+    assert [told["type"] for told in history["items"]] == ["task.created"]
 
 
 def test_a_second_run_goes_on_where_the_first_was(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.notifier.examples import event
 from tests.notifier.fake_slack import FakeSlack
 from tests.notifier.memory_log import MemoryLog
 
-SECRET = "https://hooks.slack.com/services/T000/B000/XXXX"  # noqa: S105  # nobody's
+SECRET = "https://hooks.slack.com/services/T000/B000/XXXX"  # nobody's
 
 GOOD = """
 [channels.ops]

@@ -1,10 +1,13 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections import agent_status
 from projections.agent_status import SILENT_AFTER_US, AgentStatuses, _fold_agent
 from projections.reading import AgentStatus
 from schemas.envelope import Envelope
@@ -205,3 +208,74 @@ def test_the_fold_tells_what_plain_words_say(events: list[Envelope], later_us: i
         spine.fold()
 
         assert list(spine.catalog.agents(now_us=now_us)) == expected(log.records(), now_us=now_us).agents
+
+
+def entry(kind: str, time_us: int, revision: int, *, account: str = ACCOUNT, **fields: Any) -> Envelope:
+    body = orjson.dumps({"revision": revision, "by": "u1", **fields})
+    return fact(f"agent.{kind}", time_us, [account, revision], account=account, subject=f"agent/{account}", body=body)
+
+
+def test_an_agent_that_was_registered_and_never_heard_of_is_pending(tmp_path: Path) -> None:
+    (told,) = agents(tmp_path, [entry("registered", MORNING_US, 1, name="Payments", contact="ops@example.com")])
+
+    assert (told.status, told.registered, told.name, told.contact, told.enabled, told.revision) == (
+        "pending",
+        True,
+        "Payments",
+        "ops@example.com",
+        True,
+        1,
+    )
+
+
+def test_what_people_say_of_an_agent_stands_beside_what_it_tells(tmp_path: Path) -> None:
+    events = [
+        beat(MORNING_US, version="1.2"),
+        entry("registered", MORNING_US, 1, name="Payments"),
+        entry("updated", MORNING_US + 1, 2, description="Since May"),
+    ]
+
+    (told,) = agents(tmp_path, events)
+
+    assert (told.status, told.version, told.name, told.description, told.revision) == (
+        "active",
+        "1.2",
+        "Payments",
+        "Since May",
+        2,
+    )
+
+
+def test_an_agent_that_is_not_enabled_is_disabled_and_not_missed(tmp_path: Path) -> None:
+    events = [beat(MORNING_US), entry("registered", MORNING_US, 1, name="Payments", enabled=False)]
+
+    (told,) = agents(tmp_path, events, now_us=MORNING_US + DAY_US)
+
+    assert told.status == "disabled"
+
+
+def test_a_removed_agent_is_shown_again_when_it_is_heard_of(tmp_path: Path) -> None:
+    events = [
+        beat(MORNING_US),
+        entry("registered", MORNING_US, 1, name="Payments"),
+        entry("removed", MORNING_US + 5, 2),
+    ]
+
+    assert agents(tmp_path / "gone", events) == []
+    (told,) = agents(tmp_path / "heard", [*events, beat(MORNING_US + 6, version="1.1")])
+    assert (told.status, told.registered, told.name) == ("active", False, "")
+    (again,) = agents(tmp_path / "again", [*events, entry("registered", MORNING_US + 7, 3, name="Payments")])
+    assert (again.registered, again.revision) == (True, 3)
+
+
+def test_an_entry_is_merged_by_revision_wherever_its_facts_stand() -> None:
+    first, second = agent_status.merged(
+        [
+            {"account": ACCOUNT, "counts": [0] * 5, "entry": {"name": [2, "New"], "removed": [4, 9]}},
+            {"account": ACCOUNT, "counts": [0] * 5, "entry": {"name": [1, "Old"], "registered": [5, 9], "contact": [1, "x"]}},
+            {"account": "2" * 12, "counts": [0] * 5},
+        ]
+    )
+
+    assert first["entry"] == {"name": [2, "New"], "removed": [4, 9], "registered": [5, 9], "contact": [1, "x"]}
+    assert "entry" not in second

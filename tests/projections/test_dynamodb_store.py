@@ -58,7 +58,7 @@ def store(server: Server, table: str) -> Store:
     return dynamo_store(server, table)
 
 
-def fold_all(log: MemoryLog, store: Store, *, token: str = "writer", batch_events: int = 7) -> None:  # noqa: S107
+def fold_all(log: MemoryLog, store: Store, *, token: str = "writer", batch_events: int = 7) -> None:
     with closing(Projector(log, store, token=token, batch_events=batch_events)) as projector:
         while projector.step():
             pass

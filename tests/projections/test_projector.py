@@ -53,7 +53,13 @@ def noted_ids(spine: Spine) -> dict[str, list[str]]:
 
 
 def test_projections_have_names_of_their_own_and_know_the_newest_versions() -> None:
-    assert [projection.name for projection in ALL] == ["event_index", "agent_status", "task_board", "daily_aggregates"]
+    assert [projection.name for projection in ALL] == [
+        "event_index",
+        "agent_status",
+        "task_board",
+        "daily_aggregates",
+        "configuration",
+    ]
     for projection in ALL:
         assert {kind: REGISTRY.newest(kind) for kind in projection.folds} == dict(projection.folds)
 
@@ -93,7 +99,7 @@ def test_each_projection_goes_on_behind_its_own_checkpoint(tmp_path: Path, log: 
     with Spine(tmp_path, log) as spine:
         spine.fold()
 
-        assert [state.checkpoints for state in spine.catalog.states()] == [log.heads()] * 4
+        assert [state.checkpoints for state in spine.catalog.states()] == [log.heads()] * len(ALL)
         assert [bucket.count for bucket in spine.catalog.daily(0, NOW_US)] == [2]
         assert len(spine.catalog.event(finding(1).id, now_us=NOW_US)) == 1
 
@@ -153,7 +159,7 @@ def test_a_newer_version_stops_its_projections_only_and_tells_once(spine: Spine,
     (message,) = spine.stopped
     assert message.startswith("task_board folds task.updated up to version 1; ")
     assert message.endswith(" has version 2: deploy a build that knows it")
-    assert [state.lag_events > 0 for state in spine.catalog.states()] == [False, False, False, True]
+    assert [state.lag_events > 0 for state in spine.catalog.states()] == [False, False, False, False, True]
     assert len(spine.catalog.tasks(now_us=NOW_US)) == 1
     assert [bucket.count for bucket in spine.catalog.daily(0, NOW_US)] == [2]
 

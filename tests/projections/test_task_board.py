@@ -1,11 +1,12 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.reading import Task
+from projections.reading import FieldChange, Task
 from projections.task_board import TaskBoard
 from schemas.envelope import Envelope
 from tests.support.answers import expected
@@ -29,6 +30,7 @@ CREATED = Task(
     closed_at_us=None,
     overdue=False,
     version=1,
+    created_by="u1",
 )
 
 
@@ -136,10 +138,78 @@ def test_every_event_of_a_task_is_in_its_history(tmp_path: Path) -> None:
     log.append(events)
     with Spine(tmp_path, log, projections=[TaskBoard()]) as spine:
         spine.fold()
-        document = spine.rows()["task_board"]["documents"][events[0].subject]
+        history = spine.catalog.task_history(task_id(0))
 
-    assert document["history"] == [[event.time_us, event.type, event.id] for event in events]
-    assert document["version"] == 4
+    assert [(told.version, told.time_us, told.type, told.id, told.by) for told in history] == [
+        (n, event.time_us, event.type, event.id, "u1") for n, event in enumerate(events, 1)
+    ]
+    assert [told.comment for told in history] == ["", "It was me.", "", ""]
+    assert history[0].changes == (
+        FieldChange("title", None, "Look at it"),
+        FieldChange("description", None, "Somebody ought to look."),
+        FieldChange("status", None, "open"),
+        FieldChange("priority", None, "medium"),
+    )
+    assert [told.changes for told in history[1:]] == [
+        (),
+        (FieldChange("priority", "medium", "low"),),
+        (FieldChange("deleted", old=False, new=True),),
+    ]
+
+
+def test_a_long_history_is_complete_and_in_order(tmp_path: Path) -> None:
+    log = MemoryLog(shards=1)
+    log.append([task("created", MORNING_US)])
+    log.append([task("updated", MORNING_US + n, title=f"Title {n}", version=n + 1) for n in range(1, 101)])
+    with Spine(tmp_path, log, projections=[TaskBoard()], batch_events=7) as spine:
+        spine.fold()
+        history = spine.catalog.task_history(task_id(0))
+        sizes = [len(d["entries"]) for k, d in spine.rows()["task_board"]["documents"].items() if k.startswith("history/")]
+
+    assert [told.version for told in history] == list(range(1, 102))
+    assert [told.changes[0].new for told in history[1:]] == [f"Title {n}" for n in range(1, 101)]
+    assert [told.changes[0].old for told in history[2:]] == [f"Title {n}" for n in range(1, 100)]
+    assert max(sizes) == 20
+
+
+def test_comments_are_counted_and_a_copy_of_the_event_is_kept(tmp_path: Path) -> None:
+    created = task("created", MORNING_US, event_id="1-x", event={"summary": "Port scan"})
+
+    told = only(tmp_path, created, *(task("commented", MORNING_US + n, comment=f"Hm {n}.") for n in range(1, 4)))
+
+    assert (told.comments, told.event) == (3, {"summary": "Port scan"})
+
+
+def test_an_event_leads_to_the_tasks_that_were_made_from_it(tmp_path: Path) -> None:
+    log = MemoryLog(shards=3)
+    log.append([task("created", MORNING_US, n, event_id="1-x" if n < 9 else "1-y") for n in range(10)])
+    log.append([task("deleted", MORNING_US + 1, 4), task("created", MORNING_US + 2, 5, event_id="1-x")])
+    with Spine(tmp_path, log, projections=[TaskBoard()], batch_events=2) as spine:
+        spine.fold()
+
+        made = [told.id for told in spine.catalog.tasks_from("1-x", now_us=MORNING_US)]
+
+        assert made == [task_id(n) for n in (0, 1, 2, 3, 5, 6, 7, 8)]
+        assert spine.catalog.tasks_from("1-z", now_us=MORNING_US) == []
+
+
+def test_one_task_is_found_by_its_id_unless_deleted(tmp_path: Path) -> None:
+    log = MemoryLog(shards=2)
+    log.append([task("created", MORNING_US), task("created", MORNING_US, 1), task("deleted", MORNING_US + 1, 1)])
+    with Spine(tmp_path, log, projections=[TaskBoard()]) as spine:
+        spine.fold()
+
+        found = [spine.catalog.task(task_id(n), now_us=MORNING_US) for n in range(3)]
+
+        assert [told.id if told else None for told in found] == [task_id(0), None, None]
+        assert len(spine.catalog.task_history(task_id(1))) == 2
+        assert spine.catalog.task_history(task_id(2)) == []
+
+
+def test_a_task_belongs_to_whom_it_is_assigned_to_and_who_made_it() -> None:
+    told = replace(CREATED, assignee_id="u7")
+
+    assert [told.belongs_to(user) for user in ("u1", "u7", "u2")] == [True, True, False]
 
 
 def test_an_event_of_a_task_that_was_never_created_waits_with_the_task_s_later_ones(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.log.port import Position
 from projections.errors import NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
-from projections.reading import AgentStatus, Count, ProjectionState, Task
+from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 
 
 def state(name: str) -> ProjectionState:
@@ -44,6 +44,18 @@ class MadeUp:
     def tasks(self, *, now_us: int) -> Sequence[Task]:
         assert now_us
         return self.board
+
+    def task(self, task_id: str, *, now_us: int) -> Task | None:
+        raise NotImplementedError
+
+    def task_history(self, task_id: str) -> Sequence[TaskChange]:
+        raise NotImplementedError
+
+    def tasks_from(self, event_id: str, *, now_us: int) -> Sequence[Task]:
+        raise NotImplementedError
+
+    def configurations(self) -> Sequence[Configuration]:
+        raise NotImplementedError
 
     def daily(self, since_us: int, until_us: int) -> Sequence[Count]:
         return self.hourly(since_us, until_us)

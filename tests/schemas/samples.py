@@ -25,6 +25,16 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "agent.deployed": {"status": "active", "version": "1.2.0", "stack_id": "arn:aws:cloudformation:stack/agent", "reason": ""},
     "agent.beat": {"version": "1.2.0"},
     "agent.went_silent": {"last_heartbeat_us": 1_700_000_000_000_000},
+    "agent.registered": {"name": "Payments", "contact": "payments@example.com", "enabled": True, "revision": 1, "by": "u2"},
+    "agent.updated": {"description": "Since May", "revision": 2, "by": "u2"},
+    "agent.removed": {"revision": 3, "by": "u2"},
+    "config.changed": {
+        "config": "monitoring",
+        "config_id": "monitoring",
+        "document": {"polling_seconds": 300},
+        "version": 1,
+        "by": "u2",
+    },
     "task.created": {
         "task_id": TASK,
         "title": "Look at it",

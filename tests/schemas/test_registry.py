@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas.agents import AgentBeat, AgentDeployed
+from schemas.agents import AgentBeat, AgentDeployed, AgentUpdated
 from schemas.body import Body
 from schemas.errors import EventRejected
 from schemas.findings import FindingObserved, GenericObserved, GuardDutyFacts, GuardDutyObserved
@@ -214,3 +214,10 @@ def test_a_gap_between_versions_is_refused_at_once() -> None:
 def test_the_table_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         MODELS["agent.beat", 2] = AgentDeployed  # type: ignore[index]  # the test is that it fails
+
+
+def test_an_agent_s_update_tells_only_what_changed() -> None:
+    updated = REGISTRY.parse(event("agent.updated", {"revision": 2, "by": "u1", "enabled": False, "name": None}))
+
+    assert isinstance(updated, AgentUpdated)
+    assert updated.changes() == {"enabled": False}

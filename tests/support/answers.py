@@ -153,12 +153,14 @@ def _task(history: Sequence[Envelope], *, now_us: int) -> Task | None:
         match event.type:
             case "task.created":
                 state = {"status": "open", "assignee_id": "", "event_id": "", "due_us": None, **data}
-                state |= {"created_us": event.time_us, "closed_at_us": None, "deleted": False, "events": 0}
+                state |= {"created_us": event.time_us, "closed_at_us": None, "deleted": False, "events": 0, "comments": 0}
             case "task.updated":
                 fields = ("title", "description", "priority", "assignee_id", "due_us")
                 state |= {name: data[name] for name in fields if name in data}
             case "task.status_changed":
                 state |= {"status": data["status"], "closed_at_us": event.time_us if data["status"] == "closed" else None}
+            case "task.commented":
+                state["comments"] += 1
             case "task.deleted":
                 state["deleted"] = True
         state["events"] += 1
@@ -180,4 +182,7 @@ def _task(history: Sequence[Envelope], *, now_us: int) -> Task | None:
         closed_at_us=state["closed_at_us"],
         overdue=due_us is not None and due_us < now_us and state["status"] != "closed",
         version=state["events"],
+        created_by=state["created_by"],
+        event=state.get("event"),
+        comments=state["comments"],
     )

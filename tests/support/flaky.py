@@ -49,8 +49,8 @@ class FlakyGeneration:
     def documents(self, keys: Collection[str]) -> dict[str, Document]:
         return self._sound().documents(keys)
 
-    def all_documents(self) -> Iterator[tuple[str, Document]]:
-        return self._sound().all_documents()
+    def all_documents(self, kind: str = "") -> Iterator[tuple[str, Document]]:
+        return self._sound().all_documents(kind)
 
     def parked(self) -> Sequence[Parked]:
         return self._sound().parked()

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108  # TemporaryDirectory makes a private folder in it
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  # TemporaryDirectory makes a private folder in it
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
     """An empty folder, deleted afterwards."""
-    with TemporaryDirectory(prefix="findstream-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
+    with TemporaryDirectory(prefix="findstream-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         yield Path(folder)

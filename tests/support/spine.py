@@ -34,7 +34,7 @@ class Spine:
     log: Log
     projections: Sequence[Projection] = ALL
     batch_events: int = 100
-    token: str = "first"  # noqa: S105  # a writer's token is no secret
+    token: str = "first"  # a writer's token is no secret
     stopped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

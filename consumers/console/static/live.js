@@ -130,7 +130,8 @@
     } catch {
       return; // the feed tells that the server is gone
     }
-    if (!answer.ok) return;
+    if (answer.redirected) location.reload(); // signed out: to the page for signing in
+    if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const old = document.querySelector(`main [data-part="${part.dataset.part}"]`);

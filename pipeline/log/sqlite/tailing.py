@@ -4,12 +4,12 @@ The look (``PRAGMA data_version``) reads shared memory and takes microseconds. I
 millisecond while events come, growing with the silence to twenty, so that an idle reader costs next to nothing.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Condition
-from typing import Final
-
-from pipeline.sqlite_file import SqliteFile
+from typing import Final, Protocol
 
 _SHORTEST_SECONDS: Final = 0.0005
 _LONGEST_SECONDS: Final = 0.02
@@ -17,10 +17,18 @@ _SHARE_OF_SILENCE: Final = 16
 """The interval is this part of the time since the last news: it adds little to a delay that is already long."""
 
 
+class Readable(Protocol):
+    """A file that lends connections, of which the one that waits writes nothing."""
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection of one's own."""
+        ...
+
+
 class Tail:
     """Wakes those who wait for a file to change."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
         self._changed = Condition()
         self._changes = 0

@@ -49,11 +49,12 @@ def unpacked(data: bytes) -> bytes:
 
 
 def page_of(key: str) -> str:
-    """The page on which a document stands."""
+    """The page on which a document stands; its name begins with the kind (what stands before a slash), if the key has one."""
     digest = blake2b(key.encode(), digest_size=16)
     _, at, group = key.rpartition("@")
     if not at:
-        return digest.hexdigest()
+        kind, slash, _ = key.partition("/")
+        return f"{kind}/{digest.hexdigest()}" if slash else digest.hexdigest()
     return f"{blake2b(group.encode(), digest_size=16).hexdigest()}#{digest.digest()[0] % PAGES}"
 
 

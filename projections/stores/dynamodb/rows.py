@@ -114,10 +114,11 @@ class Rows:
         found = (pair for item in items.values() for pair in pages.decode_documents(blob_of(item, "page")).items())
         return {key: document for key, document in found if key in wanted}
 
-    def all_documents(self) -> Iterator[tuple[str, Document]]:
-        """All documents, by key."""
+    def all_documents(self, kind: str = "") -> Iterator[tuple[str, Document]]:
+        """All documents, by key; or those of a kind."""
         self._usable()
-        items = self._table.query(self._places.documents)
+        low, high = (f"{kind}/", f"{kind}0") if kind else ("", "")
+        items = self._table.query(self._places.documents, low, high)
         documents = [pair for item in items for pair in pages.decode_documents(blob_of(item, "page")).items()]
         return iter(sorted(documents, key=lambda pair: pair[0]))
 

@@ -39,6 +39,7 @@ _SMALL_MARKERS: Final = 64
 _SMALL: Final = "FROM marker WHERE hour = ? AND day = ? AND small"
 _VARIABLES: Final = 500
 """Bound to one statement; SQLite's limit is 32,766 (SQLite, "Implementation Limits")."""
+_OF_KIND: Final = "SELECT key, value FROM document WHERE key >= ? AND key < ? ORDER BY key"
 _DOCUMENTS: Final = "SELECT key, value FROM document WHERE key IN ({})"
 
 
@@ -95,8 +96,11 @@ class _Rows:
         rows = (row for some in _batched(list(keys)) for row in self._select(_DOCUMENTS.format(", ".join("?" * len(some))), some))
         return {key: orjson.loads(value) for key, value in rows}
 
-    def all_documents(self) -> Iterator[tuple[str, Document]]:
-        rows = self._select("SELECT key, value FROM document ORDER BY key")
+    def all_documents(self, kind: str = "") -> Iterator[tuple[str, Document]]:
+        if kind:
+            rows = self._select(_OF_KIND, (f"{kind}/", f"{kind}0"))  # 0 stands behind the slash
+        else:
+            rows = self._select("SELECT key, value FROM document ORDER BY key")
         return ((key, orjson.loads(value)) for key, value in rows)
 
     def parked(self) -> list[Parked]:

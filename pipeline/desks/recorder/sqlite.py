@@ -1,0 +1,101 @@
+"""The desks in one SQLite file, by ``eventsourcing``'s own recorders.
+
+Durability: WAL and ``synchronous=FULL``: on disk when an insert returns.
+Order:      SQLite has one writer at a time, and rows are never deleted: row ids, which are the notification ids, follow commits
+            without a gap. So the file must not be vacuumed, which could number them anew; a backup copies pages.
+Waiting:    as readers of the log do, by a look at the file that takes microseconds.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from eventsourcing.persistence import OperationalError
+from eventsourcing.sqlite import (
+    SQLiteAggregateRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteDatastore,
+    SQLiteProcessRecorder,
+)
+
+from pipeline.desks.entity import SNAPSHOTS
+from pipeline.desks.recorder.port import Recorders
+from pipeline.log.sqlite.tailing import Tail
+from pipeline.sqlite_file import connect, make_folder
+
+_LOCK_SECONDS: Final = 20
+_IDLE: Final = 8
+_MORE: Final = 128
+"""Connections that are kept, and that may be open beside these while many threads ask at once."""
+
+
+class _DurablePool(SQLiteConnectionPool):
+    """Connections whose commits are on disk when they return."""
+
+    def _create_connection(self) -> SQLiteConnection:
+        try:
+            connection = super()._create_connection()
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA journal_size_limit = 16777216")
+        except sqlite3.Error as broken:  # the library translates those of transactions only
+            raise OperationalError(broken) from broken
+        return connection
+
+
+class _Datastore(SQLiteDatastore):
+    """The library's, over durable connections."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_timeout=_LOCK_SECONDS)
+        self.pool.close()
+        self.pool = _DurablePool(db_name=str(path), lock_timeout=_LOCK_SECONDS, pool_size=_IDLE, max_overflow=_MORE)
+
+
+class _Watched:
+    """One connection that only looks whether the file changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = connect(self._path)
+            yield self._connection
+
+    def close(self) -> None:
+        """Close it."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+def open_sqlite(path: Path) -> Recorders:
+    """The desks in the file at ``path``, made if it is absent. Whoever opens it closes it."""
+    make_folder(path.parent)
+    datastore = _Datastore(path)
+    events = SQLiteProcessRecorder(datastore)
+    events.create_table()
+    snapshots = SQLiteAggregateRecorder(datastore, events_table_name=f"snapshots_{SNAPSHOTS}")
+    snapshots.create_table()
+    watched = _Watched(path)
+    tail = Tail(watched)
+
+    def wait(seen: int, timeout_seconds: float) -> None:
+        tail.wait(lambda: (events.max_notification_id() or 0) > seen, timeout_seconds)
+
+    def close() -> None:
+        watched.close()
+        datastore.close()
+
+    return Recorders(events, snapshots, wait, close)

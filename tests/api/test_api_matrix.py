@@ -1,0 +1,184 @@
+"""Who gets what: every route, asked by everybody, generated from the table of permissions and the list of routes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import jwt
+import pytest
+
+from consumers.people.keyring import first
+from consumers.people.permissions import PERMISSIONS, Access, access_to
+from consumers.people.sign_in import new_key
+from consumers.people.tokens import Use
+from tests.api.contract import Checked
+from tests.api.world import ADMIN, KEYS, NOW_US, OTHER, USER, World, finding, signed_in, token_of
+from tests.people.stores import entropy
+
+PAGES = [("GET", path) for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in")]
+FORMS = [("POST", "/sign-in"), ("POST", "/sign-out")]
+BODIES: Mapping[tuple[str, str], Any] = {
+    ("POST", "/events"): {"number": 1, "time": 1},
+    ("POST", "/auth/login"): {"email": "nobody@example.org", "password": "wrong"},
+    ("POST", "/auth/refresh"): {"refresh_token": "none"},
+    ("POST", "/auth/logout"): {},
+    ("POST", "/users"): {"email": "new@example.org", "full_name": "New User", "password": "a long enough one"},
+    ("POST", "/keys"): {"name": "agent"},
+    ("PUT", "/users/{user_id}"): {"full_name": "Another Name"},
+    ("PUT", "/users/{user_id}/password"): {"password": "a long enough one", "current_password": "correct horse battery"},
+    ("PUT", "/users/me/preferences"): {"theme": "dark"},
+}
+"""What a route takes."""
+
+
+def forged(**changes: Any) -> str:
+    """A token as an attacker makes it who knows everything but the key."""
+    claims = jwt.decode(token_of(ADMIN), options={"verify_signature": False})
+    kid, secret = (KEYS.keyring.keys[0].kid, first(NOW_US, entropy).keys[0].secret)
+    return jwt.encode(claims | changes, secret, "HS256", headers={"kid": kid})
+
+
+def unsigned() -> str:
+    claims = jwt.decode(token_of(ADMIN), options={"verify_signature": False})
+    return jwt.encode(claims, "", "none", headers={"kid": KEYS.keyring.keys[0].kid})
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody who asks: with which headers, and whose things they ask for."""
+
+    headers: Callable[[World], Mapping[str, str]]
+    owner: str = OTHER.id
+
+
+WRONG: Mapping[str, Asking] = {
+    "anonymous": Asking(lambda _: {}),
+    "expired token": Asking(lambda _: bearer(token_of(ADMIN, seconds=-1))),
+    "forged signature": Asking(lambda _: bearer(forged())),
+    "algorithm none": Asking(lambda _: bearer(unsigned())),
+    "refresh token": Asking(lambda _: bearer(token_of(ADMIN, Use.REFRESH))),
+    "page token as bearer": Asking(lambda _: bearer(token_of(ADMIN, Use.PAGE))),
+    "access token as cookie": Asking(lambda _: {"Cookie": f"findstream_session={token_of(ADMIN)}"}),
+    "unknown key": Asking(lambda _: bearer("fsk_nonsense")),
+    "revoked key": Asking(lambda world: bearer(_key(world, revoked=True))),
+    "basic": Asking(lambda _: {"Authorization": "Basic YWRtaW46YWRtaW4="}),
+}
+GOOD: Mapping[str, Asking] = {
+    "user on own": Asking(lambda _: signed_in(USER), USER.id),
+    "user on other's": Asking(lambda _: signed_in(USER), OTHER.id),
+    "admin": Asking(lambda _: signed_in(ADMIN), USER.id),
+    "user by cookie": Asking(lambda _: {"Cookie": f"findstream_session={token_of(USER, Use.PAGE)}"}, USER.id),
+    "ingest key": Asking(lambda world: bearer(_key(world))),
+}
+EVERYBODY = {**WRONG, **GOOD}
+
+
+def _key(world: World, *, revoked: bool = False) -> str:
+    key, secret = new_key(world.people, "agent", by="", now_us=NOW_US, entropy=entropy)
+    if revoked:
+        world.people.keys.revoke(key.id, NOW_US)
+    return secret
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every route of the API, and what is served beside it."""
+    resolver = World().resolver()
+    served = [(route.method, route.openapi_path) for route in (*resolver._static_routes, *resolver._dynamic_routes)]
+    return [*served, *PAGES, *FORMS]
+
+
+ROUTES = routes()
+
+
+def expected(access: Access, who: str) -> set[int]:
+    """The status that the table asks for; for who may, any that is no refusal of who asks."""
+    done = {200, 201, 202, 204, 303, 404, 409, 422}
+    if access is Access.ANYONE:
+        return done | {401}  # of a wrong password, which is what was asked
+    if who in WRONG:
+        return {401}
+    allowed = {
+        "ingest key": access is Access.PRODUCERS,
+        "admin": True,
+        "user on own": access in {Access.USERS, Access.OWN, Access.LOCAL},
+        "user by cookie": access in {Access.USERS, Access.OWN, Access.LOCAL},
+        "user on other's": access in {Access.USERS, Access.OWN, Access.LOCAL},
+    }[who]
+    if not allowed:
+        return {403}
+    return {404} if access is Access.OWN and who == "user on other's" else done
+
+
+def test_every_route_is_in_the_table() -> None:
+    assert [route for route in ROUTES if access_to(*route) is Access.NOBODY] == []
+
+
+def test_what_is_not_in_the_table_is_nobodys() -> None:
+    assert access_to("GET", "/secret/{what}") is Access.NOBODY
+    assert access_to("TRACE", "/events") is Access.NOBODY
+    assert access_to("HEAD", "/users/{any_name}") is access_to("GET", "/users/{}") is Access.OWN
+
+
+def test_no_route_is_listed_twice() -> None:
+    from consumers.people import permissions  # noqa: PLC0415
+
+    listed = sum(text.count(" /") for text in permissions._TABLE.values())
+    assert listed == len(PERMISSIONS)
+
+
+@pytest.mark.parametrize(("route", "who"), list(product(ROUTES, EVERYBODY)), ids=str)
+def test_everybody_gets_what_the_table_says(route: tuple[str, str], who: str) -> None:
+    method, template = route
+    world, asking = World(), EVERYBODY[who]
+    event = finding(1)
+    world.log.append([event])
+    path = template
+    for name, value in (
+        ("user_id", asking.owner),
+        ("key_id", asking.owner),
+        ("event_id", event.id),
+        ("account", "1" * 12),
+        ("task_id", USER.id),
+        ("config_id", USER.id),
+    ):
+        path = path.replace(f"{{{name}}}", value)
+    if template == "/feed":
+        method = "HEAD"  # a stream would not end
+    body = {"json": BODIES[route]} if route in BODIES else {}
+    with Checked(world.application(local=False), asking.headers(world)) as client:
+        answer = client.request(method, path, **body)
+
+    statuses = expected(access_to(*route), who)
+    if access_to(*route) is Access.OWN and template.startswith("/tasks"):
+        statuses = statuses | {200, 422}  # a list is never another's; whose a task is, the tests of tasks ask
+    assert answer.status_code in statuses, answer.text[:300]
+    if answer.status_code == 401 and route not in FORMS:
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    if access_to(*route) is Access.ANYONE and not template.startswith(("/auth", "/sign")):
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("route", "who"), list(product(["/", "/events", "/quarantine", "/feed"], WRONG)), ids=str)
+def test_a_browser_that_has_to_sign_in_is_sent_there_and_comes_back(route: str, who: str) -> None:
+    world = World()
+    headers = {"Accept": "text/html", **EVERYBODY[who].headers(world)}
+    with Checked(world.application(), headers) as client:
+        answer = client.get(f"{route}?a=1")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/sign-in?next=%2F{route[1:]}%3Fa%3D1"
+
+
+def test_a_wrong_request_of_somebody_unknown_learns_nothing_of_what_is_wrong() -> None:
+    with Checked(World().application(), {}) as client:
+        for method, path, body in (
+            ("GET", "/events?nonsense=1", b""),
+            ("POST", "/users", b"{"),
+            ("PUT", "/users/nonsense", b"{}"),
+        ):
+            assert client.request(method, path, content=body, headers={"Content-Type": "application/json"}).status_code == 401
