@@ -166,6 +166,29 @@ def test_the_sqlite_file_is_synced_at_each_commit(tmp_path: Path, request: pytes
     assert (level, mode) == (2, "wal")
 
 
+def test_a_file_is_closed_under_many_readers_without_harm(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A connection that is closed while a thread uses it crashes the process."""
+    for _ in range(5):
+        recorders = sqlite(request, tmp_path)()
+        ended: list[str] = []
+
+        def read(recorders: Recorders = recorders, ended: list[str] = ended) -> None:
+            try:
+                while True:
+                    recorders.events.select_notifications(None, 100)
+            except OperationalError as closed:
+                ended.append(str(closed))
+
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        recorders.close()
+        for reader in readers:
+            reader.join(30)
+
+        assert [message.endswith("was closed") for message in ended] == [True] * 4
+
+
 def test_a_file_that_is_no_database_is_an_operational_error(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     (tmp_path / "desks.db").write_bytes(b"no database at all" * 100)
 

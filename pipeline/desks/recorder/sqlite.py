@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
-from typing import Final
+from threading import Condition, Lock
+from typing import Any, Final
 
 from eventsourcing.persistence import OperationalError
 from eventsourcing.sqlite import (
@@ -34,7 +34,49 @@ _MORE: Final = 128
 
 
 class _DurablePool(SQLiteConnectionPool):
-    """Connections whose commits are on disk when they return."""
+    """Connections whose commits are on disk when they return, and that are not closed while somebody uses them.
+
+    The library's pool closes lent connections, too; SQLite then reads freed memory in the thread that has one.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._turns = Condition()
+        self._lent = 0
+        self._refusing = False
+        super().__init__(**options)
+
+    def get_connection(self, timeout: float | None = None, *, is_writer: bool | None = None) -> SQLiteConnection:
+        """A connection of one's own. Raises ``OperationalError`` once the pool is being closed."""
+        with self._turns:
+            if self._refusing:
+                message = f"{self.db_name} was closed"
+                raise OperationalError(message)
+            self._lent += 1
+        try:
+            return super().get_connection(timeout=timeout, is_writer=is_writer)
+        except BaseException:
+            self._given_back()
+            raise
+
+    def put_connection(self, conn: SQLiteConnection) -> None:
+        """Take a connection back."""
+        try:
+            super().put_connection(conn)
+        finally:
+            self._given_back()
+
+    def close(self) -> None:
+        """Lend no more, wait for what is lent, then close all. What does not come back in time is left to the process's end."""
+        with self._turns:
+            self._refusing = True
+            if not self._turns.wait_for(lambda: not self._lent, _LOCK_SECONDS):
+                self._in_use.clear()
+        super().close()
+
+    def _given_back(self) -> None:
+        with self._turns:
+            self._lent -= 1
+            self._turns.notify_all()
 
     def _create_connection(self) -> SQLiteConnection:
         try:
