@@ -60,8 +60,7 @@ _TABLE: Final[Mapping[Access, str]] = {
         POST /tasks             DELETE /tasks/{}        POST /events/{}/create-task
         POST /agents            PATCH /agents/{}        DELETE /agents/{}
         GET /config/aws         POST /config/aws        GET /config/aws/{}       PUT /config/aws/{}
-        DELETE /config/aws/{}   POST /config/aws/{}/test
-        GET /config/monitoring  PUT /config/monitoring
+        POST /config/aws/{}/test                         GET /config/monitoring  PUT /config/monitoring
         GET /users              POST /users             DELETE /users/{}
         GET /keys               POST /keys              DELETE /keys/{}
         GET /projections        GET /quarantine

@@ -107,7 +107,7 @@ def test_a_client_that_hangs_up_is_forgotten(served: Served) -> None:
 
 def test_a_slow_client_is_dropped_and_resumes_without_loss(world: World) -> None:
     """It reads nothing while far more is appended than the sockets and its queue hold; it never costs more than these."""
-    with Served(world.application(feed_capacity=200)) as served:
+    with Served(world.application(feed_capacity=200, send_seconds=10 * DEADLINE_SECONDS)) as served:
         with Follower(served, buffer_bytes=4096) as slow:
             slow.blocks(1)
             world.log.append([finding(0, summary="x" * 500)])

@@ -200,7 +200,8 @@ def managed_policy(world: World, arn: str) -> Seen:
     iam = world.client("iam")
     seen = iam.get_policy(PolicyArn=arn)["Policy"]
     version = iam.get_policy_version(PolicyArn=arn, VersionId=seen["DefaultVersionId"])["PolicyVersion"]
-    return {**seen, "PolicyDocument": version["Document"]}
+    roles = [role["RoleName"] for role in iam.list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]]
+    return {**seen, "PolicyDocument": version["Document"], "Roles": sorted(roles)}
 
 
 def schedule(world: World, name: str) -> Seen:

@@ -155,6 +155,16 @@ def test_with_enhanced_fan_out_a_reader_may_subscribe_to_its_own_consumer(templa
     assert allowed(asked, f"{name}Role")[f"Ref {name}Consumer"] == {"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}
 
 
+def test_only_api_and_relay_come_near_people_and_what_desks_keep(prod: Evaluated) -> None:
+    """Amazon DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control"."""
+    reach = {role for role in prod.of("AWS::IAM::Role") if any(r == "Table.Arn" for _, rs in statements(prod, role) for r in rs)}
+    [statement] = prod["PeopleApart"]["PolicyDocument"]["Statement"]
+
+    assert {f"Ref {role}" for role in reach - {"ApiRole", "RelayRole"}} == set(prod["PeopleApart"]["Roles"])
+    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "dynamodb:*", "Table.Arn")
+    assert statement["Condition"] == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["people#*", "desk#*"]}}
+
+
 def test_the_sweep_may_do_what_it_was_seen_to_do(prod: Evaluated) -> None:
     assert allowed(prod, "SweepRole")["Table.Arn"] == {f"dynamodb:{action}" for action in SWEEPS}
 
