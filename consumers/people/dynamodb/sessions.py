@@ -42,6 +42,8 @@ class DynamoSessions:
         try:
             self._table.write(update(_at(user_id, session_id), sets, f"{PRESENT} AND #token = :presented", values))
         except Refused as refused:
+            if (now := self._table.get(_at(user_id, session_id))) and now["token"] == fresh:
+                return user  # it was this very exchange, whose answer was lost on its way
             self.end(user_id, session_id)
             message = "this refresh token was used before; the session has ended"
             raise TokenReused(message) from refused
