@@ -150,6 +150,7 @@ def build(
         feed_at=lambda: vector.encode(tail.vector),
         notices=notices,
         me=lambda: authentication.caller.signed_in,
+        principal=authentication.principal,
     )
     entrance = SignInPage(sign_in, authentication, pages.render)
     gateway = Gateway(resolver, max_body_bytes=max_body_bytes, threads=threads)
@@ -178,7 +179,7 @@ def build(
         gated = gate(route, request_response(shown))
         return Route(path, Negotiated(page=gated, data=data)) if data else Route(path, _Plain(gated), methods=["GET"])
 
-    followed = endpoint(tail, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)
+    followed = endpoint(tail, principal=authentication.principal, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)
     follow = request_response(followed)  # type: ignore[arg-type]  # an answer may be any ASGI application
     inner = Starlette(
         routes=[

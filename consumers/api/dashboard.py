@@ -12,6 +12,7 @@ from consumers.api.models import Bucket, EventsStats, Overview, seconds
 from consumers.api.overview import Overviews
 from consumers.api.parameters import Account, Fresh, FreshHeader, Severity, Since, Source, Until, check_range, micros
 from consumers.api.routing import Routes, answers
+from consumers.people.principal import Principal
 from projections.reading import Reading
 
 AGGREGATES: Final = "daily_aggregates"
@@ -22,20 +23,27 @@ _STEPS: Final = {"hour": HOUR_US, "day": DAY_US}
 _DEFAULT_BUCKETS: Final = {"hour": 24, "day": 14}
 
 
-def routes(reading: Reading, overviews: Overviews, *, clock: Callable[[], int], freshness: Freshness) -> Routes:
-    """The routes."""
+def routes(
+    reading: Reading,
+    overviews: Overviews,
+    *,
+    principal: Callable[[], Principal],
+    clock: Callable[[], int],
+    freshness: Freshness,
+) -> Routes:
+    """The routes. ``principal`` answers who makes the request under way."""
     router = Routes()
 
     @router.get(
         "/dashboard/overview",
         tags=["dashboard"],
         summary="Read the overview",
-        description="The last 24 hours, agents, tasks, the state of the pipeline, the latest events.",
+        description="The last 24 hours, agents, tasks (users: their own), the state of the pipeline, the latest events.",
         responses=answers(Overview, "The overview."),
     )
     def read_overview(*, fresh: Fresh = "", fresh_header: FreshHeader = "") -> Overview:
         freshness.ensure(AGGREGATES, fresh, fresh_header)
-        return overviews.at(clock())
+        return overviews.at(clock(), principal())
 
     @router.get(
         "/dashboard/events-stats",

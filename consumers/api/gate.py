@@ -52,7 +52,10 @@ class Gate:
         return answer
 
     def lasting(self, route: str, app: ASGIApp, *, every_seconds: float) -> ASGIApp:
-        """The same for an answer without end: it ends once who asks may no longer, which is looked at ``every_seconds``."""
+        """The same for an answer without end: it ends once who asks may no longer, or is of another role by now.
+
+        This is looked at ``every_seconds``.
+        """
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             over = asyncio.Event()
@@ -67,12 +70,14 @@ class Gate:
         return self(route, answer)
 
     async def _look_again(self, request: Request, route: str, over: asyncio.Event, every_seconds: float) -> None:
-        """Set ``over`` when who asks may no longer; a store that cannot be asked just now is asked again."""
+        """Set ``over`` when who asks is no longer who began; a store that cannot be asked just now is asked again."""
+        began = self._authentication.caller.principal
         admit = partial(self._authentication.admit, request.method, route, dict(request.headers))
         while not over.is_set():
             await asyncio.sleep(every_seconds)
             try:
-                await to_thread.run_sync(admit)
+                if (await to_thread.run_sync(admit)).principal != began:
+                    over.set()
             except RequestRefused:
                 over.set()
             except PeopleError as broken:

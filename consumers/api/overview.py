@@ -8,6 +8,7 @@ from consumers.api import views
 from consumers.api.figures import DAY_US, HOUR_US, floor, totals
 from consumers.api.lag import furthest
 from consumers.api.models import Agents, Day, Overview, Pipeline, Share, Tasks, seconds
+from consumers.people.principal import Principal
 from pipeline.quarantine.port import Quarantine, Status
 from projections.event_index import EventQuery
 from projections.reading import Reading
@@ -25,13 +26,13 @@ class Overviews:
         self._rate = rate
         self._latest = latest
 
-    def at(self, now_us: int) -> Overview:
-        """The overview as of ``now_us``."""
+    def at(self, now_us: int, who: Principal) -> Overview:
+        """The overview as of ``now_us``; of tasks, those that ``who`` may see."""
         return Overview(
             time=seconds(now_us),
             last_24_hours=self._day(now_us),
             agents=self._agents(now_us),
-            tasks=self._tasks(now_us),
+            tasks=self._tasks(now_us, who),
             pipeline=self._pipeline(now_us),
             latest=[views.event(e) for e in self._reading.events(EventQuery(limit=self._latest), now_us=now_us).entries],
         )
@@ -52,8 +53,8 @@ class Overviews:
         agents = self._reading.agents(now_us=now_us)
         return Agents(total=len(agents), by_status=_counted(agent.status for agent in agents))
 
-    def _tasks(self, now_us: int) -> Tasks:
-        tasks = self._reading.tasks(now_us=now_us)
+    def _tasks(self, now_us: int, who: Principal) -> Tasks:
+        tasks = [task for task in self._reading.tasks(now_us=now_us) if who.is_admin or task.belongs_to(who.user_id)]
         return Tasks(
             total=len(tasks), by_status=_counted(task.status for task in tasks), overdue=sum(task.overdue for task in tasks)
         )

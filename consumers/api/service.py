@@ -55,7 +55,7 @@ def resolver(
         tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
         agents.routes(reading, desks, clock=clock, freshness=freshness),
         config.routes(reading, desks, assume=assume, freshness=freshness),
-        dashboard.routes(reading, overviews, clock=clock, freshness=freshness),
+        dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
         auth.routes(sign_in, authentication, address=_address),
         users.routes(people.users, clock=clock, entropy=entropy),

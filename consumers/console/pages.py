@@ -23,6 +23,7 @@ from consumers.console import words
 from consumers.console.chart import Chart, chart
 from consumers.console.filters import HOURS, PAGE, Asked
 from consumers.palette import SEVERITIES
+from consumers.people.principal import Principal
 from consumers.people.sign_in import SignedIn
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
@@ -50,7 +51,8 @@ class Pages:
     """Renders pages.
 
     ``feed_at`` answers where the live feed stands, so that nothing is missed between rendering and connecting. ``notices``
-    answers how many notices have each state, if there is a ledger to ask. ``me`` answers who is signed in and asks.
+    answers how many notices have each state, if there is a ledger to ask. ``me`` answers who asks, if
+    somebody signed in; ``principal`` the same where somebody has to be.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Pages:
         feed_at: Callable[[], str],
         notices: Callable[[], Mapping[str, int]] | None = None,
         me: Callable[[], SignedIn | None] = lambda: None,
+        principal: Callable[[], Principal],
     ) -> None:
         self._reading = reading
         self._log = log
@@ -74,6 +77,7 @@ class Pages:
         self._feed_at = feed_at
         self._notices = notices
         self._me = me
+        self._principal = principal
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -160,7 +164,7 @@ class Pages:
     def _state(self) -> dict[str, Any]:
         now_us = self._clock()
         return {
-            "overview": self._overviews.at(now_us),
+            "overview": self._overviews.at(now_us, self._principal()),
             "chart": self._chart(now_us),
             "agents": [views.agent(agent) for agent in self._agents(now_us)[:AGENTS_SHOWN]],
             "notices": dict(self._notices()) if self._notices else None,

@@ -5,6 +5,7 @@ moves a client's last event id without telling it anything, which is what heartb
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from consumers.api.views import event_at
 from pipeline.log.port import Batch, Position
@@ -33,16 +34,23 @@ class Message:
         return b"id: %b\ndata: %b\n\n" % (self.resume.encode(), self.data)
 
 
+FOR_USERS: Final = ("finding.", "agent.")
+"""How the types begin that whoever signed in may follow. The rest, as others' tasks and configurations, is for admins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events a follower wants. Empty strings and 0 do not filter."""
+    """Which events a follower wants, and may have. Empty strings and 0 do not filter; nor does ``allowed`` if it is empty."""
 
     source: str = ""
     type: str = ""
     min_severity: int = 0
+    allowed: tuple[str, ...] = ()
 
     def wants(self, message: Message) -> bool:
-        """Whether the follower wants it."""
+        """Whether the follower wants it, and may have it."""
+        if self.allowed and not message.type.startswith(self.allowed):
+            return False
         return message.severity >= self.min_severity and self.source in ("", message.source) and self.type in ("", message.type)
 
 

@@ -68,6 +68,7 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
         synced(folder)
         if is_tar(target):
             packed = folder / "bundle"
+            packed.touch(mode=0o600)  # it holds hashes of passwords, and outlives the folder, which is closed to others
             with tarfile.open(packed, "w:gz" if target.name.endswith("gz") else "w") as tar:
                 for name in names:
                     tar.add(folder / name, arcname=name)

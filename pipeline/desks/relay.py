@@ -71,9 +71,8 @@ class Relay:
         Looks for the last fact that was relayed: a log that has it has all before. Raises as ``step`` does.
         """
         seen = self.position()
-        with _translated():
-            last = [n for n in self._recorders.events.select_notifications(max(seen - 1, 1), 2, stop=seen) if n.topic != COMMAND]
-        if all(find(self._mapper.to_domain_event(fact).envelope().id) is not None for fact in last):
+        last = self._last_fact(seen)
+        if last is None or find(self._mapper.to_domain_event(last).envelope().id) is not None:
             return 0
         found = lacked = 0
         while found < seen:
@@ -92,6 +91,17 @@ class Relay:
             except (LogUnavailable, DesksUnavailable) as broken:
                 _logger.warning("waiting: %s", broken)
                 stop.wait(_PATIENCE_SECONDS)
+
+    def _last_fact(self, seen: int) -> Notification | None:
+        """The last fact up to a notification; behind it may stand any number of keys, of commands that changed nothing."""
+        while seen:
+            begin = max(seen - self._batch, 0)
+            with _translated():
+                some = self._recorders.events.select_notifications(begin, self._batch, stop=seen, inclusive_of_start=False)
+            if facts := [notification for notification in some if notification.topic != COMMAND]:
+                return facts[-1]
+            seen = begin
+        return None
 
     def _appended(self, notifications: Sequence[Notification]) -> int:
         """How many of these, from the first on, need not be told again."""

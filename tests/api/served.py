@@ -11,7 +11,8 @@ import httpx
 
 from consumers.api.app import Application
 from consumers.api.server import listen, serve
-from tests.api.world import signed_in
+from consumers.people.user import User
+from tests.api.world import ADMIN, signed_in
 
 DEADLINE_SECONDS = 60.0
 
@@ -49,7 +50,13 @@ class Follower:
     """A client of the feed on a bare socket, so that a test decides when it reads. Lines without the chunked framing."""
 
     def __init__(
-        self, server: Served | int, query: str = "", *, last_event_id: str = "", buffer_bytes: int | None = None
+        self,
+        server: Served | int,
+        query: str = "",
+        *,
+        last_event_id: str = "",
+        buffer_bytes: int | None = None,
+        who: User = ADMIN,
     ) -> None:
         self._socket = socket.socket()
         if buffer_bytes is not None:
@@ -57,7 +64,7 @@ class Follower:
         self._socket.settimeout(DEADLINE_SECONDS)
         self._socket.connect(("127.0.0.1", server if isinstance(server, int) else server.port))
         resume = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id else ""
-        shown = "".join(f"{name}: {value}\r\n" for name, value in signed_in().items())
+        shown = "".join(f"{name}: {value}\r\n" for name, value in signed_in(who).items())
         self._socket.sendall(f"GET /feed{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{shown}{resume}\r\n".encode())
         self._file = self._socket.makefile("rb")
         self.status = int(self._file.readline().split()[1])

@@ -6,7 +6,19 @@ from consumers.api.figures import ceiling, floor, slots, totals
 from pipeline.quarantine.port import Reject
 from projections.reading import Count
 from tests.api.contract import Checked
-from tests.api.world import DAY_US, HOUR_US, NOW_US, SECOND_US, World, agent, finding, task
+from tests.api.world import (
+    DAY_US,
+    HOUR_US,
+    NOW_US,
+    OTHER,
+    SECOND_US,
+    USER,
+    World,
+    agent,
+    finding,
+    signed_in,
+    task,
+)
 
 
 def test_the_overview_counts_the_last_day_agents_tasks_and_the_pipeline(client: Checked, world: World) -> None:
@@ -39,6 +51,14 @@ def test_the_overview_counts_the_last_day_agents_tasks_and_the_pipeline(client: 
         ["agent_status", "configuration", "daily_aggregates", "event_index", "task_board"]
     )
     assert len(overview["latest"]) == 4
+
+
+def test_the_overview_of_a_user_counts_their_own_tasks_only(client: Checked, world: World) -> None:
+    world.reading.task_list = [task(1, assignee=USER.id), task(2, assignee=OTHER.id, overdue=True), task(3)]
+
+    overview = client.get("/dashboard/overview", headers=signed_in(USER)).json()
+
+    assert overview["tasks"] == {"total": 1, "by_status": {"open": 1}, "overdue": 0}
 
 
 def test_an_overview_of_nothing_is_empty(client: Checked) -> None:

@@ -82,6 +82,7 @@ def test_a_follower_takes_what_it_wants_and_stands_behind_what_it_does_not() -> 
         (Filter(type="agent.beat"), [3]),
         (Filter(min_severity=4), [1]),
         (Filter(source="aws.y", min_severity=4), []),
+        (Filter(allowed=("finding.",)), [1, 2]),
     ],
 )
 def test_filters_must_all_hold(wanted: Filter, expected: list[int]) -> None:

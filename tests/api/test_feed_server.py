@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,8 +17,10 @@ import pytest
 
 from consumers.api.server import GRACE_SECONDS, listen, serve
 from consumers.people.errors import PeopleUnavailable
+from consumers.people.principal import Role
 from tests.api.served import DEADLINE_SECONDS, Follower, Served, until
-from tests.api.world import ADMIN, World, finding, signed_in
+from tests.api.world import ADMIN, PASSWORD, USER, World, finding, signed_in
+from tests.people.stores import admin
 
 ROOT = Path(__file__).parents[2]
 MUCH = 16_000
@@ -235,6 +238,32 @@ def test_a_follower_who_is_signed_out_is_no_longer_told(world: World) -> None:
             follower.blocks(1)
 
         assert served.get("/feed").status_code == 401
+
+
+def test_a_user_is_not_told_of_tasks_and_configurations(served: Served, world: World) -> None:
+    kinds = ("task.created", "finding.observed", "config.changed", "notice.sent", "agent.beat")
+    told = [replace(finding(n), type=kind) for n, kind in enumerate(kinds)]
+    world.log.append(told)
+
+    with Follower(served, "?after=genesis", who=USER) as user, Follower(served, "?after=genesis") as admin:
+        assert {json.loads(block["data"])["type"] for block in admin.events(5)} == set(kinds)
+        assert {json.loads(block["data"])["type"] for block in user.events(2)} == {"finding.observed", "agent.beat"}
+        world.log.append([replace(finding(10), type="task.updated"), finding(11)])
+        assert [json.loads(block["data"])["id"] for block in user.events(1)] == [finding(11).id]
+
+
+def test_an_admin_who_is_one_no_longer_begins_anew(world: World) -> None:
+    world.people.users.add(admin("second@example.org"), PASSWORD)
+    with Served(world.application(heartbeat_seconds=0.02)) as served, Follower(served) as follower:
+        follower.blocks(2)
+        before = world.people.users.get(ADMIN.id)
+        assert before is not None
+
+        world.people.users.change(before, replace(before, role=Role.USER))
+        while not follower.ended:
+            follower.blocks(1)
+
+        assert served.get("/feed?severity=bad").status_code == 422
 
 
 def test_a_follower_stays_while_the_store_of_people_cannot_be_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

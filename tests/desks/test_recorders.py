@@ -166,6 +166,14 @@ def test_the_sqlite_file_is_synced_at_each_commit(tmp_path: Path, request: pytes
     assert (level, mode) == (2, "wal")
 
 
+def test_the_sqlite_file_and_all_beside_it_are_for_its_owner_only(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    recorders = sqlite(request, tmp_path)()
+    recorders.events.insert_events([fact(1)])
+
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.db*")} == {0o600}
+    recorders.close()
+
+
 def test_a_file_is_closed_under_many_readers_without_harm(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A connection that is closed while a thread uses it crashes the process."""
     for _ in range(5):

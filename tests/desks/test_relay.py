@@ -253,6 +253,17 @@ def test_a_log_that_lost_what_was_relayed_is_told_again_in_order(desks: Desks, t
     assert [record.event.data["version"] for record in records] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_loss_is_noticed_though_the_last_commands_changed_nothing(desks: Desks) -> None:
+    task = desks.task(Asked("ada", key="k0"))
+    for number in range(1, 6):
+        desks.desk.do(Task, task.id, MoveTask("open"), Asked("ada", key=f"k{number}"))  # keys only: it is open already
+    Relay(desks.recorders, MemoryLog()).step()
+    log = MemoryLog()
+
+    assert Relay(desks.recorders, log, batch=2).mend(lambda _: None) == 1
+    assert log.events() == desks.told()
+
+
 def test_a_log_is_not_told_anything_before_something_was_relayed(desks: Desks) -> None:
     log = MemoryLog()
     desks.task()

@@ -117,6 +117,13 @@ def test_what_was_backed_up_comes_back(world: World, tmp_path: Path, name: str) 
     assert restored.notices() == notices
 
 
+@pytest.mark.parametrize(("name", "mode"), [("copy", 0o700), ("copy.tar", 0o600), ("copy.tgz", 0o600)])
+def test_a_backup_is_for_its_owner_only(world: World, tmp_path: Path, name: str, mode: int) -> None:
+    back_up(world.home, tmp_path / name, clock=clock)
+
+    assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
 def test_the_manifest_tells_what_is_in_it(world: World, tmp_path: Path) -> None:
     manifest = back_up(world.home, tmp_path / "copy", clock=clock)
 

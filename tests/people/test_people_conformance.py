@@ -351,6 +351,24 @@ def test_all_sessions_of_a_user_end_at_once(people: People) -> None:
         people.sessions.end_all("nobody")
 
 
+def test_a_change_by_who_read_the_user_before_all_was_ended_opens_nothing_again(people: People) -> None:
+    ada = user()
+    people.users.add(ada, PASSWORD)
+    before = session(ada)
+    people.sessions.open(before)
+    people.sessions.end_all(ada.id)
+    now = people.users.get(ada.id)
+    assert now is not None
+    after = session(now)
+    people.sessions.open(after)
+
+    with pytest.raises(UserChanged):
+        people.users.change(ada, replace(ada, full_name="Ada King"))
+
+    assert people.sessions.user(ada.id, before.id, now_us=NOW_US) is None
+    assert people.sessions.user(ada.id, after.id, now_us=NOW_US) is not None
+
+
 # attempts
 
 

@@ -8,27 +8,39 @@ from random import Random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from consumers.people.dynamodb import DynamoPeople
-from consumers.people.errors import EmailTaken, NobodyThere, PeopleUnavailable, UserChanged
+from consumers.people.errors import EmailTaken, NobodyThere, PeopleUnavailable, TokenReused, UserChanged
 from consumers.people.principal import Role
+from consumers.people.session import digest
 from tests.aws.clients import Server
-from tests.people.stores import NOW_US, PASSWORD, QUICK, admin, session, user
+from tests.people.stores import DAY_US, NOW_US, PASSWORD, QUICK, admin, session, user
 from tests.support.dynamo import table_at
 
 
 class Overtaken:
-    """A client before whose next transactions something else happens; with nothing left to happen, as it is."""
+    """A client before whose next transactions something else happens; with nothing left to happen, as it is.
 
-    def __init__(self, client: Any, *happens: Callable[[], object]) -> None:
+    The first answer to a call named ``lost`` does not arrive.
+    """
+
+    def __init__(self, client: Any, *happens: Callable[[], object], lost: str = "") -> None:
         self._client = client
         self._waiting = list(happens)
+        self._lost = lost
 
     def __getattr__(self, name: str) -> Any:
+        if name == self._lost:
+            return self._lose
         if name == "transact_write_items" and self._waiting:
             self._waiting.pop(0)()
         return getattr(self._client, name)
+
+    def _lose(self, **request: Any) -> Any:
+        call, self._lost = getattr(self._client, self._lost), ""
+        call(**request)
+        raise ReadTimeoutError(endpoint_url="there")
 
 
 def refused() -> None:
@@ -42,8 +54,8 @@ def refused() -> None:
 def table(ministack: Server, tmp_path: Path) -> Callable[..., DynamoPeople]:
     """The store, before whose transactions something happens."""
 
-    def opened(*happens: Callable[[], object]) -> DynamoPeople:
-        client = Overtaken(ministack.client("dynamodb"), *happens)
+    def opened(*happens: Callable[[], object], lost: str = "") -> DynamoPeople:
+        client = Overtaken(ministack.client("dynamodb"), *happens, lost=lost)
         return DynamoPeople(client, table_at(ministack, tmp_path), dice=Random(), passwords=QUICK, pause=lambda _: None)
 
     return opened
@@ -89,6 +101,23 @@ def test_a_user_who_is_erased_meanwhile_is_nobody(table: Callable[..., DynamoPeo
         with pytest.raises(NobodyThere):
             act(table(partial(plain.users.erase, ada.id)), ada)
     assert plain.sessions.user(ada.id, "any", now_us=NOW_US) is None
+
+
+def test_an_exchange_whose_answer_was_lost_is_no_second_one(table: Callable[..., DynamoPeople]) -> None:
+    ada, plain = user(), table()
+    plain.users.add(ada, PASSWORD)
+    open_session = session(ada, "first")
+    plain.sessions.open(open_session)
+
+    people = table(lost="update_item")
+    people.sessions.renew(
+        ada.id, open_session.id, digest("first"), digest("second"), now_us=NOW_US, expires_us=NOW_US + 7 * DAY_US
+    )
+
+    plain.sessions.renew(ada.id, open_session.id, digest("second"), digest("third"), now_us=NOW_US, expires_us=NOW_US + DAY_US)
+    with pytest.raises(TokenReused):
+        plain.sessions.renew(ada.id, open_session.id, digest("second"), digest("x"), now_us=NOW_US, expires_us=NOW_US + DAY_US)
+    assert plain.sessions.user(ada.id, open_session.id, now_us=NOW_US) is None
 
 
 def test_why_a_change_was_refused_is_told(table: Callable[..., DynamoPeople]) -> None:

@@ -42,6 +42,8 @@ class DynamoSessions:
         try:
             self._table.write(update(_at(user_id, session_id), sets, f"{PRESENT} AND #token = :presented", values))
         except Refused as refused:
+            if (now := self._table.get(_at(user_id, session_id))) and now["token"] == fresh:
+                return user  # it was this very exchange, whose answer was lost on its way
             self.end(user_id, session_id)
             message = "this refresh token was used before; the session has ended"
             raise TokenReused(message) from refused
@@ -52,9 +54,10 @@ class DynamoSessions:
         self._table.write(delete(_at(user_id, session_id)))
 
     def end_all(self, user_id: str) -> None:
-        """End all sessions of a user, as the port says: those of an epoch before are void."""
+        """End all sessions of a user, as the port says: no older reading brings their epoch back."""
         try:
-            self._table.write(update(user_key(user_id), "SET #epoch = #epoch + :one", PRESENT, {"one": 1}))
+            sets = "SET #epoch = #epoch + :one, #version = #version + :one"
+            self._table.write(update(user_key(user_id), sets, PRESENT, {"one": 1}))
         except Refused as refused:
             message = f"no user has the id {user_id}"
             raise NobodyThere(message) from refused

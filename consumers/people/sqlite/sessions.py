@@ -63,7 +63,7 @@ class SqliteSessions:
     def end_all(self, user_id: str) -> None:
         """End all sessions of a user, as the port says."""
         with self._file.writing() as db:
-            if not db.execute("UPDATE user SET epoch = epoch + 1 WHERE id = ?", (user_id,)).rowcount:
+            if not db.execute("UPDATE user SET epoch = epoch + 1, version = version + 1 WHERE id = ?", (user_id,)).rowcount:
                 message = f"no user has the id {user_id}"
                 raise NobodyThere(message)
             db.execute("DELETE FROM session WHERE user_id = ?", (user_id,))

@@ -27,6 +27,8 @@ from pipeline.desks.recorder.port import Recorders
 from pipeline.log.sqlite.tailing import Tail
 from pipeline.sqlite_file import connect, make_folder
 
+_MODE: Final = 0o600
+"""External ids are secrets, and are kept here."""
 _LOCK_SECONDS: Final = 20
 _IDLE: Final = 8
 _MORE: Final = 128
@@ -123,8 +125,11 @@ class _Watched:
 
 
 def open_sqlite(path: Path) -> Recorders:
-    """The desks in the file at ``path``, made if it is absent. Whoever opens it closes it."""
+    """The desks in the file at ``path``, made if it is absent, for its owner only. Whoever opens it closes it."""
     make_folder(path.parent)
+    if not path.exists():
+        path.touch(mode=_MODE)
+    path.chmod(_MODE)  # what SQLite puts beside it gets the same
     datastore = _Datastore(path)
     events = SQLiteProcessRecorder(datastore)
     events.create_table()
