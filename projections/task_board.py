@@ -106,11 +106,9 @@ def _fold(document: Document, body: Body | Unknown, time_us: int) -> list[list[A
             changed = {"status": status, "closed_at_us": time_us if status == "closed" else None}
         case TaskDeleted():
             changed = {"deleted": True}
-        case TaskCommented():
-            document["comments"] += 1
-            return []
         case _:
-            return []
+            changed = {}
+    document["comments"] += isinstance(body, TaskCommented)
     changes = [[name, document[name], value] for name, value in changed.items() if document[name] != value]
     document.update(changed)
     return changes

@@ -24,6 +24,8 @@ from schemas.identity import MICROSECONDS
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, with nothing else there.")]
 
 _WIDTH_OF_A_PIPE: Final = 2000
+_NEVER_CUT: Final = {"Id", "Key", "Account"}
+"""Columns whose cells are what the next command takes."""
 _STEERING: Final = dict.fromkeys(
     (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\N{REPLACEMENT CHARACTER}"
 )
@@ -70,7 +72,9 @@ def remark(message: str) -> None:
 
 def emit_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
     """Print rows for people, as wide as the terminal. A ``Text`` cell keeps its style; others are made plain."""
-    table = Table(*headings, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading in _NEVER_CUT, overflow="ignore" if heading in _NEVER_CUT else "ellipsis")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(plain(str(cell))) for cell in row))
     on_terminal = sys.stdout.isatty()

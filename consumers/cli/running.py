@@ -2,10 +2,13 @@
 
 import logging
 import os
+import shutil
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -128,8 +131,14 @@ def _say(role: str, text: str, level: str) -> None:
 def _signing(people: People) -> str:
     """How to sign in, or how the first admin comes to be."""
     if people.users.admins():
-        return "on the page, or findstream login EMAIL"
-    return "nobody can yet; make the first admin: findstream users bootstrap EMAIL"
+        return f"on the page, or {_command()} login EMAIL"
+    return f"nobody can yet; make the first admin: {_command()} users bootstrap EMAIL"
+
+
+def _command() -> str:
+    """This program as it can be typed here: by its name if the PATH leads to it, else as it was called."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "findstream" and shutil.which(called.name) is None else "findstream"
 
 
 def _greet(home: Home, url: str, channels: Mapping[str, object | None], *, reach: str, signing: str) -> None:

@@ -94,7 +94,8 @@ def client(*, signed_in: bool = True, transport: httpx.BaseTransport | None = No
         with _Api(base_url=server, auth=auth, headers=headers, timeout=TIMEOUT_SECONDS, transport=transport) as api:
             yield api
     except httpx.HTTPError as broken:
-        message = f"{server} cannot be reached: {broken or type(broken).__name__}; does findstream run there?"
+        why = f"{broken or type(broken).__name__}; does findstream run there? FINDSTREAM_PORT or FINDSTREAM_API_URL name another"
+        message = f"{server} cannot be reached: {why}"
         raise ApiFailed(message) from broken
 
 

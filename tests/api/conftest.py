@@ -8,7 +8,14 @@ import pytest
 from tests.api.contract import Checked
 from tests.api.desk_world import Client, DeskWorld
 from tests.api.served import Served
-from tests.api.world import World
+from tests.api.world import World, close_stores
+
+
+@pytest.fixture(autouse=True)
+def stores_closed() -> Iterator[None]:
+    """A world opens files wherever it is made."""
+    yield
+    close_stores()
 
 
 @pytest.fixture

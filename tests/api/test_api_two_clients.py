@@ -10,16 +10,17 @@ from pathlib import Path
 
 import httpx
 
-from tests.api.desk_world import DeskWorld
+from tests.api.desk_world import ADA, DeskWorld, token
 from tests.api.served import Served
 
 TIMES = 500 if os.environ.get("FINDSTREAM_TORTURE") == "1" else 100
+HEADERS = {"Authorization": f"Bearer {token(ADA)}"}
 
 
 def edit(url: str, name: str, task: str, told: list[tuple[int, int]]) -> None:
     """Edit so many times with success; tells each answer's status and version."""
     version, done = 1, 0
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=60, headers=HEADERS) as client:
         while done < TIMES:
             answer = client.put(f"/tasks/{task}", json={"version": version, "title": f"{name} {done}"})
             if answer.status_code == 200:
@@ -38,7 +39,7 @@ def test_two_clients_of_two_servers_lose_no_update(tmp_path: Path) -> None:
         for world in worlds:
             world.paused = True
         look = {"title": "Look at it", "description": "Somebody ought to look."}
-        task = httpx.post(f"{servers[0].url}/tasks", json=look).json()["id"]
+        task = httpx.post(f"{servers[0].url}/tasks", json=look, headers=HEADERS).json()["id"]
         clients = [
             threading.Thread(target=edit, args=(server.url, name, task, lines))
             for server, name, lines in zip(servers, ("ada", "bob"), told, strict=True)
@@ -48,7 +49,8 @@ def test_two_clients_of_two_servers_lose_no_update(tmp_path: Path) -> None:
         for client in clients:
             client.join(280)
         worlds[0].paused = False
-        history = servers[0].get(f"/tasks/{task}/history?at_least={2 * TIMES + 1}").json()["items"]
+        last = f"{servers[0].url}/tasks/{task}/history?at_least={2 * TIMES + 1}"
+        history = httpx.get(last, headers=HEADERS, timeout=60).json()["items"]
 
     accepted = [version for lines in told for status, version in lines if status == 200]
     assert {status for lines in told for status, _ in lines} == {200, 409}

@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from consumers.assuming import Attempt
-from tests.api.desk_world import BOB, DeskWorld
+from tests.api.desk_world import ADA, BOB, NAMES, DeskWorld, token
 from tests.api.served import Served
 from tests.api.test_api_embedded import alarm
+from tests.people.stores import PASSWORD
 
 ROOT = Path(__file__).parents[2]
 LINES = re.findall(r"^\$ (.+)$", (ROOT / "docs" / "tasks.md").read_text(), re.MULTILINE)
@@ -32,20 +33,27 @@ def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
     world = DeskWorld(tmp_path / "served")
     world.attempt = Attempt("assumed", "fine", ACCOUNT["account"], "arn:x")
     look = {"title": "Look at it", "description": "Somebody ought to look."}
-    with world.open() as app, Served(app) as server:
-        yield {
+    with world.open() as app, Served(app) as server, httpx.Client(base_url=server.url, headers=world.headers()) as admin:
+        known = {
             "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "FINDSTREAM_HOME": str(tmp_path / "var"),
             "FINDSTREAM_PORT": str(server.port),
             "URL": server.url,
-            "EVENT": httpx.post(f"{server.url}/events", json=alarm("a")).json()["ids"][0],
-            "TASK": httpx.post(f"{server.url}/tasks", json=look).json()["id"],
-            "OTHER": httpx.post(f"{server.url}/tasks", json=look).json()["id"],
-            "CONFIG": httpx.post(f"{server.url}/config/aws", json=ACCOUNT).json()["id"],
+            "EVENT": admin.post("/events", json=alarm("a")).json()["ids"][0],
+            "TASK": admin.post("/tasks", json=look).json()["id"],
+            "OTHER": admin.post("/tasks", json=look).json()["id"],
+            "CONFIG": admin.post("/config/aws", json=ACCOUNT).json()["id"],
             "USER": BOB.user_id,
             "KEY": "drawn-for-this",
+            "EMAIL": f"{NAMES[ADA.user_id].lower()}@example.org",
+            "PASSWORD": PASSWORD,
+            "TOKEN": token(ADA),
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
         }
+        login = f'printf %s "$PASSWORD" | "{command}" login "$EMAIL"'
+        subprocess.run(["bash", "-euo", "pipefail", "-c", login], env=os.environ | known, check=True, timeout=60)
+        yield known
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

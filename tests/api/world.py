@@ -14,7 +14,6 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 from uuid import UUID
-from weakref import finalize
 
 import orjson
 from eventsourcing.popo import POPOAggregateRecorder, POPOProcessRecorder
@@ -368,13 +367,24 @@ def _template() -> bytes:
         return (folder / "people.db").read_bytes()
 
 
+_opened: list[tuple[SqlitePeople, Path]] = []
+
+
 def people_store() -> SqlitePeople:
-    """A store of its own, whose files go with it."""
+    """A store of its own, until ``close_stores``."""
     folder = Path(mkdtemp(prefix="findstream-people-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
     (folder / "people.db").write_bytes(_template())
     store = SqlitePeople(folder / "people.db", passwords=people.QUICK)
-    finalize(store, rmtree, folder, ignore_errors=True)
+    _opened.append((store, folder))
     return store
+
+
+def close_stores() -> None:
+    """Close what worlds have opened, and take it away."""
+    while _opened:
+        store, folder = _opened.pop()
+        store.close()
+        rmtree(folder)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from consumers.composition import now_us, open_keys, open_people
 from consumers.people.keyring import LEAD_US
 from pipeline.settings import Settings
 from tests.api.served import Served
-from tests.api.world import ADMIN, OTHER, PASSWORD, USER, World
+from tests.api.world import ADMIN, OTHER, PASSWORD, USER, World, close_stores
 from tests.cli.shell import Findstream
 
 NEW = "a brand new password"
@@ -36,6 +36,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         monkeypatch.setenv("FINDSTREAM_API_URL", served.url)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
         yield served
+    close_stores()
 
 
 @pytest.fixture

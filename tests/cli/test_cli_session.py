@@ -191,7 +191,8 @@ def test_a_server_that_is_not_there_is_told_with_its_address(capsys: pytest.Capt
         raise httpx.ConnectError(why, request=request)
 
     assert guarded(lambda: ask(gone)) == FAILED
-    assert capsys.readouterr().err == f"findstream: {SERVER} cannot be reached: refused; does findstream run there?\n"
+    told = f"findstream: {SERVER} cannot be reached: refused; does findstream run there?"
+    assert capsys.readouterr().err == f"{told} FINDSTREAM_PORT or FINDSTREAM_API_URL name another\n"
 
 
 def test_a_request_without_sign_in_carries_nothing() -> None:

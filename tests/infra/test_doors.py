@@ -43,6 +43,7 @@ NEEDED = {
     "consumers.api.handler": {"pydantic", "pydantic_settings"},
     "consumers.reports.handler": {"pydantic", "pydantic_settings"},
     "consumers.silence.handler": {"pydantic", "pydantic_settings"},
+    "pipeline.desks.handler": {"pydantic", "pydantic_settings"},
     "projections.sweep.handler": {"pydantic", "pydantic_settings"},
     "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
     COLLECTOR: set(),

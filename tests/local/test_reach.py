@@ -16,10 +16,16 @@ from consumers.people.sqlite import SqlitePeople
 from pipeline.errors import SettingRejected
 from pipeline.settings import Settings
 from tests.api.contract import Checked
-from tests.api.world import World
+from tests.api.world import World, close_stores
 from tests.local import running as module
 from tests.local.running import running
 from tests.people.stores import PASSWORD, QUICK, admin, user
+
+
+@pytest.fixture(autouse=True)
+def stores_closed() -> Iterator[None]:
+    yield
+    close_stores()
 
 
 @pytest.fixture

@@ -213,6 +213,12 @@ def told_by_subject(told: list[Envelope]) -> dict[str, list[str]]:
     return dict(subjects)
 
 
+def entries_of(documents: dict[str, Any], task: str) -> list[dict[str, Any]]:
+    """What the board remembers of a task, in order."""
+    pages = sorted((key for key in documents if key.startswith(f"history/{task}/")), key=lambda key: int(key.rpartition("/")[2]))
+    return [entry for page in pages for entry in documents[page]["entries"]]
+
+
 def assert_rows_are_those_of_the_story(log: KinesisLog, store: Store, told: list[Envelope]) -> None:
     """Each event counts once, in the order in which it was told; what cannot be folded waits, and all behind it."""
     index = rows(store, "event_index")["entries"]
@@ -221,8 +227,7 @@ def assert_rows_are_those_of_the_story(log: KinesisLog, store: Store, told: list
     assert sum(rows(store, "daily_aggregates")["counts"].values()) == len(index) == findings
     board = rows(store, "task_board")
     for number in range(TASKS):
-        document = board["documents"][f"task/{task_id(number)}"]
-        assert [event_id for _, _, event_id in document["history"]] == history(told, number)
+        assert [entry["id"] for entry in entries_of(board["documents"], task_id(number))] == history(told, number)
     assert {key for key, *_ in board["parked"]} == {f"task/{task_id(POISONED_TASK)}"}
     assert len(board["parked"]) == len(history(told, POISONED_TASK)) - 1
     assert {key for key, *_ in rows(store, "agent_status")["parked"]} == {SPOILT_ACCOUNT}
