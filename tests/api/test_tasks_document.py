@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from consumers.assuming import Attempt
-from tests.api.desk_world import BOB, DeskWorld
+from consumers.cli.kept_tokens import Kept, KeptTokens
+from schemas.envelope import MAX_TIME_US
+from tests.api.desk_world import ADA, BOB, DeskWorld, token
 from tests.api.served import Served
 from tests.api.test_api_embedded import alarm
 
@@ -32,17 +34,22 @@ def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
     world = DeskWorld(tmp_path / "served")
     world.attempt = Attempt("assumed", "fine", ACCOUNT["account"], "arn:x")
     look = {"title": "Look at it", "description": "Somebody ought to look."}
-    with world.open() as app, Served(app) as server:
+    with world.open() as app, Served(app) as server, httpx.Client(base_url=server.url, headers=world.headers()) as ada:
+        kept = KeptTokens(server.url, tmp_path / "config" / "findstream")
+        with kept.held():
+            kept.write(Kept(server.url, "ada@example.org", token(ADA), "none", MAX_TIME_US))
         yield {
+            "TOKEN": token(ADA),
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
             "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "FINDSTREAM_HOME": str(tmp_path / "var"),
             "FINDSTREAM_PORT": str(server.port),
             "URL": server.url,
-            "EVENT": httpx.post(f"{server.url}/events", json=alarm("a")).json()["ids"][0],
-            "TASK": httpx.post(f"{server.url}/tasks", json=look).json()["id"],
-            "OTHER": httpx.post(f"{server.url}/tasks", json=look).json()["id"],
-            "CONFIG": httpx.post(f"{server.url}/config/aws", json=ACCOUNT).json()["id"],
+            "EVENT": ada.post("/events", json=alarm("a")).json()["ids"][0],
+            "TASK": ada.post("/tasks", json=look).json()["id"],
+            "OTHER": ada.post("/tasks", json=look).json()["id"],
+            "CONFIG": ada.post("/config/aws", json=ACCOUNT).json()["id"],
             "USER": BOB.user_id,
             "KEY": "drawn-for-this",
         }
