@@ -108,15 +108,18 @@ class Relay:
         places = [place for place, notification in enumerate(notifications) if notification.topic != COMMAND]
         events = [self._mapper.to_domain_event(notifications[place]).envelope() for place in places]
         for place, receipt in zip(places, self._log.append(events) if events else [], strict=True):
-            if receipt.outcome is Outcome.REFUSED:
+            if receipt.outcome is Outcome.REFUSED and not place:
                 self._refuse(receipt)
-            if receipt.outcome is Outcome.FAILED:
-                return place
+            if receipt.outcome in (Outcome.REFUSED, Outcome.FAILED):
+                return place  # what stands before is marked, lest it be told at each attempt
         return len(notifications)
 
     def _accepted(self, facts: Sequence[Notification]) -> int:
-        """Tell these; how many of them the log did not have. Raises ``LogUnavailable``."""
+        """Tell these; how many of them the log did not have. Raises ``LogUnavailable``, ``RelayStuck``."""
         receipts = self._log.append([self._mapper.to_domain_event(fact).envelope() for fact in facts]) if facts else []
+        for receipt in receipts:
+            if receipt.outcome is Outcome.REFUSED:
+                self._refuse(receipt)
         if any(receipt.outcome is Outcome.FAILED for receipt in receipts):
             message = "the log did not take what it lacks"
             raise LogUnavailable(message)

@@ -108,6 +108,28 @@ def test_a_fact_that_the_log_refuses_for_ever_stops_the_relay(desks: Desks) -> N
         Relay(desks.recorders, Refusing()).step()
 
 
+def test_what_stands_before_a_fact_that_is_refused_is_not_told_at_each_attempt(desks: Desks) -> None:
+    class Choosy(MemoryLog):
+        def append(self, events: Sequence[Envelope]) -> list[Receipt]:
+            taken = [event for event in events if event.type != "task.commented"]
+            known = {receipt.id: receipt for receipt in super().append(taken)}
+            return [known.get(event.id, Receipt(event.id, Outcome.REFUSED, None, "too large")) for event in events]
+
+    log = Choosy()
+    task = desks.task()
+    desks.desk.do(Task, task.id, CommentOnTask("Hm."), ADA)
+    with pytest.raises(LogUnavailable, match="behind notification 1"):
+        Relay(desks.recorders, log).step()
+
+    for _ in range(3):
+        with pytest.raises(RelayStuck, match="too large"):
+            Relay(desks.recorders, log).step()
+    assert len(log.events()) == 1
+    desks.recorders.events.insert_tracking(Tracking(MARK, 2))
+    with pytest.raises(RelayStuck, match="too large"):
+        Relay(desks.recorders, log).mend(lambda _: None)
+
+
 def test_a_gap_among_notifications_stops_the_relay(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
     desks.task()
     desks.task()
