@@ -68,6 +68,7 @@ class UserChange(Taken):
     email: Email | None = None
     role: Role | None = None
     active: Annotated[bool | None, Field(description="False: may not sign in, and is signed out.")] = None
+    current_password: Annotated[SecretStr | None, Field(max_length=1024, description="For another address of one's own.")] = None
     version: Annotated[int | None, Field(ge=1, lt=2**53, description="As read: a stale edit is refused with 409.")] = None
 
 

@@ -8,6 +8,7 @@ import orjson
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from aws_lambda_powertools.event_handler.request import Request
+from pydantic import SecretStr
 
 from consumers.api import people_views
 from consumers.api.authentication import Authentication
@@ -76,12 +77,14 @@ def routes(
         tags=["people"],
         summary="Change a user",
         description="What is left out stays. Users change their own name and e-mail address; role and activity are for admins. "
-        "The last active admin stays one.",
-        responses=answers(UserView, "The user.", 404, 409, 413, 415),
+        "Who changes their own address gives `current_password` too. The last active admin stays one.",
+        responses=answers(UserView, "The user.", 404, 409, 413, 415, 429),
     )
-    def change_user(*, user_id: Id, change: Annotated[UserChange, Body()]) -> UserView:
+    def change_user(*, user_id: Id, change: Annotated[UserChange, Body()], request: Request) -> UserView:
         before = _theirs(users, principal(), user_id)
         told = _allowed(change, before, principal())
+        if before.id == principal().user_id and change.email not in (None, before.email):
+            _confirm(sign_in, before, change.current_password, address(request))
         return people_views.user(users.change(before, replace(before, **told, updated_us=clock())))
 
     @router.put(
@@ -96,7 +99,7 @@ def routes(
         user, asking = _theirs(users, principal(), user_id), authentication.signed_in()
         own = user.id == asking.user.id
         if own:
-            _confirm(sign_in, user, change, address(request))
+            _confirm(sign_in, user, change.current_password, address(request))
         password = change.password.get_secret_value()
         users.set_password(user.id, password, now_us=clock(), keep=asking.session_id if own else "")
         return nothing()
@@ -126,7 +129,7 @@ def _theirs(users: Users, principal: Principal, user_id: str) -> User:
 
 def _allowed(change: UserChange, before: User, principal: Principal) -> dict[str, Any]:
     """What is to be another. Raises ``NotAllowed`` for what is not a user's to change, ``Conflict`` for a stale edit."""
-    told = change.model_dump(exclude_none=True, exclude={"version"})
+    told = change.model_dump(exclude_none=True, exclude={"version", "current_password"})
     if not principal.is_admin and {"role", "active"} & told.keys():
         message = "role and activity are for admins to change"
         raise NotAllowed(message)
@@ -136,10 +139,9 @@ def _allowed(change: UserChange, before: User, principal: Principal) -> dict[str
     return told
 
 
-def _confirm(sign_in: SignIn, user: User, change: PasswordChange, address: str) -> None:
+def _confirm(sign_in: SignIn, user: User, given: SecretStr | None, address: str) -> None:
     """Raise ``ValueRefused`` unless the present password is given: an open session is not enough. Attempts are counted."""
-    given = change.current_password.get_secret_value() if change.current_password else ""
     try:
-        sign_in.verified(user.email, given, address=address)
+        sign_in.verified(user.email, given.get_secret_value() if given else "", address=address)
     except SignInRefused:
         raise ValueRefused(_WRONG, fields=[("current_password", "is not the present one")]) from None

@@ -25,7 +25,11 @@ def due_seconds(text: str) -> float:
     """``4h 3d 2w`` from now, a UTC day, or an RFC 3339 time, as Unix seconds."""
     if ahead := _AHEAD.fullmatch(text):
         return now_us() / MICROSECONDS + int(ahead[1]) * _UNITS[ahead[2]]
-    return time_us(text) / MICROSECONDS
+    try:
+        return time_us(text) / MICROSECONDS
+    except typer.BadParameter:
+        message = f"{text!r} is no time to come; write 4h, 3d or 2w (ahead), 2026-12-31, or 2026-12-31T09:00:00Z"
+        raise typer.BadParameter(message) from None
 
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help="A task's id, as `tasks list` shows it.")]
@@ -276,7 +280,17 @@ def _tell(task: dict[str, Any]) -> None:
 def _change(told: dict[str, Any]) -> str:
     if told["comment"]:
         return str(told["comment"])
-    return "; ".join(f"{change['field']}: {change['old']} -> {change['new']}" for change in told["changes"])
+    return "; ".join(
+        f"{each['field']}: {_value(each['field'], each['old'])} -> {_value(each['field'], each['new'])}"
+        for each in told["changes"]
+    )
+
+
+def _value(field: str, value: Any) -> str:
+    """A field's value as people read it."""
+    if value in (None, ""):
+        return "-"
+    return _moment(value) if field in {"due", "closed_at"} else " ".join(str(value).split())
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

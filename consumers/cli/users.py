@@ -175,7 +175,7 @@ def edit(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Change a user. What is not named stays.
+    """Change a user, or yourself. What is not named stays; for another address of your own the present password is asked for.
 
     Examples:
       findstream users edit grace@example.org --role admin
@@ -187,8 +187,11 @@ def edit(
         message = "say what is to be another: --name, --email, --role, --active or --inactive"
         raise typer.BadParameter(message, param_hint="OPTIONS")
     with client() as api:
-        user = _found(api, who)
+        me = api.get("/users/me").json()
+        user = me if who.lower() in (me["id"], me["email"]) else _found(api, who)
         body = {**change, "version": user["version"]}
+        if user is me and email:
+            body["current_password"] = password("Present password")
         _tell(api.put(f"/users/{user['id']}", json=body).json(), as_json=as_json)
 
 

@@ -179,8 +179,24 @@ def test_users_are_listed_filtered_and_paged(client: Checked) -> None:
     assert emails("?active=false") == ([], 0)
 
 
+RENAMED = {"full_name": "Changed Name", "email": "changed@example.org", "version": 1}
+
+
+@pytest.mark.parametrize("given", [{}, {"current_password": "wrong"}])
+def test_an_open_session_is_not_enough_for_another_address(user: Checked, given: dict[str, str]) -> None:
+    answer = put(user, f"/users/{USER.id}", RENAMED | given)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [{"field": "current_password", "message": "is not the present one"}]
+    assert user.get("/users/me").json()["email"] == USER.email
+
+
+def test_an_admin_changes_the_address_of_another_without_their_password(client: Checked) -> None:
+    assert put(client, f"/users/{USER.id}", RENAMED).json()["email"] == "changed@example.org"
+
+
 def test_a_user_keeps_their_own_profile(user: Checked) -> None:
-    changed = put(user, f"/users/{USER.id}", {"full_name": "Changed Name", "email": "changed@example.org", "version": 1})
+    changed = put(user, f"/users/{USER.id}", {**RENAMED, "current_password": PASSWORD})
 
     assert (changed.json()["full_name"], changed.json()["email"], changed.json()["version"]) == (
         "Changed Name", "changed@example.org", 2,

@@ -1,5 +1,6 @@
 """Tasks, agents and configuration by the command line, against a real server over real files."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def create(world: DeskWorld, findstream: Findstream) -> Callable[..., str]:
     return run
 
 
+def test_a_due_time_that_is_none_is_told_with_what_is_taken(findstream: Findstream) -> None:
+    answer = findstream("tasks", "create", *LOOK, "--due", "3x")
+
+    assert answer.code == 2
+    assert "'3x' is no time to come; write 4h, 3d or 2w (ahead)" in answer.err
+
+
 def test_a_task_goes_its_whole_way(create: Callable[..., str], findstream: Findstream) -> None:
     task = create("--priority", "high", "--due", "3d")
     told = [
@@ -72,6 +80,7 @@ def test_a_task_goes_its_whole_way(create: Callable[..., str], findstream: Finds
     history = findstream("tasks", "history", task)
     assert "status: open -> in_progress" in history.out
     assert "title: Look at it -> Look again" in history.out
+    assert re.search(r"closed_at: - -> \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", history.out)
     assert [each["version"] for each in findstream("tasks", "history", task, "--json").json["items"]] == list(range(1, 7))
 
 

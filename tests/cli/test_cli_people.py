@@ -105,6 +105,17 @@ def test_an_admin_keeps_users(signed_in: Findstream, typed: Callable[..., None])
     assert signed_in("users", "remove", OTHER.email).out == f"{OTHER.email} is removed\n"
 
 
+def test_a_user_edits_themselves(server: Served, findstream: Findstream, typed: Callable[..., None]) -> None:
+    assert server
+    typed(PASSWORD)
+    assert findstream("login", USER.email).code == 0
+
+    assert "My Name" in findstream("users", "edit", USER.email, "--name", "My Name").out
+    typed(PASSWORD)
+    assert findstream("users", "edit", USER.id, "--email", "mine@example.org", "--json").json["email"] == "mine@example.org"
+    assert findstream("users", "edit", OTHER.email, "--name", "My Name").code == 3
+
+
 def test_mistakes_are_told(signed_in: Findstream, typed: Callable[..., None]) -> None:
     assert "say what is to be another" in signed_in("users", "edit", USER.email).err
     assert signed_in("users", "create", "nonsense", "--name", "New User").code == 2
