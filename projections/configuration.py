@@ -6,7 +6,7 @@ Replay: folding the log again gives equal rows.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from pipeline.log.port import Batch
 from projections.projection import Changes, Document, Rows
@@ -31,9 +31,8 @@ class Configurations:
         documents = {}
         for index, subject in enumerate(batch.columns.subject):
             event = batch.envelope(index)
-            body = REGISTRY.parse(event)
-            if isinstance(body, ConfigChanged):
-                documents[subject] = {**body.model_dump(mode="json"), "updated_us": event.time_us}
+            body = cast("ConfigChanged", REGISTRY.parse(event))  # what is folded has one version
+            documents[subject] = {**body.model_dump(mode="json"), "updated_us": event.time_us}
         return Changes(documents=documents)
 
 
