@@ -6,13 +6,15 @@ Replay: folding the log again gives equal rows.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pipeline.log.port import Batch
 from projections.projection import Changes, Document, Rows
 from projections.reading import Configuration
-from schemas.config import ConfigChanged
 from schemas.registry import REGISTRY
+
+if TYPE_CHECKING:
+    from schemas.config import ConfigChanged
 
 
 class Configurations:

@@ -98,7 +98,7 @@ def test_a_deleted_task_is_off_the_board(tmp_path: Path) -> None:
 def test_an_event_leads_once_to_a_task_that_was_created_from_it_twice(tmp_path: Path) -> None:
     log = MemoryLog(shards=1)
     events = [task("created", MORNING_US, event_id="1-x"), task("deleted", MORNING_US + 1)]
-    log.append([*events, task("created", MORNING_US + 2, event_id="1-x")])
+    log.append([*events, task("created", MORNING_US + 2, event_id="1-x", title="Once more")])
     with Spine(tmp_path, log, projections=[TaskBoard()]) as spine:
         spine.fold()
         assert [told.id for told in spine.catalog.tasks_from("1-x", now_us=MORNING_US)] == [task_id(0)]
