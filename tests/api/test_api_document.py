@@ -15,7 +15,7 @@ from consumers.api.errors import RequestRefused
 from pipeline.ingest import Ingest
 from tests.api.contract import Checked
 from tests.api.served import Served
-from tests.api.world import ADMIN, PASSWORD, USER, World, finding, token_of
+from tests.api.world import ADMIN, PASSWORD, USER, World, finding, kept_open, token_of
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 LINES = re.findall(r"^\$ (.*curl .*)$", DOCUMENT, re.MULTILINE)
@@ -55,7 +55,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     position = world.log.append([event])[0].position
     ingest = Ingest(world.log, world.quarantine, clock=world.clock)
     refresh = world.sign_in.in_with(USER.email, PASSWORD, address="").refresh
-    with Served(world.application(ingest=ingest)) as server:
+    with kept_open(world), Served(world.application(ingest=ingest)) as server:
         yield Reader(
             server.url,
             folder,

@@ -3,8 +3,8 @@
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -377,6 +377,15 @@ def people_store() -> SqlitePeople:
     store = SqlitePeople(folder / "people.db", passwords=people.QUICK)
     _opened.append((store, folder))
     return store
+
+
+@contextmanager
+def kept_open(world: "World") -> Iterator[None]:
+    """Its store stays open for longer than a test."""
+    mine = next(one for one in _opened if one[0] is world.people)
+    _opened.remove(mine)
+    yield
+    _opened.append(mine)
 
 
 def close_stores() -> None:

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from pipeline.desks.recorder.sqlite import open_sqlite
 from pipeline.desks.relay import Relay
 from projections.projector import named
@@ -23,8 +25,9 @@ def start(role: str, home: Path) -> subprocess.Popen[str]:
         [sys.executable, "-m", "tests.desks.editor", role, str(home), "maker"], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    if role != "make":
-        assert process.stdout.readline() == "ready\n"
+    if role != "make" and process.stdout.readline() != "ready\n":
+        killed(process)
+        pytest.fail(f"{role} did not begin")
     return process
 
 

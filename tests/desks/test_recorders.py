@@ -1,5 +1,7 @@
 """Both recorders pass the cases that ``eventsourcing`` publishes for them, and keep what the port promises beyond."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -234,3 +236,12 @@ def test_who_is_overtaken_for_ever_gives_up(ministack: Server, tmp_path: Path, m
 
     with pytest.raises(OperationalError, match="others were faster"):
         recorders.events.insert_events([fact(2)])
+
+
+def test_processes_that_open_a_new_file_at_once_all_get_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from pipeline.desks.recorder.sqlite import open_sqlite as o; o(pathlib.Path(sys.argv[1])).close()"
+    )
+    openers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "desks.db")]) for _ in range(6)]
+
+    assert [opener.wait(60) for opener in openers] == [0] * 6

@@ -6,6 +6,8 @@ Order:      SQLite has one writer at a time, and rows are never deleted: row ids
 Waiting:    as readers of the log do, by a look at the file that takes microseconds.
 """
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,6 +126,17 @@ class _Watched:
                 self._connection = None
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process or thread at a time: the library's recorder fails if another makes the same tables at once."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def open_sqlite(path: Path) -> Recorders:
     """The desks in the file at ``path``, made if it is absent, for its owner only. Whoever opens it closes it."""
     make_folder(path.parent)
@@ -132,9 +145,10 @@ def open_sqlite(path: Path) -> Recorders:
     path.chmod(_MODE)  # what SQLite puts beside it gets the same
     datastore = _Datastore(path)
     events = SQLiteProcessRecorder(datastore)
-    events.create_table()
     snapshots = SQLiteAggregateRecorder(datastore, events_table_name=f"snapshots_{SNAPSHOTS}")
-    snapshots.create_table()
+    with _alone_in(path.parent):
+        events.create_table()
+        snapshots.create_table()
     watched = _Watched(path)
     tail = Tail(watched)
 
