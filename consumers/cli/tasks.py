@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 
 from consumers.cli.arguments import time_us
-from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark
 from consumers.cli.server import client, drawn_key
 from consumers.composition import now_us
 from schemas.identity import MICROSECONDS
@@ -85,7 +85,7 @@ def listing(
         ((t["priority"], t["status"], _due(t), _name(t["assignee"]), t["title"], t["id"]) for t in found["items"]),
     )
     shown = offset + len(found["items"])
-    remark(f"{found['total']} tasks" + (f"; more: --offset {shown}" if shown < found["total"] else ""))
+    remark(counted(found["total"], "task") + (f"; more: --offset {shown}" if shown < found["total"] else ""))
 
 
 @tasks.command("show")
