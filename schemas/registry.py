@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import agents, config, findings, notices, reports, tasks
+from schemas import agents, alerts, config, findings, notices, reports, rules, tasks
 from schemas.body import Body
 from schemas.envelope import Envelope, validated
 from schemas.errors import EventRejected
@@ -41,6 +41,15 @@ MODELS: Final[Mapping[tuple[str, int], Any]] = MappingProxyType(
         ("notice.suppressed", 1): notices.NoticeSuppressed,
         ("notice.failed", 1): notices.NoticeFailed,
         ("report.issued", 1): reports.ReportIssued,
+        ("rule.published", 1): rules.RulePublished,
+        ("rule.retired", 1): rules.RuleRetired,
+        ("rule.switched_off", 1): rules.RuleSwitchedOff,
+        ("rule.reprocessed", 1): rules.RuleReprocessed,
+        ("alert.raised", 1): alerts.AlertRaised,
+        ("alert.acknowledged", 1): alerts.AlertAcknowledged,
+        ("alert.resolved", 1): alerts.AlertResolved,
+        ("alert.reopened", 1): alerts.AlertReopened,
+        ("alert.withdrawn", 1): alerts.AlertWithdrawn,
     }
 )
 """(type, version) -> a ``Body``, or a union of them told apart by a field."""

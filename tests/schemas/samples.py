@@ -10,6 +10,7 @@ from schemas.envelope import MAX_TIME_US, Envelope
 from schemas.identity import event_id
 
 TASK = "01890a5d-ac96-774b-bcce-b302099a8057"
+ALERT = "5c1f0c8e-2ad9-8e94-a85b-1b6df72efef9"
 FINDING = "1700000000-cd65ea2c-2ad9-8e94-a85b-1b6df72efef9"
 NOTICE = {"route": "default", "group": "aws.guardduty", "flush": 0, "channel": "slack", "event_ids": [FINDING], "reason": "NEW"}
 COUNTS = {"source": {"aws.health": 2}, "severity": {"3": 2}, "account": {"123456789012": 2}}
@@ -53,6 +54,55 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "notice.sent": {**NOTICE, "attempts": 1, "resent": True},
     "notice.suppressed": NOTICE,
     "notice.failed": {**NOTICE, "attempts": 5, "detail": "404 no_service"},
+    "rule.published": {
+        "rule_id": "failed-sign-ins",
+        "version": 1,
+        "revision": 1,
+        "title": "Many failed sign-ins",
+        "severity": 3,
+        "text": "id: failed-sign-ins",
+        "comment": "First try",
+        "by": "u2",
+    },
+    "rule.retired": {"rule_id": "failed-sign-ins", "revision": 2, "comment": "Too noisy", "by": "u2"},
+    "rule.switched_off": {
+        "rule_id": "failed-sign-ins",
+        "version": 1,
+        "reason": "threw",
+        "detail": "no such key",
+        "event_id": FINDING,
+    },
+    "rule.reprocessed": {
+        "rule_id": "failed-sign-ins",
+        "version": 1,
+        "run_id": TASK,
+        "since_us": 0,
+        "until_us": 86_400_000_000,
+        "judged": 10,
+        "raised": 2,
+        "standing": 1,
+        "withdrawn": 0,
+        "by": "u2",
+    },
+    "alert.raised": {
+        "alert_id": ALERT,
+        "rule_id": "failed-sign-ins",
+        "rule_version": 1,
+        "title": "Many failed sign-ins of maria",
+        "labels": {"team": "identity"},
+        "group": {"detail.userIdentity.userName": "maria"},
+        "window": {"since_us": 0, "until_us": 300_000_000},
+        "count": 5,
+        "event_ids": [FINDING],
+        "last_us": 1_700_000_000_000_000,
+        "backfilled": True,
+        "run_id": TASK,
+        "notify": False,
+    },
+    "alert.acknowledged": {"alert_id": ALERT, "revision": 1, "by": "u1", "comment": "On it"},
+    "alert.resolved": {"alert_id": ALERT, "revision": 0, "by": "", "comment": "", "event_id": FINDING},
+    "alert.reopened": {"alert_id": ALERT, "revision": 2, "by": "u1", "comment": "Again", "run_id": ""},
+    "alert.withdrawn": {"alert_id": ALERT, "rule_version": 2, "run_id": TASK},
     "report.issued": {
         "date": "2024-05-01",
         "window": {"since_us": 0, "until_us": 86_400_000_000},

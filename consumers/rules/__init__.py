@@ -1,0 +1,1 @@
+"""Rules over findings: judged live, over history, and in comparison."""
