@@ -35,6 +35,8 @@ def test_replay_finds_the_rows_equal(filled: Findstream) -> None:
         "task_board",
         "daily_aggregates",
         "configuration",
+        "rules",
+        "alerts",
     ]
     assert told["projections"][0]["compared"] == 5
 

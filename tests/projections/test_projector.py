@@ -59,6 +59,8 @@ def test_projections_have_names_of_their_own_and_know_the_newest_versions() -> N
         "task_board",
         "daily_aggregates",
         "configuration",
+        "rules",
+        "alerts",
     ]
     for projection in ALL:
         assert {kind: REGISTRY.newest(kind) for kind in projection.folds} == dict(projection.folds)
