@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from consumers.errors import ConsumerError
 
-class RulesError(Exception):
+
+class RulesError(ConsumerError):
     """The base of all below."""
 
 
