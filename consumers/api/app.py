@@ -42,6 +42,7 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
+from consumers.api.rule_checks import Check
 from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
@@ -59,6 +60,7 @@ from consumers.people.user import Entropy
 from pipeline.desks.desk import Desk
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
+from projections.judged import Judged
 from projections.reading import Reading
 
 SWAGGER: Final = Path(str(files("aws_lambda_powertools.event_handler.openapi.swagger_ui")))
@@ -84,6 +86,8 @@ class Application:
 def build(
     *,
     reading: Reading,
+    judged: Judged,
+    check: Check,
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
@@ -110,6 +114,7 @@ def build(
 ) -> Application:
     """The application. ``clock`` answers microseconds since the epoch.
 
+    ``check`` looks at texts of rules.
     ``local``: only this machine can reach the server. ``entropy`` answers so many random bytes. ``origins`` may read and write
     from a browser; ``hosts`` are names of this server besides those of loopback. ``notices``
     answers how many notices have each state. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the
@@ -128,6 +133,8 @@ def build(
         log,
         quarantine,
         desk,
+        judged=judged,
+        check=check,
         assume=assume,
         people=people,
         sign_in=sign_in,

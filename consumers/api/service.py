@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.request import Request
 
-from consumers.api import agents, auth, config, dashboard, events, keys, operations, profiles, tasks, users
+from consumers.api import agents, alerts, auth, config, dashboard, events, keys, operations, profiles, rules, tasks, users
 from consumers.api.authentication import Authentication
 from consumers.api.commands import Desks
 from consumers.api.freshness import WAIT_SECONDS, Freshness
@@ -16,6 +16,7 @@ from consumers.api.intake import Intake
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
+from consumers.api.rule_checks import Check
 from consumers.assuming import Assume
 from consumers.people.port import People
 from consumers.people.sign_in import SignIn
@@ -24,6 +25,7 @@ from pipeline.desks.desk import Desk
 from pipeline.ingest import Tally
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
+from projections.judged import Judged
 from projections.reading import Reading
 
 
@@ -34,6 +36,8 @@ def resolver(
     quarantine: Quarantine,
     desk: Desk,
     *,
+    judged: Judged,
+    check: Check,
     people: People,
     sign_in: SignIn,
     authentication: Authentication,
@@ -46,7 +50,10 @@ def resolver(
     fresh_seconds: float = WAIT_SECONDS,
     lag_limit_seconds: float = LAG_LIMIT_SECONDS,
 ) -> Resolver:
-    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles."""
+    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles.
+
+    ``check`` looks at texts of rules.
+    """
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
     principal = authentication.principal
     desks = Desks(desk, principal=principal, directory=people.users)
@@ -55,6 +62,8 @@ def resolver(
         tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
         agents.routes(reading, desks, clock=clock, freshness=freshness),
         config.routes(reading, desks, assume=assume, freshness=freshness),
+        rules.routes(judged, desks, check, freshness=freshness),
+        alerts.routes(judged, reading, desks, clock=clock, freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
         auth.routes(sign_in, authentication, address=_address),

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from consumers.errors import ConsumerError
 
-class RulesError(Exception):
+
+class RulesError(ConsumerError):
     """The base of all below."""
 
 
@@ -46,6 +48,10 @@ class RuleRefused(RulesError):
     def __init__(self, flaws: Sequence[Flaw]) -> None:
         super().__init__("\n".join(map(str, flaws)))
         self.flaws = tuple(flaws)
+
+
+class ExampleUnreadable(RulesError):
+    """An example's event is no finding, or several; the message says why. Do: give one whole event."""
 
 
 class RuleThrew(RulesError):

@@ -36,9 +36,11 @@ from pipeline.log.port import Batch, Log, Outcome, Position, Receipt, Record, Sh
 from pipeline.quarantine.port import Quarantined, Reject, Status
 from projections.errors import CursorRejected, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
+from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.api.judged import MemoryJudged, check
 from tests.people import stores as people
 from tests.people.signing import MemoryKeys
 from tests.support.memory_log import batch_of
@@ -258,7 +260,7 @@ class MemoryReading:
         checkpoints = self._log.heads() if self.folded is None else self.folded
         return [
             ProjectionState(name, 1, 1, checkpoints, self._log.behind(checkpoints), None, 0, None)
-            for name in ("agent_status", "configuration", "daily_aggregates", "event_index", "task_board")
+            for name in sorted(projection.name for projection in ALL)
         ]
 
     def wait_for(self, projection: str, positions: Sequence[Position], timeout_seconds: float) -> None:
@@ -410,6 +412,7 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog(self.clock)
         self.reading = MemoryReading(self.log)
+        self.judged = MemoryJudged()
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
         self.people = people_store()
@@ -419,6 +422,7 @@ class World:
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
+        given |= {"judged": self.judged, "check": check}
         given |= {"desk": desk_in_memory(self.clock), "assume": nobody_assumes}
         given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
@@ -431,6 +435,8 @@ class World:
             self.log,
             self.quarantine,
             desk_in_memory(self.clock),
+            judged=self.judged,
+            check=check,
             assume=nobody_assumes,
             people=self.people,
             sign_in=self.sign_in,
