@@ -18,8 +18,9 @@ from consumers.rules.engine.rule_set import RuleSet
 from consumers.rules.engine.settling import SettlingStore
 from consumers.rules.engine.state import HOUR_US, WINDOWS
 from consumers.rules.engine.taking_up import TakingUp
+from consumers.rules.engine.telling import tell_faults
 from pipeline.errors import PipelineError
-from pipeline.log.port import Log, Outcome
+from pipeline.log.port import Log
 from projections.errors import NewerVersion, StoreUnavailable
 from projections.projector import BATCH_EVENTS, Reads
 from projections.stores.port import Store
@@ -87,7 +88,7 @@ class Engine:
             except NewerVersion as newer:
                 self._writers.stop(writer)
                 self._on_stop(newer)
-        self._tell_faults()
+        tell_faults(self._log, self._book.faults)
         return folded
 
     def run(self, stop: Event, *, wait_seconds: float = 0.5) -> None:
@@ -126,12 +127,6 @@ class Engine:
         if hour > self._forgotten:
             writer.generation.forget_documents(WINDOWS, f"{hour:08}")
             self._forgotten = hour
-
-    def _tell_faults(self) -> None:
-        if self._book.faults.untold:
-            facts = self._book.faults.untold
-            receipts = self._log.append(facts)
-            self._book.faults.told([f for f, r in zip(facts, receipts, strict=True) if r.outcome is not Outcome.FAILED])
 
     def _wait(self, stop: Event, wait_seconds: float) -> None:
         seen = [writer.checkpoints for writer in self._writers.current()]
