@@ -47,7 +47,7 @@ def _stopped(why: ProjectionError) -> None:
     logger.error("judging stops: %s", why)
 
 
-_rules: Final = DeliveredRules(_log, _store_of, _book, token=writer_token("rules"), on_stop=_stopped)
+_rules: Final = DeliveredRules(_log, _store_of, _book, token=writer_token("rules"), clock=now_us, on_stop=_stopped)
 
 
 @logger.inject_lambda_context

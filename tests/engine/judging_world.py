@@ -131,6 +131,7 @@ class World:
             store or self.store,
             self.book,
             token=f"life {self.life}",
+            clock=lambda: self.now_us,
             batch_events=self.batch_events,
             on_stop=lambda newer: self.stopped.append(str(newer)),
         )

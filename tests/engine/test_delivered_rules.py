@@ -40,7 +40,9 @@ class Instances:
         world = self.world
         book = Book(lambda: list(world.versions), compiled, make_judge, clock=lambda: world.now_us, refresh_us=0)
         token = f"instance {next(self._names)}"
-        return DeliveredRules(world.log, self._store_of, book, token=token, on_stop=self.stopped.append)
+        return DeliveredRules(
+            world.log, self._store_of, book, token=token, clock=lambda: world.now_us, on_stop=self.stopped.append
+        )
 
     def next(self, shard: str, most: int) -> Batch | None:
         """What is to be delivered of a shard next."""

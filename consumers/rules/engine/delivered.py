@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from consumers.rules.engine.book import Book
 from consumers.rules.engine.judging import Judging
+from consumers.rules.engine.news import News
 from consumers.rules.engine.settling import SettlingStore, Told
 from consumers.rules.engine.taking_up import TakingUp
 from consumers.rules.engine.telling import tell_faults
@@ -18,7 +19,10 @@ from projections.writer import Writer
 
 
 class DeliveredRules:
-    """One of many that may be at work, on other shards or, by mistake, on the same. Arguments as of ``Delivered``."""
+    """One of many that may be at work, on other shards or, by mistake, on the same.
+
+    Arguments as of ``Delivered``; ``clock`` gives microseconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -27,11 +31,13 @@ class DeliveredRules:
         book: Book,
         *,
         token: str,
+        clock: Callable[[], int],
         on_stop: Callable[[ProjectionError], None] = lambda _: None,
     ) -> None:
         self._log = log
         self._store_of = store_of
         self._book = book
+        self._news = News(book, clock=clock)
         self._told = Told()
         self._taking_up = TakingUp(log)
         self._stores: dict[str, SettlingStore] = {}
@@ -48,6 +54,7 @@ class DeliveredRules:
     def judge(self, batch: Batch) -> Folded:
         """Judge what was delivered of one shard. Raises as ``Delivered.fold``, and ``BookBehind``."""
         self._book.refresh()
+        self._news.wait_for([batch])
         self._first = batch.positions[0]
         folded = self._delivered.fold(batch)
         for store in self._stores.values():
