@@ -42,7 +42,6 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
-from consumers.api.rule_checks import Check
 from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
 from consumers.console.pages import HERE, Pages, palette_css
@@ -87,7 +86,6 @@ def build(
     *,
     reading: Reading,
     judged: Judged,
-    check: Check,
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
@@ -114,7 +112,6 @@ def build(
 ) -> Application:
     """The application. ``clock`` answers microseconds since the epoch.
 
-    ``check`` looks at texts of rules.
     ``local``: only this machine can reach the server. ``entropy`` answers so many random bytes. ``origins`` may read and write
     from a browser; ``hosts`` are names of this server besides those of loopback. ``notices``
     answers how many notices have each state. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the
@@ -134,7 +131,6 @@ def build(
         quarantine,
         desk,
         judged=judged,
-        check=check,
         assume=assume,
         people=people,
         sign_in=sign_in,

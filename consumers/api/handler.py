@@ -11,7 +11,6 @@ from aws_lambda_powertools.logging import Logger
 from consumers.api import service
 from consumers.api.authentication import Authentication
 from consumers.api.overview import Overviews
-from consumers.api.rule_checks import unchecked
 from consumers.assuming import StsAssume
 from consumers.aws import catalog_of, desk_of, keys_of, log_of, people_of, quarantine_of
 from consumers.build import version
@@ -35,7 +34,6 @@ _resolver: Final = service.resolver(
     _quarantine,
     desk_of(_settings),
     judged=_reading,
-    check=unchecked,
     people=_people,
     sign_in=_sign_in,
     authentication=Authentication(_sign_in, local=False, cookies=False),

@@ -1,48 +1,43 @@
 """What the routes ask of the language of rules: whether a text is a rule, and what is wrong with it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 from consumers.api.errors import ValueRefused
+from consumers.api.rule_models import ExampleView, FlawView, Linted
+from consumers.rules import checking, text
+from consumers.rules.errors import Flaw, RuleRefused
+from consumers.rules.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """One thing that is wrong with a text: the line (from 1, 0 if unknown), the field ("": the whole), the accepted form."""
-
-    line: int
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A text that was looked at. Without ``flaws`` it can be published, under this id, title and severity."""
-
-    id: str = ""
-    title: str = ""
-    severity: int = 0
-    flaws: Sequence[Flaw] = ()
-
-
-Check = Callable[[str], Checked]
-"""Looks at a text. Raises nothing."""
-
-
-def unchecked(text: str) -> Checked:
-    """Takes every text for none: nothing can be published yet."""
-    return Checked(flaws=[Flaw(0, "", f"cannot be looked at here, {len(text)} characters as it has")])
-
-
-def sound(check: Check, text: str) -> Checked:
-    """What a text says, if nothing is wrong with it. Raises ``ValueRefused``, naming line and field of each flaw."""
-    checked = check(text)
-    if checked.flaws:
+def sound(told: str) -> Rule:
+    """The rule that a text says. Raises ``ValueRefused``, naming line and field of each flaw."""
+    try:
+        return text.read(told)
+    except RuleRefused as refused:
         message = "the text is no rule; see details"
-        raise ValueRefused(message, fields=[_told(flaw) for flaw in checked.flaws])
-    return checked
+        raise ValueRefused(message, fields=[_field(flaw) for flaw in refused.flaws]) from None
 
 
-def _told(flaw: Flaw) -> tuple[str, str]:
+def linted(told: str) -> Linted:
+    """What was found in a text: its flaws; or, of a rule, what is likely not meant, and what became of its examples."""
+    try:
+        rule = text.read(told)
+    except RuleRefused as refused:
+        flaws = [FlawView(line=flaw.line, field=flaw.field, message=flaw.reason) for flaw in refused.flaws]
+        return Linted(sound=False, id="", title="", severity=0, flaws=flaws, hints=[], examples=[])
+    examples = [
+        ExampleView(name=tried.example.name, should_match=tried.should_match, fault=tried.fault, title=tried.title)
+        for tried in checking.run(rule)
+    ]
+    return Linted(
+        sound=True,
+        id=rule.id,
+        title=rule.title,
+        severity=rule.severity,
+        flaws=[],
+        hints=list(checking.hints(rule)),
+        examples=examples,
+    )
+
+
+def _field(flaw: Flaw) -> tuple[str, str]:
     field = f"text.{flaw.field}" if flaw.field else "text"
     return field, f"line {flaw.line}: {flaw.reason}" if flaw.line else flaw.reason

@@ -51,6 +51,15 @@ class FlawView(Answer):
     message: str
 
 
+class ExampleView(Answer):
+    """What became of one of a rule's own examples."""
+
+    name: str
+    should_match: bool
+    fault: Annotated[str, Field(description="Empty if it is as the author said.")]
+    title: Annotated[str, Field(description="What an alert would say; empty if it does not match.")]
+
+
 class Linted(Answer):
     """What was found in a text. ``id``, ``title`` and ``severity`` are the rule's, if it is one."""
 
@@ -59,6 +68,8 @@ class Linted(Answer):
     title: str
     severity: int
     flaws: list[FlawView]
+    hints: Annotated[list[str], Field(description="What is accepted, but likely not meant, or slow.")]
+    examples: list[ExampleView]
 
 
 class RuleVersionView(Answer):

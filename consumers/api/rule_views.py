@@ -5,8 +5,7 @@ from typing import Any
 
 from consumers.api.commands import People
 from consumers.api.models import seconds
-from consumers.api.rule_checks import Checked
-from consumers.api.rule_models import FlawView, Linted, RuleDetail, RuleVersionDetail, RuleVersionView, RuleView, RunView
+from consumers.api.rule_models import RuleDetail, RuleVersionDetail, RuleVersionView, RuleView, RunView
 from consumers.api.views import severity_name
 from pipeline.desks import rule as desk
 from projections.rules import KnownRule, RuleRun, RuleVersion
@@ -52,17 +51,6 @@ def version(told: RuleVersion, people: People) -> RuleVersionView:
 def version_detail(told: RuleVersion, people: People) -> RuleVersionDetail:
     """A version with its text."""
     return RuleVersionDetail(**_of_version(told, people), rule_id=told.rule_id, text=told.text, comment=told.comment)
-
-
-def linted(checked: Checked) -> Linted:
-    """What was found in a text."""
-    return Linted(
-        sound=not checked.flaws,
-        id=checked.id,
-        title=checked.title,
-        severity=checked.severity,
-        flaws=[FlawView(line=flaw.line, field=flaw.field, message=flaw.reason) for flaw in checked.flaws],
-    )
 
 
 def people_of(rules: Iterable[KnownRule]) -> set[str]:

@@ -16,7 +16,7 @@ from consumers.api.errors import NothingHere, ValueRefused
 from consumers.api.freshness import Freshness
 from consumers.api.parameters import Fresh, FreshHeader
 from consumers.api.routing import Routes, answers
-from consumers.api.rule_checks import Check, sound
+from consumers.api.rule_checks import linted, sound
 from consumers.api.rule_models import Linted, NewRule, RuleDetail, RuleEdit, RuleList, RuleText, RuleVersionDetail, RuleView
 from pipeline.desks.rule import PublishRule, RetireRule, Rule, rule_uuid
 from projections.judged import Judged
@@ -35,12 +35,12 @@ Number = Annotated[int, Field(ge=1, le=1_000_000), Path(description="The version
 Status = Annotated[Literal["in_force", "retired", "switched_off"] | None, Query(description="Only in this status.")]
 
 
-def routes(judged: Judged, desks: Desks, check: Check, *, freshness: Freshness) -> Routes:
-    """The routes. ``check`` looks at texts."""
+def routes(judged: Judged, desks: Desks, *, freshness: Freshness) -> Routes:
+    """The routes."""
     router = Routes()
     _reads(router, judged, desks, freshness)
-    _checks(router, check)
-    _commands(router, judged, desks, check)
+    _checks(router)
+    _commands(router, judged, desks)
     return router
 
 
@@ -92,19 +92,19 @@ def _reads(router: Routes, judged: Judged, desks: Desks, freshness: Freshness) -
         return rule_views.version_detail(version, desks.people([version.by]))
 
 
-def _checks(router: Routes, check: Check) -> None:
+def _checks(router: Routes) -> None:
     @router.post(
         "/rules/lint",
         tags=["rules"],
         summary="Look at a rule's text",
-        description="Whether it could be published, and what is wrong with it; nothing is kept.",
+        description="Whether it could be published, what is wrong with it, and what became of its examples; nothing is kept.",
         responses=answers(Linted, "What was found.", 413, 415),
     )
     def lint_rule(*, rule: Annotated[RuleText, Body()]) -> Linted:
-        return rule_views.linted(check(rule.text))
+        return linted(rule.text)
 
 
-def _commands(router: Routes, judged: Judged, desks: Desks, check: Check) -> None:
+def _commands(router: Routes, judged: Judged, desks: Desks) -> None:
     @router.post(
         "/rules",
         tags=["rules"],
@@ -114,7 +114,7 @@ def _commands(router: Routes, judged: Judged, desks: Desks, check: Check) -> Non
         responses=answers(RuleView, "The rule.", *_COMMAND, status=201),
     )
     def publish_rule(*, rule: Annotated[NewRule, Body()], key: Key = "") -> Response[RuleView]:
-        told = sound(check, rule.text)
+        told = sound(rule.text)
         command = PublishRule(told.id, told.title, told.severity, rule.text, rule.comment)
         return created(_view(desks.desk.do(Rule, rule_uuid(told.id), command, desks.asked(key))))
 
@@ -127,7 +127,7 @@ def _commands(router: Routes, judged: Judged, desks: Desks, check: Check) -> Non
         responses=answers(RuleView, "The rule.", 404, *_COMMAND),
     )
     def change_rule(*, rule_id: RuleId, rule: Annotated[RuleEdit, Body()], key: Key = "") -> RuleView:
-        told = sound(check, rule.text)
+        told = sound(rule.text)
         if told.id != rule_id:
             message = "the text is another rule's; see details"
             raise ValueRefused(message, fields=[("text.id", f"must be {rule_id}, as in the path; an id never changes")])

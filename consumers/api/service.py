@@ -16,7 +16,6 @@ from consumers.api.intake import Intake
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
-from consumers.api.rule_checks import Check
 from consumers.assuming import Assume
 from consumers.people.port import People
 from consumers.people.sign_in import SignIn
@@ -37,7 +36,6 @@ def resolver(
     desk: Desk,
     *,
     judged: Judged,
-    check: Check,
     people: People,
     sign_in: SignIn,
     authentication: Authentication,
@@ -50,10 +48,7 @@ def resolver(
     fresh_seconds: float = WAIT_SECONDS,
     lag_limit_seconds: float = LAG_LIMIT_SECONDS,
 ) -> Resolver:
-    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles.
-
-    ``check`` looks at texts of rules.
-    """
+    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles."""
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
     principal = authentication.principal
     desks = Desks(desk, principal=principal, directory=people.users)
@@ -62,7 +57,7 @@ def resolver(
         tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
         agents.routes(reading, desks, clock=clock, freshness=freshness),
         config.routes(reading, desks, assume=assume, freshness=freshness),
-        rules.routes(judged, desks, check, freshness=freshness),
+        rules.routes(judged, desks, freshness=freshness),
         alerts.routes(judged, reading, desks, clock=clock, freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),

@@ -8,7 +8,6 @@ from threading import Event
 
 from consumers.api.app import build
 from consumers.api.guard import listed
-from consumers.api.rule_checks import unchecked
 from consumers.api.server import listen, names_of, serve
 from consumers.assuming import StsAssume, sts_client
 from consumers.build import version
@@ -37,7 +36,6 @@ def run(settings: Settings, stop: Event) -> None:
         app = build(
             reading=catalog,
             judged=catalog,
-            check=unchecked,
             ingest=ingest_into(settings, log, quarantine),
             log=log,
             quarantine=quarantine,

@@ -21,7 +21,6 @@ from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.contract import Checked
-from tests.api.judged import check
 from tests.api.world import DAY_US, NOW_US, Clock
 from tests.desks.world import Ids, desk_over
 from tests.people.signing import MemoryKeys
@@ -115,7 +114,6 @@ class DeskWorld:
             yield build(
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
                 judged=cast("Judged", Prompt(spine.catalog, go_on)),
-                check=check,
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,
                 quarantine=quarantine,

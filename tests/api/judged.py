@@ -1,9 +1,8 @@
-"""Rules and alerts for tests of routes, in lists; and a checker of texts that knows three lines."""
+"""Rules and alerts for tests of routes, in lists; and texts of rules."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from consumers.api.rule_checks import Checked, Flaw
 from projections.alert_pages import Alert, AlertEvent, AlertPage, AlertQuery
 from projections.alerts import AlertStatus
 from projections.errors import CursorRejected
@@ -77,17 +76,6 @@ def known_alert(number: int = 0) -> Alert:
     )
 
 
-def text(rule_id: str = "storm", title: str = "A storm", severity: int = 3, more: str = "") -> str:
-    """A text that ``check`` takes for a rule."""
-    return f"{rule_id}\n{title}\n{severity}\n{more}"
-
-
-def check(told: str) -> Checked:
-    """A rule is three lines: id, title, severity."""
-    match told.split("\n")[:3]:
-        case [rule_id, title, severity] if severity in {"0", "1", "2", "3", "4"}:
-            return Checked(rule_id, title, int(severity))
-        case [_, _, _]:
-            return Checked(flaws=[Flaw(3, "severity", "must be 0 to 4")])
-        case _:
-            return Checked(flaws=[Flaw(0, "", "must have three lines")])
+def text(rule_id: str = "storm", title: str = "A storm", severity: str = "HIGH", more: str = "") -> str:
+    """A rule's text."""
+    return f"id: {rule_id}\ntitle: {title}\nseverity: {severity}\nmatch:\n  source: [aws.signin]\n{more}"

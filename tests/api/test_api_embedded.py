@@ -14,7 +14,6 @@ from consumers.api.app import build
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
-from tests.api.judged import check
 from tests.api.served import Follower, Served
 from tests.api.world import Clock, MemoryReading, World, desk_in_memory, nobody_assumes, signed_in
 from tests.people.stores import entropy
@@ -52,7 +51,6 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
         app = build(
             reading=MemoryReading(log),
             judged=world.judged,
-            check=check,
             ingest=Ingest(log, quarantine, clock=clock),
             log=log,
             quarantine=quarantine,

@@ -21,7 +21,7 @@ def append(client: Client, *events: Envelope) -> None:
 def test_a_rule_is_published_changed_and_retired(desk_client: Client) -> None:
     made = desk_client.post("/rules", json={"text": text(), "comment": "To begin with"})
     desk_client.world.clock.now_us += SECOND_US
-    changed = desk_client.put(STORM, {"text": text(title="A gale", severity=4), "revision": 1})
+    changed = desk_client.put(STORM, {"text": text(title="A gale", severity="CRITICAL"), "revision": 1})
     shown = desk_client.get(f"{STORM}?at_least=2").json()
     desk_client.world.clock.now_us += SECOND_US
     retired = desk_client.delete(f"{STORM}?revision=2&comment=Too%20loud")
@@ -41,7 +41,7 @@ def test_a_rule_is_published_changed_and_retired(desk_client: Client) -> None:
     }
     assert (changed.json()["version"], changed.json()["title"], changed.json()["revision"]) == (2, "A gale", 2)
     assert {name: shown[name] for name in changed.json()} == changed.json()
-    assert (shown["text"], shown["comment"], shown["runs"]) == (text(title="A gale", severity=4), "", [])
+    assert (shown["text"], shown["comment"], shown["runs"]) == (text(title="A gale", severity="CRITICAL"), "", [])
     assert [(v["version"], v["since"], v["until"], v["ended"], v["by"]) for v in shown["versions"]] == [
         (1, NOW, NOW + 1, "replaced", BY_ADA),
         (2, NOW + 1, None, "", BY_ADA),
@@ -80,8 +80,10 @@ def test_rules_are_listed_by_id_and_filtered(desk_client: Client) -> None:
 @pytest.mark.parametrize(
     ("told", "field", "message"),
     [
-        ("storm\nA storm\nhigh", "text.severity", "line 3: must be 0 to 4"),
-        ("storm", "text", "must have three lines"),
+        (text(severity="bad"), "text.severity", "line 3: "),
+        (text().replace("[aws.signin]", "[{suffixes: x}]"), "text.match.source.0", "line 5: "),
+        ("storm", "text", "line 1: "),
+        (text(more="\nx: y\n"), "text.x", "line 7: "),
     ],
 )
 def test_a_text_that_is_no_rule_is_refused_naming_line_and_field(
@@ -91,16 +93,35 @@ def test_a_text_that_is_no_rule_is_refused_naming_line_and_field(
 
     for answer in (desk_client.post("/rules", json={"text": told}), desk_client.put(STORM, {"text": told, "revision": 1})):
         assert answer.status_code == 422
-        assert answer.json()["error"]["details"] == [{"field": field, "message": message}]
+        (detail,) = answer.json()["error"]["details"]
+        assert detail["field"] == field
+        assert detail["message"].startswith(message)
     assert desk_client.get(STORM).json()["version"] == 1
 
 
-def test_a_text_is_looked_at_without_being_kept(desk_client: Client) -> None:
-    good = desk_client.post("/rules/lint", json={"text": text()}).json()
-    bad = desk_client.post("/rules/lint", json={"text": "storm\nA storm\nhigh"}).json()
+def test_all_flaws_of_a_text_are_told(desk_client: Client) -> None:
+    answer = desk_client.post("/rules", json={"text": text(severity="bad", title="x", more="x: y")})
 
-    assert good == {"sound": True, "id": "storm", "title": "A storm", "severity": 3, "flaws": []}
-    assert (bad["sound"], bad["flaws"]) == (False, [{"line": 3, "field": "severity", "message": "must be 0 to 4"}])
+    assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"text.severity", "text.title", "text.x"}
+
+
+def test_a_text_is_looked_at_without_being_kept(desk_client: Client) -> None:
+    examples = "examples:\n  matching:\n  - name: other\n    event: {source: aws.other, detail: {}}\n"
+    good = desk_client.post("/rules/lint", json={"text": text()}).json()
+    wrong = desk_client.post("/rules/lint", json={"text": text(more=examples)}).json()
+    bad = desk_client.post("/rules/lint", json={"text": text(severity="bad")}).json()
+
+    assert {name: good[name] for name in ("sound", "id", "title", "severity", "flaws", "examples")} == {
+        "sound": True,
+        "id": "storm",
+        "title": "A storm",
+        "severity": 3,
+        "flaws": [],
+        "examples": [],
+    }
+    assert "there is no example that must match" in good["hints"]
+    assert (wrong["sound"], wrong["examples"][0]["fault"]) == (True, "does not match, but should")
+    assert (bad["sound"], [(flaw["line"], flaw["field"]) for flaw in bad["flaws"]]) == (False, [(3, "severity")])
     assert desk_client.get("/rules").json()["items"] == []
 
 
@@ -111,8 +132,11 @@ def test_what_goes_wrong_with_rules_is_told(desk_client: Client) -> None:
     assert error(desk_client.post("/rules", json={"text": text()})) == (409, "already_there", ["version"])
     assert error(desk_client.put(STORM, {"text": text(more="#"), "revision": 7})) == (409, "version_conflict", ["version"])
     assert error(desk_client.put(STORM, other)) == (422, "value_refused", ["text.id"])
-    assert error(desk_client.post("/rules", json={"text": text(title="x")})) == (409, "already_there", ["version"])
-    assert error(desk_client.post("/rules", json={"text": text("gale", title="x")})) == (422, "value_refused", ["title"])
+    assert error(desk_client.post("/rules", json={"text": text("gale"), "comment": "x" * 1001})) == (
+        422,
+        "value_refused",
+        ["comment"],
+    )
     assert desk_client.put("/rules/gale", {**other, "revision": 0}).status_code == 404
     assert desk_client.delete("/rules/gale").status_code == 404
     assert desk_client.get("/rules/gale").status_code == 404
