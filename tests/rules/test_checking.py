@@ -10,7 +10,6 @@ from consumers.rules.checking import document_of
 from consumers.rules.compiled import compile_rule
 from consumers.rules.errors import ExampleUnreadable
 from consumers.rules.judge import make_judge
-from consumers.rules.matching import Fault
 from consumers.rules.rule import Example, Rule, Threshold, Version
 from consumers.rules.shelf import Written
 from pipeline.sources.kinds import BY_SOURCE
@@ -20,7 +19,7 @@ GOOD: dict[str, Any] = {"source": "aws.test", "detail": {"state": "FAILED", "use
 
 
 def rule(**more: Any) -> Rule:
-    given = {
+    given: dict[str, Any] = {
         "id": "a-rule",
         "title": "Of {{ detail.user }}",
         "severity": 3,
@@ -47,14 +46,20 @@ def test_an_example_that_matches_shows_its_title() -> None:
         ({"not_matching": (Example("x", GOOD),)}, "matches, but should not"),
         ({"not_matching": (Example("x", GOOD | {"detail": {}}),)}, ""),
         ({"matching": (Example("x", GOOD),), "where": "detail.a.b == 1"}, 'NOT_FOUND: Key not found in map : "a"'),
-        ({"matching": (Example("x", GOOD),), "group_by": ("detail.a",)}, "matches, but would not count: a path of group_by (detail.a)"),
-        ({"matching": (Example("x", GOOD),), "threshold": Threshold(2, 60, 60, "detail.a")}, "matches, but would not count: detail.a has"),
+        (
+            {"matching": (Example("x", GOOD),), "group_by": ("detail.a",)},
+            "matches, but would not count: a path of group_by (detail.a)",
+        ),
+        (
+            {"matching": (Example("x", GOOD),), "threshold": Threshold(2, 60, 60, "detail.a")},
+            "matches, but would not count: detail.a has",
+        ),
         ({"matching": (Example("x", GOOD),), "threshold": Threshold(2, 60, 60, "detail.user")}, ""),
         ({"matching": (Example("x", {"foo": 1}),)}, "the item has no known shape"),
         ({"matching": (Example("x", GOOD | {"account": "12"}),)}, "account '12' is not 12 digits"),
-        ({"matching": (Example("x", GOOD), )}, ""),
+        ({"matching": (Example("x", GOOD),)}, ""),
     ],
-)  # fmt: skip
+)
 def test_an_example_is_at_fault_for_a_reason(given: Any, message: str) -> None:
     assert fault(rule(**given)).startswith(message)
 
@@ -70,8 +75,13 @@ def test_an_example_may_come_from_a_source_of_ones_own() -> None:
 
 
 def test_an_example_is_exactly_one_finding() -> None:
-    lines = {"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": "/x", "logStream": "y",
-             "logEvents": [{"id": str(n), "timestamp": 1_714_564_800_000, "message": "ERROR x"} for n in range(2)]}  # fmt: skip
+    lines = {
+        "messageType": "DATA_MESSAGE",
+        "owner": "111122223333",
+        "logGroup": "/x",
+        "logStream": "y",
+        "logEvents": [{"id": str(n), "timestamp": 1_714_564_800_000, "message": "ERROR x"} for n in range(2)],
+    }
 
     with pytest.raises(ExampleUnreadable, match="gives 2 findings"):
         document_of(lines)
@@ -124,7 +134,7 @@ def test_the_starter_set_has_a_rule_for_every_source_and_no_id_twice() -> None:
 
 def test_the_starter_set_judges_the_sample_without_a_fault() -> None:
     rules = [compile_rule(Version(written.rule, number=1)) for written in STARTER if written.rule]
-    faults: list[Fault] = []
+    faults: list[Any] = []
 
     hits = list(make_judge(rules, faults.append).hits(batch(sample(3000))))
 
