@@ -20,7 +20,7 @@ settings.load_profile("small")
 
 
 def pytest_configure() -> None:
-    """Let tests interrupt what they start: whoever is started in the background by a shell ignores SIGINT, and so do its children."""
+    """Let tests interrupt what they start: what a shell starts in the background ignores SIGINT, and so do its children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
