@@ -123,8 +123,10 @@ class Tally:
     @classmethod
     def read(cls, told: Sequence[Any]) -> Self:
         """The inverse of ``written``."""
-        count, last_us, account, region, findings, values, words = told
-        return cls(count, last_us, account, region, [(at, one) for at, one in findings], dict.fromkeys(values), Words(*words))
+        count, last_us, account, region, findings, values, (title, labels, resources, correlation_id) = told
+        named = [(at, one) for at, one in findings]
+        words = Words(title, labels, tuple(resources), correlation_id)
+        return cls(count, last_us, account, region, named, dict.fromkeys(values), words)
 
     def written(self) -> list[Any]:
         """As JSON has it."""
