@@ -129,6 +129,25 @@ def test_many_rules_with_one_field_in_common_are_found_by_their_texts() -> None:
     assert found(rules, events) == by_asking_all(rules, events)
 
 
+def test_many_rules_with_a_field_further_in_are_found_where_the_way_leads_elsewhere() -> None:
+    rules = [rule({"detail": {"user": {"name": [f"u{number}"]}}}, number) for number in range(5)]
+    rules += [
+        rule({"detail": {"user": {"name": [{"exists": True}]}, "n": [{"numeric": [">", number]}]}}, number)
+        for number in range(5, 8)
+    ]
+    users: Sequence[Any] = ("u1", {"name": "u1"}, [{"name": "u1"}, {"name": "u2"}], {"name": {"x": "u1"}}, {"name": 6}, None)
+    events = [event(detail={"user": user, "n": 6.5}) for user in users]
+
+    assert found(rules, events) == by_asking_all(rules, events)
+    assert found(rules, events)
+
+
+def test_a_judge_judges_batch_after_batch() -> None:
+    judge = make_judge([rule({"source": ["aws.test"]})], no_fault)
+
+    assert [len(list(judge.hits(batch([event(), event(source="aws.other")])))) for _ in range(2)] == [1, 1]
+
+
 def test_indices_choose_findings_and_their_order_is_kept() -> None:
     events = [event(id=str(number)) for number in range(5)]
 

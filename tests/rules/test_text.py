@@ -219,6 +219,7 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "nothing": ("", 1, "", "a rule is an object"),
     "no YAML": (LEAST + "where: [", 7, "", "no YAML: "),
     "no text": ("id: \x00", 0, "", "no YAML: "),
+    "half a character": (LEAST + "description: \ud800", 0, "", "the text holds what is no Unicode character"),
     "an anchor": (LEAST + "late: &x 1h", 6, "", "anchors and aliases are not accepted"),
     "an alias": ("a: &x 1\nb: *x", 1, "", "anchors and aliases are not accepted"),
     "a tag": (LEAST + "late: !!str 1h", 6, "", "tags are not accepted"),
