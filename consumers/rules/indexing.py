@@ -3,7 +3,7 @@
 Heads:   tests on source, account, region and severity, which stand in the log's columns, and on detail-type, kind and form, which
          begin the body. Each must hold for the pattern to match; what is left of it is the ``rest``.
 Anchors: fields of the rest that must have a value. Patterns are divided by the one that tells most of them apart, those that want
-         one text again by the next: so one look at the document passes over most.
+         the same there again by the next: so one look at the document passes over most, and what many want is tested once.
 """
 
 from collections import Counter, defaultdict
@@ -21,8 +21,8 @@ _OF_FINDING: Final = frozenset({"severity", "kind", "form"})
 _FINDING: Final = "finding"
 _WORTH_A_LOOK: Final = 2
 """So many patterns an index must spare."""
-_WORTH_OF_A_TEST: Final = 0.6
-"""What a test spares, of asking the whole pattern."""
+_COST_OF_A_TEST: Final = 0.4
+"""Of asking a whole pattern."""
 
 _Want = TypeVar("_Want")
 Path = tuple[str, ...]
@@ -68,11 +68,11 @@ def anchors(node: Node | None, above: Path = ()) -> Iterator[tuple[Path, Leaf]]:
 
 @dataclass(frozen=True, slots=True)
 class _Index(Generic[_Want]):
-    """Wants that need something at ``path``: by exact text, further divided, or by a test."""
+    """Wants that need something at ``path``: by exact text or by a test, and further divided."""
 
     path: Path
     by_text: "Mapping[str, Plan[_Want]]"
-    by_test: Sequence[tuple[Match, _Want]]
+    by_test: "Sequence[tuple[Match, Plan[_Want]]]"
     every: Sequence[_Want]
 
     def add_candidates(self, document: Mapping[str, Any], found: list[_Want]) -> None:
@@ -84,10 +84,11 @@ class _Index(Generic[_Want]):
         if type(here) is list:
             found += self.every
         elif here is not MISSING and type(here) is not dict:
-            if self.by_test:
-                found += [want for test, want in self.by_test if test(here)]
-            if type(here) is str and (plan := self.by_text.get(here)) is not None:
-                plan.add_candidates(document, found)
+            for test, plan in self.by_test:
+                if test(here):
+                    plan.add_candidates(document, found)
+            if type(here) is str and here in self.by_text:
+                self.by_text[here].add_candidates(document, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +122,34 @@ def laid(wants: Sequence[tuple[_Want, Anchors]]) -> Plan[_Want]:
 
 def _index(path: Path, wants: Sequence[tuple[_Want, Anchors]]) -> _Index[_Want]:
     by_text: dict[str, list[tuple[_Want, Anchors]]] = defaultdict(list)
-    by_test: list[tuple[Match, _Want]] = []
+    by_spelling: dict[str, list[tuple[_Want, Anchors]]] = defaultdict(list)
+    tests: dict[str, Match] = {}
     for want, known in wants:
-        if known[path].is_exact:
-            further = {other: leaf for other, leaf in known.items() if other != path}
-            for text in known[path].texts:
+        leaf = known[path]
+        further = {other: part for other, part in known.items() if other != path}
+        if leaf.is_exact:
+            for text in leaf.texts:
                 by_text[text].append((want, further))
         else:
-            by_test.append((matcher(known[path]), want))
+            tests.setdefault(leaf.spelling, matcher(leaf))
+            by_spelling[leaf.spelling].append((want, further))
+    by_test = [(tests[spelling], laid(some)) for spelling, some in by_spelling.items()]
     return _Index(path, {text: laid(some) for text, some in by_text.items()}, by_test, [want for want, _ in wants])
 
 
 def _best_path(wants: Sequence[tuple[object, Anchors]]) -> Path | None:
-    """The path by which an index spares asking most wants: of the exact ones all but those of about one text."""
+    """The path by which an index spares asking most wants: all but those of about one text, at the cost of each other test."""
+    users: Counter[Path] = Counter()
     texts: dict[Path, Counter[str]] = defaultdict(Counter)
-    exact: Counter[Path] = Counter()
-    tested: Counter[Path] = Counter()
+    tests: dict[Path, set[str]] = defaultdict(set)
     for _, known in wants:
+        users.update(known.keys())
         for path, leaf in known.items():
-            if leaf.is_exact:
-                exact[path] += 1
-                texts[path].update(leaf.texts)
-            else:
-                tested[path] += 1
+            texts[path].update(leaf.texts if leaf.is_exact else ())
+            tests[path].update(() if leaf.is_exact else (leaf.spelling,))
     spared = {
-        path: exact[path] - (sum(texts[path].values()) / len(texts[path]) if texts[path] else 0) + tested[path] * _WORTH_OF_A_TEST
-        for path in exact.keys() | tested.keys()
+        path: count - sum(texts[path].values()) / max(len(texts[path]), 1) - len(tests[path]) * _COST_OF_A_TEST
+        for path, count in users.items()
     }
     best = max(spared, key=lambda path: (spared[path], path), default=None)
     return best if best is not None and spared[best] >= _WORTH_A_LOOK else None
