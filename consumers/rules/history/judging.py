@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from consumers.rules.alerting import Conclusion
 from consumers.rules.history.lockstep import Watch, steps
-from consumers.rules.history.strand import Strand
+from consumers.rules.history.strand import Strand, Stretch
 from consumers.rules.matching import Document, Hit, Judge
 from consumers.rules.rule import AHEAD_US, Version
 from pipeline.log.port import Batch, Columns, Log
@@ -82,13 +82,17 @@ class Judging:
         self._markers = Markers()
         self._guard = Guard(self._markers)
         self._since_us = min(strand.counted.since_us for strand in strands)
+        self.recorded_us = self.begins_us(strands)
         resolving = any(strand.rule.resolve is not None for strand in strands)
         self._until_us = None if resolving else max(strand.counted.until_us for strand in strands)
+        self._stretch = Stretch(min(s.stretch.since_us for s in strands), max(s.stretch.until_us for s in strands))
+        self.judged = 0
+        """Findings of the stretch that were looked at, repeats included."""
 
-    @property
-    def recorded_us(self) -> int:
-        """From when on the log is read: clocks of sources may be ahead."""
-        return max(self._since_us - AHEAD_US, 0)
+    @staticmethod
+    def begins_us(strands: Sequence[Strand]) -> int:
+        """From which recorded time on the log is read for these: clocks of sources may be ahead."""
+        return max(min(strand.counted.since_us for strand in strands) - AHEAD_US, 0)
 
     def over(self, log: Log, watch: Watch) -> int:
         """Judge what the log holds now; returns how many events were read.
@@ -107,6 +111,7 @@ class Judging:
     def _judged(self, batch: Batch) -> None:
         """Judge a batch, some findings that are hit at a time."""
         indices = self._wanted(batch)
+        self.judged += self._of_stretch(batch)
         if indices is not None and not indices:
             return
         found: list[tuple[int, list[Hit]]] = []
@@ -117,6 +122,13 @@ class Judging:
                 found = []
         if found:
             self._take(batch, found)
+
+    def _of_stretch(self, batch: Batch) -> int:
+        times, kinds = batch.columns.time_us, batch.columns.type
+        since_us, until_us = self._stretch.since_us, self._stretch.until_us
+        if times and min(times) >= since_us and max(times) < until_us:
+            return kinds.count(_FINDING)
+        return sum(since_us <= at < until_us and kind == _FINDING for at, kind in zip(times, kinds, strict=True))
 
     def _wanted(self, batch: Batch) -> Sequence[int] | None:
         """Which events may matter by their time; None: all."""

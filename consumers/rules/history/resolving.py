@@ -16,18 +16,18 @@ class Resolving:
     _latest: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
     _open: defaultdict[tuple[str, ...], list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
 
-    def alert(self, group: tuple[str, ...], last_us: int, alert_id: str = "") -> str:
-        """An alert is there. Returns the finding that closes it, "" if none did yet."""
-        time_us, event_id = self._latest.get(group, (-1, ""))
-        if time_us > last_us:
+    def alert(self, group: tuple[str, ...], last_us: int, alert_id: str = "") -> tuple[int, str] | None:
+        """An alert is there. Returns the finding that closes it, as (time, id); None if none did yet."""
+        latest = self._latest.get(group)
+        if latest and latest[0] > last_us:
             self.count += 1
-            return event_id
+            return latest
         heappush(self._open[group], (last_us, alert_id))
-        return ""
+        return None
 
     def resolver(self, group: tuple[str, ...], time_us: int, event_id: str) -> list[str]:
         """A resolving finding. Returns which alerts it closes that were open."""
-        self._latest[group] = max(self._latest.get(group, (-1, "")), (time_us, event_id))
+        self._latest[group] = max(self._latest.get(group, (0, "")), (time_us, event_id))
         waiting = self._open.get(group, [])
         closed = []
         while waiting and waiting[0][0] < time_us:
