@@ -74,6 +74,16 @@ class Writer:
             raise NewerVersion(newer[0])
         return sum(map(len, batches))
 
+    def amend(self, changing: Callable[[Rows], Changes]) -> None:
+        """Commit what ``changing`` makes of the rows, in the shards claimed, without moving a checkpoint.
+
+        It is pure, and may be asked again. Raises ``Fenced``, ``CommitTooLarge`` (change less at a time), or the store's error;
+        then nothing of it is kept.
+        """
+        commit = self._standing([], [], self._claimed)
+        commit.changes = changing(self.generation)
+        self.generation.commit(self._token, commit)
+
     def redrive(self, chosen: Callable[[Parked], bool] = lambda _: True, *, at_once: int = REDRIVEN_AT_ONCE) -> tuple[int, int]:
         """Fold the parked events of the keys that ``chosen`` names again, in order; returns (folded, still parked).
 
@@ -118,10 +128,11 @@ class Writer:
         self._keep(folding, self._standing([], [replace(parked, error=_told(why))]))
         return [parked]
 
-    def _standing(self, unparked: Sequence[Position], retraced: Sequence[Parked]) -> Commit:
-        """A commit that moves no checkpoint."""
-        here = dict(self.checkpoints)
-        return Commit(expected=here, reached=dict(here), unparked=unparked, retraced=retraced)
+    def _standing(self, unparked: Sequence[Position], retraced: Sequence[Parked], shards: Collection[str] = ()) -> Commit:
+        """A commit that moves no checkpoint: of ``shards``, or of all that have one."""
+        reached = {shard: at for shard, at in self.checkpoints.items() if not shards or shard in shards}
+        expected = dict.fromkeys(shards) | reached
+        return Commit(expected, reached, unparked=unparked, retraced=retraced)
 
     def tidy(self) -> None:
         """Forget markers that can decide nothing any more. Call it only where nothing of the log is left to fold.

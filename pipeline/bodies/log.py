@@ -26,6 +26,10 @@ class LogWithBodies:
         """As the log does."""
         return self._log.read(shard, after, limit)
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        """As the log says."""
+        return self._log.since(shard, recorded_us)
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         """The events at these positions, wherever they are."""
         found = self._bodies.fetch(positions)

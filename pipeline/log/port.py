@@ -247,6 +247,14 @@ class Log(Protocol):
         """At most ``limit`` events of ``shard`` behind ``after`` (None: from its first), in order; empty at the end."""
         ...
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        """Behind which (None: from the first event of ``shard`` on) stands all that was recorded then or later.
+
+        For ``read``; it need not be an event's. Some of what was recorded a little before may stand behind it, too: a reader
+        leaves that out. Nothing else need be read for the answer, however much the shard holds.
+        """
+        ...
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         """The events at these positions, in the order asked; None for a position that the log does not hold."""
         ...

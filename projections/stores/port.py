@@ -49,7 +49,8 @@ class Marker:
 class Commit:
     """All that folding one or more batches changes.
 
-    ``expected`` and ``reached`` have the same shards: the checkpoint that was read (None: none yet), and the new one.
+    ``expected`` has the checkpoint that was read of each shard (None: none yet), ``reached`` the new one; a shard that is missing
+    there keeps what it has.
     ``unparked`` are positions of parked events that were folded after all; ``retraced`` are parked events that keep their places,
     with another error.
     """

@@ -138,6 +138,11 @@ class MemoryLog:
         records = self.records.get(shard, [])[start : start + limit]
         return batch_of(shard, records)
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        self._check()
+        before = [record.position for record in self.records.get(shard, []) if record.recorded_us < recorded_us]
+        return before[-1] if before else None
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         self._check()
         return [self.records[p.shard][p.sequence - 1] if p.sequence <= len(self.records[p.shard]) else None for p in positions]

@@ -38,6 +38,10 @@ class PlainLog:
         start = 0 if after is None else after.sequence + 1
         return batch_of(shard, self._records.get(shard, [])[start : start + limit])
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        before = [record.position for record in self._records.get(shard, []) if record.recorded_us < recorded_us]
+        return before[-1] if before else None
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         held = {record.position: record for records in self._records.values() for record in records}
         return [held.get(position) for position in positions]

@@ -132,6 +132,26 @@ def test_a_new_logs_shards_are_open_and_hold_their_first_event(log: Log) -> None
     assert {(False, True)} == {(shard.closed, shard.complete) for shard in log.shards()}
 
 
+def test_behind_what_since_says_stands_all_that_was_recorded_then_or_later(log: Log, backend: Backend, clock: Clock) -> None:
+    for number in range(12):
+        log.append([event(number, subject=f"thing/{number % 3}")])
+        clock.now_us += 1_000_000
+    for shard in log.shards():
+        records = [record for record in everything(log) if record.position.shard == shard.id]
+        times = {record.recorded_us for record in records}
+        beyond = {max(times) + 3_600_000_000} if times else set()  # kinesalite dies of a time before an empty shard was made
+        for time_us in {0, *times, *(time_us + 1 for time_us in times), *beyond}:
+            behind = list(log.read(shard.id, log.since(shard.id, time_us), 100).records())
+            asked = [record for record in records if record.recorded_us >= time_us]
+            assert behind[len(behind) - len(asked) :] == asked
+            if backend.stamps_by_our_clock:
+                assert behind == asked
+
+
+def test_of_a_shard_that_a_log_has_not_since_knows_nothing(log: Log) -> None:
+    assert log.since("shard-of-another-log", 0) is None
+
+
 def test_appending_nothing_accepts_nothing(log: Log) -> None:
     assert log.append([]) == []
     assert log.heads() == {}

@@ -44,6 +44,11 @@ class MemoryLog:
         records = self._records.get(shard, [])[begin : begin + limit]
         return batch_of(shard, records)
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        self._check()
+        before = [record.position for record in self._records.get(shard, []) if record.recorded_us < recorded_us]
+        return before[-1] if before else None
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         self._check()
         return [None if place in self.lost else self._records[place.shard][place.sequence - 1] for place in positions]

@@ -546,3 +546,27 @@ def test_poison_redrive_and_batches_come_to_what_folding_one_by_one_comes_to(
         for subject, events_waiting in waiting.items():
             assert [decode(p.event) for p in desk.parked() if p.key == subject] == events_waiting
         assert len(desk.parked()) == desk.writer.parked == sum(map(len, waiting.values()))
+
+
+def test_an_amendment_changes_rows_and_moves_no_checkpoint(desk: Desk) -> None:
+    desk.fold(noted(1, "thing/1"))
+    before = dict(desk.writer.checkpoints)
+    desk.writer.amend(lambda rows: Changes(documents={"more": {"read": sorted(rows.documents(["thing/1"]))}}))
+    assert desk.writer.generation.documents(["more"]) == {"more": {"read": ["thing/1"]}}
+    assert desk.writer.generation.checkpoints() == before == desk.writer.checkpoints
+
+
+def test_an_amendment_by_who_was_fenced_is_refused(desk: Desk) -> None:
+    former = desk.writer
+    desk.restart().generation.claim("other", ["shard-0"])
+    with pytest.raises(Fenced):
+        former.amend(lambda _: Changes(documents={"more": {}}))
+    assert desk.writer.generation.documents(["more"]) == {}
+
+
+def test_an_amendment_of_a_shard_that_was_folded_meanwhile_is_refused(desk: Desk) -> None:
+    former = desk.writer
+    desk.restart()
+    desk.fold(noted(1, "thing/1"))
+    with pytest.raises(Fenced):
+        former.amend(lambda _: Changes(documents={"more": {}}))

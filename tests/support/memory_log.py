@@ -68,6 +68,12 @@ class MemoryLog:
             records = [r for r in self._shards[shard].records if after is None or r.position > after][:limit]
         return batch_of(shard, records)
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        with self._up():
+            records = self._shards[shard].records
+        before = next((number for number, r in enumerate(records) if r.recorded_us >= recorded_us), len(records))
+        return records[before - 1].position if before else None
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         with self._up():
             held = {record.position: record for shard in self._shards.values() for record in shard.records}

@@ -34,6 +34,8 @@ REFRESH_SECONDS: Final = 1.0
 LOOK_BACK_US: Final = (60_000_000, 3_600_000_000, 86_400_000_000)
 """How far back to look for a shard's last event before all is read: first a minute, for most shards are busy."""
 
+_RUNS_BACK_US: Final = 60_000_000
+
 
 class KinesisLog:
     """The log on ``stream``, which exists. All that is not determined enters here.
@@ -61,6 +63,7 @@ class KinesisLog:
     ) -> None:
         pace = Pace(monotonic, sleep, random, deadline_seconds)
         self._monotonic = monotonic
+        self._clock = clock
         self._since_us = lambda: [clock() - span_us for span_us in look_back_us]
         self._on_unreadable = on_unreadable
         self._compress = compress_bodies
@@ -100,6 +103,10 @@ class KinesisLog:
         Raises ``LogUnavailable``, also if a closed shard does not come to its end, or what ``on_unreadable`` raises.
         """
         return self._reader(shard).read(after, limit)
+
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        """Before the first record that arrived a minute before ``recorded_us`` or later: arrival times may run back."""
+        return self._reader(shard).since(min(recorded_us, self._clock()) - _RUNS_BACK_US)
 
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         """The events at these positions; None where there is none, or none any more. A call a Kinesis record."""

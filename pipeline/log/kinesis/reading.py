@@ -110,6 +110,24 @@ class ShardReader:
             known = (self._last.after, *(place.end for place in self._places))
             return max((position for position in known if position is not None), default=None)
 
+    def since(self, arrived_us: int) -> Position | None:
+        """Just before the first record that arrived then or later; the last event's position if none did; None if it has none."""
+        shard = self._topology.get(self._id)
+        if shard is None:
+            return None
+        first = self._first_since(shard, arrived_us)
+        if first is None:
+            head = self.head()
+            first = self._first_since(shard, arrived_us)  # one that came while the end was looked for is not to be passed over
+            if first is None:
+                return head
+        return Position(self._id, first, -1)
+
+    def _first_since(self, shard: StreamShard, arrived_us: int) -> int | None:
+        begin = self._cursors.since(shard, arrived_us) if arrived_us > 0 else self._cursors.oldest(shard)
+        pages = self._pages(shard, begin, limit=1)
+        return next((page.records[0].sequence for page in pages if page.records), None)
+
     def at(self, sequence: int) -> Batch:
         """The events of the record with this number; none if the shard does not hold it."""
         shard = self._topology.get(self._id)

@@ -68,6 +68,14 @@ class SqliteLog:
             return Batch(shard, [], [], Columns(), [])
         return self._reader.batch(number, sequence, limit)
 
+    def since(self, shard: str, recorded_us: int) -> Position | None:
+        """The last event recorded before ``recorded_us``, exactly; None if there is none."""
+        number = shard_number(shard)
+        if number is None or number >= self._shards:
+            return None
+        sequence = self._reader.since(number, recorded_us)
+        return Position(shard, sequence - 1) if sequence else None
+
     def fetch(self, positions: Sequence[Position]) -> list[Record | None]:
         """The events at these positions; None where there is none."""
         found = {position: self._record(position) for position in sorted(set(positions))}

@@ -4,6 +4,7 @@ To a reader a block never changes: re-packing changes which block holds an event
 decoded block may be kept, and a body may be fetched long after its headers.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from pipeline.errors import LogCorrupted
 from pipeline.log.port import Batch, Columns, Numbered
 from pipeline.log.sqlite.blocks import COLUMNS, decode_frame, decode_headers
 from pipeline.log.sqlite.keys import address_of, position_at, shard_name
-from pipeline.log.sqlite.layout import COVERING
+from pipeline.log.sqlite.layout import COVERING, head
 from pipeline.sqlite_file import SqliteFile
 
 _BLOCKS: Final = f"""
 SELECT address, count, since_us, headers FROM block
 WHERE address >= coalesce(({COVERING}), :address) AND address < :end AND address + count > :address ORDER BY address
 """  # noqa: S608 constants
+_TIMES: Final = f"SELECT address, count, since_us, until_us FROM block WHERE address = ({COVERING})"  # noqa: S608 constants
+_HEADERS: Final = "SELECT headers FROM block WHERE address = ?"
 _KEPT_BLOCKS: Final = 8
 
 
@@ -134,6 +137,25 @@ class Reader:
         name = shard_name(shard)
         positions = Numbered(name, range(sequence, sequence + count))
         return Batch(name, positions, events.recorded_us, events.columns, bodies)
+
+    def since(self, shard: int, recorded_us: int) -> int:
+        """The sequence number of a shard's first event that was recorded then or later; that of its next one if none was."""
+        begin = address_of(shard, 0)
+        with self._file.snapshot() as connection:
+            low: int = begin
+            high: int = head(connection, shard)[0]
+            while low < high:
+                at = {"start": begin, "address": (low + high) // 2}
+                address, count, since_us, until_us = connection.execute(_TIMES, at).fetchone()
+                if until_us < recorded_us:
+                    low = address + count
+                elif since_us >= recorded_us:
+                    high = address
+                else:
+                    (headers,) = connection.execute(_HEADERS, (address,)).fetchone()
+                    block = decoded(address, count, since_us, headers)
+                    low = high = address + bisect_left(block.recorded_us, recorded_us)
+        return low - begin
 
     def _gather(self, events: _Gathering, *, end: int) -> None:
         asked = {"start": end - address_of(1, 0), "address": events.next, "end": end}
