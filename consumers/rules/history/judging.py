@@ -88,6 +88,8 @@ class Judging:
         self._stretch = Stretch(min(s.stretch.since_us for s in strands), max(s.stretch.until_us for s in strands))
         self.judged = 0
         """Findings of the stretch that were looked at, repeats included."""
+        self.newest_us = 0
+        """When the last event that was read was recorded."""
 
     @staticmethod
     def begins_us(strands: Sequence[Strand]) -> int:
@@ -102,6 +104,7 @@ class Judging:
         read = 0
         for batch, read_us in steps(log, self.recorded_us, watch):
             read += len(batch)
+            self.newest_us = max(self.newest_us, batch.recorded_us[-1] if batch.recorded_us else 0)
             self._judged(batch)
             for strand in self._strands.values():
                 for alert in strand.settle(read_us):

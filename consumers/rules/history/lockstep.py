@@ -58,7 +58,7 @@ def steps(log: Log, recorded_us: int, watch: Watch) -> Iterator[Step]:
     """
     shards = log.shards()  # before the heads: a shard that is made meanwhile holds nothing that belongs to this reading
     heads = log.heads()
-    lanes = {shard.id: _Lane(shard, _begin(log, shard, recorded_us), heads.get(shard.id)) for shard in shards}
+    lanes = {shard.id: _Lane(shard, log.since(shard.id, recorded_us), heads.get(shard.id)) for shard in shards}
     total = log.behind({name: lane.after for name, lane in lanes.items() if lane.after})
     done = 0
     while open_lanes := _readable(lanes):
@@ -81,11 +81,6 @@ def complete_since(log: Log, recorded_us: int, shards: Sequence[Shard] | None = 
             if len(first) and first.recorded_us[0] > recorded_us:
                 return False
     return True
-
-
-def _begin(log: Log, shard: Shard, recorded_us: int) -> Position | None:  # noqa: ARG001
-    """Behind which position all stands that was recorded from ``recorded_us`` on; None: from the first."""
-    return None
 
 
 def _readable(lanes: Mapping[str, _Lane]) -> list[_Lane]:

@@ -94,7 +94,7 @@ class _Raising:
         """Raise it, if it does not stand."""
         alert_id = alert.key.alert_id
         known = self._known.pop(alert_id, None)
-        if self._raised(alert, known) and strand.rule.resolve is not None:
+        if self._raised(alert, known) and strand.rule.resolve is not None and not (known and known.resolved):
             closed = self._resolving.alert(tuple(alert.group.values()), alert.last_us, alert_id)
             if closed:
                 self._resolve(alert_id, *closed)

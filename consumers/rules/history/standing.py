@@ -23,6 +23,7 @@ class Known:
     """An alert that was raised. ``withdrawn`` and ``reinstated`` name the run that did it last, "" if none did."""
 
     time_us: int
+    recorded_us: int
     version: int
     run_id: str
     backfilled: bool
@@ -44,16 +45,17 @@ class Standing:
         """Take in what a batch tells of them."""
         for place, kind in enumerate(batch.columns.type):
             if kind == _RAISED:
-                self._raised(batch.columns.time_us[place], orjson.loads(batch.bodies[place]))
+                self._raised(batch.columns.time_us[place], batch.recorded_us[place], orjson.loads(batch.bodies[place]))
             elif kind in _LATER:
                 known = self.alerts.get(batch.columns.subject[place].partition("/")[2])
                 if known and batch.columns.id[place] not in self._seen:
                     self._seen.add(batch.columns.id[place])
                     _later(known, kind, orjson.loads(batch.bodies[place]))
 
-    def _raised(self, time_us: int, body: Mapping[str, Any]) -> None:
+    def _raised(self, time_us: int, recorded_us: int, body: Mapping[str, Any]) -> None:
         if body["rule_id"] == self.rule_id and touches(body.get("window"), time_us, self.stretch):
-            known = Known(time_us, body["rule_version"], body.get("run_id", ""), body.get("backfilled", False))
+            told_by = body["rule_version"], body.get("run_id", ""), body.get("backfilled", False)
+            known = Known(time_us, recorded_us, *told_by)
             self.alerts.setdefault(body["alert_id"], known)
 
 
