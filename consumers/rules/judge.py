@@ -1,0 +1,247 @@
+"""Many rules over a batch, each finding asked only of the rules that its header leaves.
+
+Passes:  header (columns: no body is touched), the body's beginning (not parsed), then the document, parsed once for all that are
+         left; among many of these an index by one of their exact texts chooses.
+Budget:  a condition or a registered function that takes more than 50 ms of CPU time for one finding, or throws, is a fault and
+         counts as not matched. Patterns need none: their tests are linear.
+Memory:  what was worked out for headers is remembered, at most 65,536 of each kind.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
+from time import thread_time_ns
+from typing import Any, Final, NamedTuple, TypeVar
+
+import orjson
+
+from consumers.rules.compiled import CompiledRule, Condition
+from consumers.rules.document import TYPE, of_body
+from consumers.rules.errors import RuleThrew
+from consumers.rules.indexing import BEGINNING, COLUMNS, Path, anchors, split
+from consumers.rules.matching import Compiled, Document, Fault, Hit
+from consumers.rules.pattern import Match, matcher
+from pipeline.log.port import Batch, Columns
+
+BUDGET_NS: Final = 50_000_000
+REMEMBERED: Final = 65_536
+
+_FACTS: Final = b',"facts":'
+_LONGEST_BEGINNING: Final = 1024
+_NAMES: Final = frozenset({"kind", "form", "detail_type"})
+_WORTH_AN_INDEX: Final = 3
+_MATCHED: Final = 1
+_RESOLVED: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Want:
+    """One pattern of a rule: ``match`` and its conditions, or ``resolve``."""
+
+    number: int
+    rule: Compiled
+    role: int
+    heads: Mapping[str, Match]
+    rest: Match | None
+    conditions: tuple[Condition, ...] = ()
+    anchors: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+
+
+class _Index(NamedTuple):
+    """Wants that each need one of some texts at ``path``; ``every`` are all of them, for values that are lists."""
+
+    path: Path
+    by_text: Mapping[str, Sequence[_Want]]
+    every: Sequence[_Want]
+
+
+class _Plan(NamedTuple):
+    """What to ask of documents with one kind of header."""
+
+    always: Sequence[_Want]
+    indexes: Sequence[_Index]
+
+
+def make_judge(
+    compiled: Iterable[Compiled], on_fault: Callable[[Fault], None], *, cpu_ns: Callable[[], int] = thread_time_ns
+) -> "IndexedJudge":
+    """A judge of these versions. ``cpu_ns`` tells the CPU time used so far."""
+    return IndexedJudge(compiled, on_fault, cpu_ns)
+
+
+class IndexedJudge:
+    """As ``consumers.rules.matching.Judge``; hits of one finding stand in the order in which the versions were given."""
+
+    def __init__(self, compiled: Iterable[Compiled], on_fault: Callable[[Fault], None], cpu_ns: Callable[[], int]) -> None:
+        self._wants = [want for number, rule in enumerate(compiled) for want in _wants(number, rule)]
+        self._on_fault = on_fault
+        self._cpu_ns = cpu_ns
+        self._asked: dict[tuple[str, Any], int] = {}
+        self._headers: dict[_Header, int] = {}
+        self._beginnings: dict[tuple[int, bytes], _Plan | None] = {}
+        self._plans: dict[int, _Plan | None] = {0: None}
+
+    def hits(self, batch: Batch, indices: Sequence[int] | None = None) -> Iterator[Hit]:
+        """As the port says."""
+        columns, bodies = batch.columns, batch.bodies
+        begun = self._beginnings
+        for place, wanted in self._by_header(columns, indices):
+            body = bodies[place]
+            key = (wanted, body[: max(body.find(_FACTS, 0, _LONGEST_BEGINNING), 0)])
+            plan = begun[key] if key in begun else self._planned(key, body)
+            if plan is not None:
+                yield from self._found(plan, of_body(orjson.loads(body), columns, place), place)
+
+    def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterator[tuple[int, int]]:
+        """The places whose header some wants allow, each with the set of these, a bit each."""
+        rows: Iterable[_Header] = zip(
+            columns.type, columns.source, columns.account, columns.region, columns.severity, strict=True
+        )
+        places: Iterable[int] = range(len(columns.type))
+        if indices is not None:
+            every = list(rows)
+            places, rows = indices, [every[place] for place in indices]
+        headers = list(rows)
+        wanted = list(map(self._headers.get, headers))
+        if None in wanted:
+            wanted = [self._by_one_header(header) if bits is None else bits for header, bits in zip(headers, wanted, strict=True)]
+        for place, bits in zip(places, wanted, strict=True):
+            if bits:
+                yield place, bits
+
+    def _by_one_header(self, header: "_Header") -> int:
+        kind, *values = header
+        bits = 0
+        if kind == TYPE:
+            bits = reduce(and_, (self._allowing(name, value) for name, value in zip(COLUMNS, values, strict=True)))
+        return _remembered(self._headers, header, bits)
+
+    def _allowing(self, name: str, value: Any) -> int:
+        """The wants whose head of this name holds for the value, or that have none."""
+        bits = self._asked.get((name, value))
+        if bits is None:
+            bits = sum(1 << bit for bit, want in enumerate(self._wants) if name not in want.heads or want.heads[name](value))
+            _remembered(self._asked, (name, value), bits)
+        return bits
+
+    def _planned(self, key: tuple[int, bytes], body: bytes) -> "_Plan | None":
+        wanted, beginning = key
+        told = _beginning(beginning)
+        if told is None:
+            return self._plan(wanted, orjson.loads(body))
+        return _remembered(self._beginnings, key, self._plan(wanted, told))
+
+    def _plan(self, wanted: int, told: Mapping[str, Any]) -> "_Plan | None":
+        """``told`` is a body, or its beginning."""
+        values = (told.get("detail_type", ""), told["kind"], told["form"])
+        bits = reduce(and_, (self._allowing(name, value) for name, value in zip(BEGINNING, values, strict=True)), wanted)
+        if bits not in self._plans:
+            _remembered(self._plans, bits, _laid([want for bit, want in enumerate(self._wants) if bits >> bit & 1]))
+        return self._plans[bits]
+
+    def _found(self, plan: "_Plan", document: dict[str, Any], place: int) -> Iterator[Hit]:
+        roles: dict[int, tuple[Compiled, int]] = {}
+        for want in _candidates(plan, document):
+            if (want.rest is None or want.rest(document)) and self._holds(want, document):
+                roles[want.number] = (want.rule, roles.get(want.number, (want.rule, 0))[1] | want.role)
+        for number in sorted(roles):
+            rule, role = roles[number]
+            yield Hit(place, rule, document, bool(role & _MATCHED), bool(role & _RESOLVED))
+
+    def _holds(self, want: _Want, document: dict[str, Any]) -> bool:
+        """Whether the conditions hold, within the budget."""
+        if not want.conditions:
+            return True
+        begun_ns = self._cpu_ns()
+        try:
+            holds = all(condition(document) for condition in want.conditions)
+        except RuleThrew as threw:
+            self._on_fault(Fault(want.rule, document["finding"]["id"], "threw", str(threw)))
+            return False
+        took_ns = self._cpu_ns() - begun_ns
+        if took_ns > BUDGET_NS:
+            detail = f"{took_ns / 1e6:,.0f} ms for one finding; {BUDGET_NS // 1_000_000} ms are allowed"
+            self._on_fault(Fault(want.rule, document["finding"]["id"], "too_slow", detail))
+            return False
+        return holds
+
+
+_Header = tuple[str, str, str, str, int]
+_Key = TypeVar("_Key")
+_Kept = TypeVar("_Kept")
+
+
+def _remembered(memory: dict[_Key, _Kept], key: _Key, value: _Kept) -> _Kept:
+    """``value``, kept; a full memory is emptied first."""
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = value
+    return value
+
+
+def _beginning(text: bytes) -> dict[str, str] | None:
+    """kind, form and detail-type from the first bytes of a body; None if it does not begin with all three, and only these."""
+    try:
+        told = orjson.loads(text + b"}")
+    except orjson.JSONDecodeError:
+        return None
+    if type(told) is dict and told.keys() == _NAMES and all(type(value) is str for value in told.values()):
+        return told
+    return None
+
+
+def _wants(number: int, rule: Compiled) -> Iterator[_Want]:
+    if not isinstance(rule, CompiledRule):
+        yield _Want(number, rule, _MATCHED, {}, None, (rule.matches,))
+        yield _Want(number, rule, _RESOLVED, {}, None, (rule.resolves,))
+        return
+    for role, pattern, conditions in ((_MATCHED, rule.pattern, rule.conditions), (_RESOLVED, rule.closing, ())):
+        if pattern is not None:
+            heads, rest = split(pattern)
+            yield _Want(number, rule, role, heads, matcher(rest) if rest else None, conditions, dict(anchors(rest)))
+
+
+def _laid(wants: Sequence[_Want]) -> _Plan | None:
+    """Indexes as long as one spares asking several wants."""
+    left, indexes = list(wants), []
+    while (chosen := _best_path(left)) is not None:
+        every = [want for want in left if chosen in want.anchors]
+        left = [want for want in left if chosen not in want.anchors]
+        by_text: dict[str, list[_Want]] = defaultdict(list)
+        for want in every:
+            for text in want.anchors[chosen]:
+                by_text[text].append(want)
+        indexes.append(_Index(chosen, by_text, every))
+    return _Plan(left, indexes) if wants else None
+
+
+def _best_path(wants: Sequence[_Want]) -> Path | None:
+    """The path by which an index leaves the fewest wants to be asked, of about as many texts as it knows."""
+    sharing: dict[Path, Counter[str]] = defaultdict(Counter)
+    users: Counter[Path] = Counter()
+    for want in wants:
+        for path, texts in want.anchors.items():
+            sharing[path].update(texts)
+            users[path] += 1
+    spared = {path: users[path] - sum(texts.values()) / len(texts) for path, texts in sharing.items()}
+    best = max(spared, key=lambda path: (spared[path], path), default=None)
+    return best if best is not None and spared[best] >= _WORTH_AN_INDEX else None
+
+
+def _candidates(plan: _Plan, document: Document) -> Iterable[_Want]:
+    if not plan.indexes:
+        return plan.always
+    found = list(plan.always)
+    for path, by_text, every in plan.indexes:
+        here: Any = document
+        for key in path:
+            here = here.get(key) if type(here) is dict else here
+            if type(here) is not dict:
+                break
+        if type(here) is str:
+            found += by_text.get(here, ())
+        elif type(here) is list:
+            found += every
+    return found
