@@ -1,18 +1,21 @@
 """The questions of ``projections.reading``, answered from whichever generations serve just now."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Final
 
 from pipeline.log.port import Log, Position
-from projections import agent_status, configuration, daily_aggregates, event_index, task_board
+from projections import agent_status, alert_pages, alerts, configuration, daily_aggregates, event_index, rules, task_board
+from projections.alert_pages import Alert, AlertEvent, AlertPage, AlertQuery
+from projections.alerts import AlertStatus
 from projections.errors import GenerationGone, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
 from projections.projection import Parked, Projection
 from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
+from projections.rules import KnownRule, RuleVersion
 from projections.stores.port import Generation, GenerationInfo, GenerationRows, Status, Store
 
 DAY_US: Final = 86_400_000_000
@@ -82,6 +85,44 @@ class Catalog:
         """All configurations, by kind and id."""
         with self._rows(configuration.Configurations.name) as rows:
             return configuration.shown(document for _, document in rows.all_documents())
+
+    def rules(self) -> Sequence[KnownRule]:
+        """All rules that were ever published, by id."""
+        with self._rows(rules.Rules.name) as rows:
+            return rules.known(document for _, document in rows.all_documents(rules.RULES))
+
+    def rule(self, rule_id: str) -> KnownRule | None:
+        """A rule; None if none of this id was ever published."""
+        with self._rows(rules.Rules.name) as rows:
+            return rules.found(rows, rule_id)
+
+    def rule_version(self, rule_id: str, number: int) -> RuleVersion | None:
+        """A version of a rule with its text; None if there is none."""
+        with self._rows(rules.Rules.name) as rows:
+            rule = rules.found(rows, rule_id)
+            versions = [version for version in rule.versions if version.number == number] if rule else []
+            return next(iter(rules.with_texts(rows, versions)), None)
+
+    def rule_versions(self, *, but: Collection[tuple[str, int]] = ()) -> Sequence[RuleVersion]:
+        """Every version of every rule, by rule and number, with its text, unless that is known (``but``: rule and number)."""
+        with self._rows(rules.Rules.name) as rows:
+            known = rules.known(document for _, document in rows.all_documents(rules.RULES))
+            return rules.with_texts(rows, [version for rule in known for version in rule.versions], but=but)
+
+    def alerts(self, query: AlertQuery) -> AlertPage:
+        """A page of the alerts that match, newest first. Raises ``CursorRejected``."""
+        with self._rows(alerts.Alerts.name) as rows:
+            return alert_pages.page(rows, query)
+
+    def alert(self, alert_id: str) -> tuple[Alert, Sequence[AlertEvent]] | None:
+        """An alert and what happened to it, by time; None if none of this id was raised."""
+        with self._rows(alerts.Alerts.name) as rows:
+            return alert_pages.find(rows, alert_id)
+
+    def alert_ids(self, rule_id: str, since_us: int, until_us: int) -> Mapping[str, AlertStatus]:
+        """How each alert of a rule stands whose time lies in the range, by its id; newest first."""
+        with self._rows(alerts.Alerts.name) as rows:
+            return alert_pages.standings(rows, rule_id, since_us, until_us)
 
     def daily(self, since_us: int, until_us: int) -> Sequence[Count]:
         """Findings per UTC day, source, severity and account, for days that begin in the range; by day, then the rest."""

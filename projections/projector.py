@@ -11,17 +11,27 @@ from typing import Final
 
 from pipeline.log.port import Batch, Log, Position
 from projections.agent_status import AgentStatuses
+from projections.alerts import Alerts
 from projections.configuration import Configurations
 from projections.daily_aggregates import DailyAggregates
 from projections.errors import NewerVersion
 from projections.event_index import EventIndex
 from projections.guard import Intake
 from projections.projection import Projection
+from projections.rules import Rules
 from projections.stores.port import Store
 from projections.task_board import TaskBoard
 from projections.writers import Writers
 
-ALL: Final[Sequence[Projection]] = (EventIndex(), AgentStatuses(), TaskBoard(), DailyAggregates(), Configurations())
+ALL: Final[Sequence[Projection]] = (
+    EventIndex(),
+    AgentStatuses(),
+    TaskBoard(),
+    DailyAggregates(),
+    Configurations(),
+    Rules(),
+    Alerts(),
+)
 """Every projection, in the order in which a step folds them."""
 
 BATCH_EVENTS: Final = 5_000

@@ -11,7 +11,7 @@ Idempotence:  a command with a key is stored together with its key and digest, i
 import logging
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -183,8 +183,14 @@ class Desk:
 
 
 def _digest(command: Any, asked: Asked, target: str) -> str:
-    told = [type(command).__name__, target, asked.version, asdict(command)]
+    told = [type(command).__name__, target, asked.version, _said(command)]
     return sha256(canonical(told)).hexdigest()
+
+
+def _said(command: Any) -> dict[str, Any]:
+    """What a command says. Fields that do not compare are what its sender saw, which may differ when it is sent again."""
+    seen = {field.name for field in fields(command) if not field.compare}
+    return {name: value for name, value in asdict(command).items() if name not in seen}
 
 
 def _key_id(asked: Asked) -> UUID:

@@ -79,6 +79,14 @@ class GenerationRows(SegmentRows, Rows, Protocol):
         """All documents, by key; of a ``kind`` those whose key begins with ``<kind>/``, without a look at the others."""
         ...
 
+    def documents_from(self, kind: str, after: str, limit: int) -> list[tuple[str, Document]]:
+        """The first ``limit`` documents of a kind whose keys stand behind ``after`` ("": from the first), by key.
+
+        For keys of the form ``<kind>//<rest>``: those are kept in the order of their bytes, so that a page costs as much as it
+        holds, however many there are. ``after`` need not be the key of any document.
+        """
+        ...
+
     def parked(self) -> Sequence[Parked]:
         """The parked events, whole, in the order in which they were parked."""
         ...

@@ -36,6 +36,7 @@ from pipeline.log.port import Batch, Log, Outcome, Position, Receipt, Record, Sh
 from pipeline.quarantine.port import Quarantined, Reject, Status
 from projections.errors import CursorRejected, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
+from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
@@ -258,7 +259,7 @@ class MemoryReading:
         checkpoints = self._log.heads() if self.folded is None else self.folded
         return [
             ProjectionState(name, 1, 1, checkpoints, self._log.behind(checkpoints), None, 0, None)
-            for name in ("agent_status", "configuration", "daily_aggregates", "event_index", "task_board")
+            for name in sorted(projection.name for projection in ALL)
         ]
 
     def wait_for(self, projection: str, positions: Sequence[Position], timeout_seconds: float) -> None:

@@ -35,6 +35,8 @@ def test_replay_finds_the_rows_equal(filled: Findstream) -> None:
         "task_board",
         "daily_aggregates",
         "configuration",
+        "rules",
+        "alerts",
     ]
     assert told["projections"][0]["compared"] == 5
 
@@ -79,7 +81,7 @@ def test_all_can_be_rebuilt_at_once(filled: Findstream) -> None:
     answer = filled("rebuild", "--all")
 
     assert answer.code == 0
-    assert len(answer.out.splitlines()) == 5
+    assert len(answer.out.splitlines()) == 7
     assert "event_index: switched, generation 2, 5 events\n" in answer.out
 
 

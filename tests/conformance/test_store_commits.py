@@ -220,6 +220,38 @@ def test_documents_of_a_kind_are_told_without_the_others(generation: Generation)
     assert len(list(generation.all_documents())) == len(keys)
 
 
+def test_documents_of_an_ordered_kind_are_read_page_by_page(generation: Generation) -> None:
+    keys = [f"new//{number:03}" for number in range(7)]
+    others = ["new/003", "new", "new//", "new/0", "newer//001", "nev//9", "new@a"]
+    documents: dict[str, Document] = {key: {"key": key} for key in [*others, *reversed(keys)]}
+    generation.commit("writer", Commit({}, {}, Changes(documents=documents)))
+
+    def page(after: str, limit: int) -> list[str]:
+        found = generation.documents_from("new", after, limit)
+        assert [document["key"] for _, document in found] == [key for key, _ in found]
+        return [key for key, _ in found]
+
+    assert page("", 3) == keys[:3]
+    assert page("new//002", 3) == keys[3:6]
+    assert page("new//0025", 2) == keys[3:5]
+    assert page("new//004", 9) == keys[5:]
+    assert page("new//006", 9) == []
+    assert page("a", 1) == keys[:1]
+    assert page("z", 9) == []
+    assert generation.documents_from("none", "", 9) == []
+    with generation.reading() as rows:
+        assert [key for key, _ in rows.documents_from("new", "", 2)] == keys[:2]
+
+
+def test_an_ordered_document_is_replaced_and_found_by_its_key(generation: Generation) -> None:
+    generation.commit("writer", Commit({}, {}, Changes(documents={"new//1": {"n": 1}, "new//2@a": {"n": 2}})))
+    generation.commit("writer", Commit({}, {}, Changes(documents={"new//1": {"n": 3}})))
+
+    assert generation.documents(["new//1", "new//2@a"]) == {"new//1": {"n": 3}, "new//2@a": {"n": 2}}
+    assert generation.documents_from("new", "", 5) == [("new//1", {"n": 3}), ("new//2@a", {"n": 2})]
+    assert list(generation.all_documents("new")) == [("new//1", {"n": 3}), ("new//2@a", {"n": 2})]
+
+
 def test_documents_are_replaced_and_come_in_order_of_their_keys(generation: Generation) -> None:
     generation.commit("writer", Commit({}, {}, Changes(documents={"b": {"n": 1}, "a": {"n": 1}, "C": {"n": [None, 0.5]}})))
     generation.commit("writer", Commit({}, {}, Changes(documents={"b": {"text": "é\0\u2028"}})))

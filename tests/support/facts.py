@@ -71,3 +71,53 @@ def task(kind: str, time_us: int, number: int = 0, **body: Any) -> Envelope:
         body = {"by": "u1"} | body
     subject = f"task/{task_id(number)}"
     return fact(f"task.{kind}", time_us, [number, body], account="", subject=subject, body=orjson.dumps(body))
+
+
+def rule(kind: str, time_us: int, rule_id: str = "storm", **body: Any) -> Envelope:
+    """An event of the rule of this id: ``kind`` is what stands behind ``rule.``."""
+    known: dict[str, dict[str, Any]] = {
+        "published": {"version": 1, "revision": 1, "title": "A storm", "severity": 3, "text": "id: storm", "by": "u1"},
+        "retired": {"revision": 2, "by": "u1"},
+        "switched_off": {"version": 1, "reason": "threw"},
+        "reprocessed": {
+            "version": 1,
+            "run_id": "0199f3a1-0000-7000-8000-000000000001",
+            "since_us": 0,
+            "until_us": 1,
+            "judged": 9,
+            "raised": 1,
+            "standing": 2,
+            "withdrawn": 3,
+            "by": "u1",
+        },
+    }
+    body = {"rule_id": rule_id, **known[kind], **body}
+    return fact(f"rule.{kind}", time_us, [rule_id, time_us, body], account="", subject=f"rule/{rule_id}", body=orjson.dumps(body))
+
+
+def alert_id(number: int) -> str:
+    return f"018f3000-0000-8000-8000-{number:012x}"
+
+
+def alert(kind: str, time_us: int, number: int = 0, *, severity: int = 0, account: str = "", **body: Any) -> Envelope:
+    """An event of the alert of this number: ``kind`` is what stands behind ``alert.``."""
+    known: dict[str, dict[str, Any]] = {
+        "raised": {
+            "rule_id": "storm",
+            "rule_version": 1,
+            "title": f"Alert {number}",
+            "labels": {"team": "blue"},
+            "group": {"detail.ip": "192.0.2.1"},
+            "window": {"since_us": time_us, "until_us": time_us + HOUR_US},
+            "count": 3,
+            "event_ids": ["1-a", "1-b"],
+            "last_us": time_us + 7,
+        },
+        "acknowledged": {"revision": 1, "by": "u1"},
+        "resolved": {"revision": 1, "by": "u1"},
+        "reopened": {"revision": 1, "by": "u1"},
+        "withdrawn": {"rule_version": 2, "run_id": "0199f3a1-0000-7000-8000-000000000001"},
+    }
+    body = {"alert_id": alert_id(number), **known[kind], **body}
+    header = {"subject": f"alert/{alert_id(number)}", "severity": severity, "account": account, "body": orjson.dumps(body)}
+    return fact(f"alert.{kind}", time_us, [number, time_us, body], **header, source="findstream.rules")

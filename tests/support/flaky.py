@@ -52,6 +52,9 @@ class FlakyGeneration:
     def all_documents(self, kind: str = "") -> Iterator[tuple[str, Document]]:
         return self._sound().all_documents(kind)
 
+    def documents_from(self, kind: str, after: str, limit: int) -> list[tuple[str, Document]]:
+        return self._sound().documents_from(kind, after, limit)
+
     def parked(self) -> Sequence[Parked]:
         return self._sound().parked()
 

@@ -2,7 +2,9 @@
 
 Counters:  one page for each hour and shard.
 Documents: those whose keys end alike from an ``@`` on share a few pages (``projections.agent_status`` keeps an account's document
-           per shard so); any other key has a page of its own. So shards never write the same page.
+           per shard so); any other key has a page of its own. So shards never write the same page. Keys of the form
+           ``kind//rest`` name their page themselves (1,024 bytes at most: DynamoDB, "Quotas": sort key), in whose order they
+           can be read.
 Parked:    as many events as an item holds; one event may take several items.
 """
 
@@ -50,10 +52,12 @@ def unpacked(data: bytes) -> bytes:
 
 def page_of(key: str) -> str:
     """The page on which a document stands; its name begins with the kind (what stands before a slash), if the key has one."""
+    kind, slash, rest = key.partition("/")
+    if rest.startswith("/"):
+        return key
     digest = blake2b(key.encode(), digest_size=16)
     _, at, group = key.rpartition("@")
     if not at:
-        kind, slash, _ = key.partition("/")
         return f"{kind}/{digest.hexdigest()}" if slash else digest.hexdigest()
     return f"{blake2b(group.encode(), digest_size=16).hexdigest()}#{digest.digest()[0] % PAGES}"
 

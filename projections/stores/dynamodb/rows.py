@@ -7,7 +7,7 @@ Consistency: strong reads of base-table items. An hour's list of segments is one
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final
 
 from pipeline.dynamodb_table import Item, Key, Table, key_of
@@ -121,6 +121,14 @@ class Rows:
         items = self._table.query(self._places.documents, low, high)
         documents = [pair for item in items for pair in pages.decode_documents(blob_of(item, "page")).items()]
         return iter(sorted(documents, key=lambda pair: pair[0]))
+
+    def documents_from(self, kind: str, after: str, limit: int) -> list[tuple[str, Document]]:
+        """The first documents of a kind behind a key, by key."""
+        self._usable()
+        low = max(after, f"{kind}//")
+        items = self._table.query(self._places.documents, low, f"{kind}/0", first_page=limit + 1)  # one may be ``after`` itself
+        documents = (pair for item in items for pair in pages.decode_documents(blob_of(item, "page")).items())
+        return list(islice((pair for pair in documents if pair[0] > low), limit))
 
     def parked(self) -> list[Parked]:
         """The parked events, in the order in which they were parked."""

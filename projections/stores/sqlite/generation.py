@@ -39,6 +39,7 @@ _SMALL_MARKERS: Final = 64
 _SMALL: Final = "FROM marker WHERE hour = ? AND day = ? AND small"
 _VARIABLES: Final = 500
 """Bound to one statement; SQLite's limit is 32,766 (SQLite, "Implementation Limits")."""
+_FROM: Final = "SELECT key, value FROM document WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 _OF_KIND: Final = "SELECT key, value FROM document WHERE key >= ? AND key < ? ORDER BY key"
 _DOCUMENTS: Final = "SELECT key, value FROM document WHERE key IN ({})"
 
@@ -102,6 +103,10 @@ class _Rows:
         else:
             rows = self._select("SELECT key, value FROM document ORDER BY key")
         return ((key, orjson.loads(value)) for key, value in rows)
+
+    def documents_from(self, kind: str, after: str, limit: int) -> list[tuple[str, Document]]:
+        rows = self._select(_FROM, (max(after, f"{kind}//"), f"{kind}/0", limit))
+        return [(key, orjson.loads(value)) for key, value in rows]
 
     def parked(self) -> list[Parked]:
         rows = self._select("SELECT key, shard, sequence, sub, recorded_us, event, error FROM parked ORDER BY number")
