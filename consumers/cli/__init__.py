@@ -40,6 +40,7 @@ _MODULES: Final = {
     "tasks": "tasks",
     "agents": "agents",
     "config": "config",
+    "rules": "rules",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

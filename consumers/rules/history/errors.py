@@ -20,3 +20,7 @@ class HistoryLost(Refused):
 
 class NotTold(HistoryError):
     """The log would not take a fact of a run, after some attempts. Do: mend the log; go on with the run by its id."""
+
+
+class RuleUnknown(Refused):
+    """No such rule, or version of it, was published. Do: see ``findstream rules list`` and ``rules show``."""

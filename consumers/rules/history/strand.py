@@ -8,7 +8,7 @@ Memory: a window is forgotten once nothing can count in it any more; of its find
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import Final
 
@@ -20,14 +20,21 @@ from pipeline.log.port import Batch
 
 SKEW_US: Final = 300_000_000
 """How far a shard's recorded times may go back: a stream's are approximate."""
+_NEVER_US: Final = 1 << 60
+"""A bound that nothing comes too late for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of time in which findings happened, in microseconds since the epoch; ``until_us`` is exclusive."""
+    """A stretch of time in which findings happened, in microseconds since the epoch; ``until_us`` is exclusive.
+
+    ``count_late``: findings count towards thresholds however late they were recorded, which is more than live would do. It is for
+    history that was brought in long after it happened. Windows are then kept to the end of the reading.
+    """
 
     since_us: int
     until_us: int
+    count_late: bool = False
 
     def __contains__(self, time_us: object) -> bool:
         """Whether it happened then."""
@@ -83,7 +90,7 @@ class Strand:
 
     def __init__(self, compiled: Compiled, stretch: Stretch, *, worded: Callable[[int], bool] = lambda _: True) -> None:
         self.compiled = compiled
-        self.rule: Rule = compiled.version.rule
+        self.rule: Rule = replace(compiled.version.rule, late_us=_NEVER_US) if stretch.count_late else compiled.version.rule
         self.threshold: Threshold | None = self.rule.threshold
         self.stretch = stretch
         self.counted = Stretch(max(stretch.since_us - self.window_us, 0), stretch.until_us + self.window_us)

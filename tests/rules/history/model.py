@@ -43,7 +43,7 @@ def expected(records: Iterable[Record], rule: Words, stretch: Stretch) -> Expect
                 groups: dict[tuple[str, ...], list[tuple[Record, str]]] = {}
                 for r, d in matching:
                     group, value = rule.group(d), rule.distinct(d) if threshold.distinct else r.event.id
-                    late = r.recorded_us - r.event.time_us > rule.version.rule.late_us
+                    late = not stretch.count_late and r.recorded_us - r.event.time_us > rule.version.rule.late_us
                     if (
                         not late
                         and group is not None

@@ -68,7 +68,9 @@ RULES = {
     "hopping": rule("hopping", threshold=tumbling(2, 30, hop=10), group_by=("group",), late_us=10 * MINUTE_US),
     "distinct": rule("distinct", threshold=tumbling(2, 60, distinct="value"), group_by=("group",), late_us=0),
 }
-STRETCHES = st.tuples(st.integers(-60, 300), st.integers(1, 200)).map(lambda s: Stretch(minute(s[0]), minute(s[0] + s[1])))
+STRETCHES = st.tuples(st.integers(-60, 300), st.integers(1, 200), st.booleans()).map(
+    lambda s: Stretch(minute(s[0]), minute(s[0] + s[1]), count_late=s[2])
+)
 
 
 @given(histories(), STRETCHES, st.integers(1, 40))
