@@ -50,6 +50,10 @@ class RuleRefused(RulesError):
         self.flaws = tuple(flaws)
 
 
+class ExampleUnreadable(RulesError):
+    """An example's event is no finding, or several; the message says why. Do: give one whole event."""
+
+
 class RuleThrew(RulesError):
     """A rule's own condition, function or template failed on a finding; the message names the kind of failure, no values.
 

@@ -1,7 +1,7 @@
 """YAML as plain data, and the line of every value, so that whoever reads it can say where something is wrong.
 
-Scalars: as in JSON: null, true, false and numbers are such only in JSON's spelling; all else is text. (Dates, ``yes``, ``012`` and
-         ``1:30`` stay the text that the author wrote.)
+Scalars: as in JSON: null, true, false and numbers only as JSON spells them; all else is text. Dates, ``yes``, ``012`` and
+         ``1:30`` stay the text that the author wrote.
 Refused: anchors, aliases, tags, keys that are no text or stand twice, and nesting beyond 100 levels.
 Source:  YAML 1.2.2, section 10.2, "JSON Schema"; event patterns and CloudFormation mean the same by it.
 """
@@ -84,15 +84,19 @@ def _check(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _refused(event.start_mark.line + 1, "", "anchors and aliases are not accepted; write the value out")
+            raise _refused(_line(event), "", "anchors and aliases are not accepted; write the value out")
         if getattr(event, "tag", None):
-            raise _refused(event.start_mark.line + 1, "", "tags are not accepted; write the value alone")
+            raise _refused(_line(event), "", "tags are not accepted; write the value alone")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            raise _refused(event.start_mark.line + 1, "", f"nested more than {DEEPEST} levels deep")
+            raise _refused(_line(event), "", f"nested more than {DEEPEST} levels deep")
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
