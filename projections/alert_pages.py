@@ -123,7 +123,7 @@ def find(rows: GenerationRows, alert_id: str) -> tuple[Alert, list[AlertEvent]] 
         return None
     told = rows.documents(pages(document))
     entries = [AlertEvent(**entry) for each in told.values() for entry in each["entries"]]
-    return _alert(document), sorted(entries, key=lambda entry: (entry.time_us, entry.id))
+    return _alert(document), sorted(entries, key=lambda entry: (entry.time_us, entry.revision, entry.id))
 
 
 def standings(rows: GenerationRows, rule_id: str, since_us: int, until_us: int) -> dict[str, AlertStatus]:
@@ -180,7 +180,7 @@ def _alert(document: Document) -> Alert:
         event_ids=tuple(told["event_ids"]),
         last_us=told["last_us"],
         time_us=told["time_us"],
-        updated_us=max(time_us for time_us, _ in document["last"].values()),
+        updated_us=max(time_us for time_us, _, _ in document["last"].values()),
         account=told["account"],
         region=told["region"],
         resources=tuple(told["resources"]),

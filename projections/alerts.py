@@ -1,9 +1,9 @@
 """Which alerts there are, how each stands, and what happened to it.
 
 Key:    the alert (the event's subject, ``alert/<id>``).
-Order:  none is needed. How an alert stands is told by the times of its events (ties by id): its last raising, resolving or
-        reopening by people decides, whatever reached the log first; a withdrawal hides that until a run finds the alert again, or
-        somebody reopens it. An event may come before the one that raises the alert, which is then not listed yet.
+Order:  none is needed. How an alert stands is told by the times of its events (ties by revision, id): its last raising,
+        resolving, or reopening by people decides, whatever reached the log first; a withdrawal hides that until a run finds the
+        alert again, or somebody reopens it. An event may come before the one that raises the alert, which is not listed till then.
 Replay: folding the log again gives equal rows.
 
 Documents: ``alert/<id>`` is the alert; ``history/<id>/<page>`` what happened to it, a page full at a time;
@@ -26,14 +26,14 @@ NEWEST: Final = "newest"
 PAGE_ENTRIES: Final = 20
 """Of a history. An entry has 5 KB of characters at most, when somebody writes a long comment."""
 
-_NEVER: Final = (-1, "")
+_NEVER: Final = (-1, 0, "")
 
 AlertStatus = Literal["open", "acknowledged", "resolved", "withdrawn"]
 Told = AlertRaised | AlertAcknowledged | AlertResolved | AlertReopened | AlertWithdrawn
 
 
 class Alerts:
-    """The fold. A document holds, by what happened, the ``[time_us, id]`` of the latest such event."""
+    """The fold. A document holds, by what happened, the ``[time_us, revision, id]`` of the latest such event."""
 
     name: ClassVar[str] = "alerts"
     version: ClassVar[int] = 1
@@ -62,8 +62,7 @@ class Alerts:
                     continue
                 alert["raised"] = _raised(body, event)
                 documents[place(event.time_us, body.alert_id)] = _listed(alert)
-            _keep_latest(alert, _what(body), event)
-            alert["revision"] = max(alert["revision"], getattr(body, "revision", 0))
+            _keep_latest(alert, body, event)
             _remember(documents, alert, event, body)
         return Changes(documents=documents)
 
@@ -98,9 +97,11 @@ def _what(body: Told) -> str:
             return "withdrawn"
 
 
-def _keep_latest(alert: Document, what: str, event: Envelope) -> None:
-    stamp = [event.time_us, event.id]
+def _keep_latest(alert: Document, body: Told, event: Envelope) -> None:
+    what, revision = _what(body), getattr(body, "revision", 0)
+    stamp = [event.time_us, revision, event.id]
     alert["last"][what] = max(stamp, alert["last"].get(what, stamp))
+    alert["revision"] = max(revision, alert["revision"])
 
 
 def _remember(documents: dict[str, Document], alert: Document, event: Envelope, body: Told) -> None:
@@ -131,10 +132,10 @@ def pages(alert: Document) -> Sequence[str]:
 
 
 def status(last: Mapping[str, Sequence[Any]]) -> AlertStatus:
-    """How an alert stands, from the latest ``(time_us, id)`` of each thing that happened to it."""
+    """How an alert stands, from the latest ``(time_us, revision, id)`` of each thing that happened to it."""
 
-    def latest(*kinds: str) -> tuple[int, str]:
-        return max(((time_us, event_id) for kind in kinds for time_us, event_id in [last.get(kind, _NEVER)]))
+    def latest(*kinds: str) -> tuple[int, int, str]:
+        return max((time_us, revision, event_id) for kind in kinds for time_us, revision, event_id in [last.get(kind, _NEVER)])
 
     if latest("withdrawn") > latest("found_again", "reopened"):
         return "withdrawn"

@@ -59,6 +59,7 @@ from consumers.people.user import Entropy
 from pipeline.desks.desk import Desk
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
+from projections.judged import Judged
 from projections.reading import Reading
 
 SWAGGER: Final = Path(str(files("aws_lambda_powertools.event_handler.openapi.swagger_ui")))
@@ -84,6 +85,7 @@ class Application:
 def build(
     *,
     reading: Reading,
+    judged: Judged,
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
@@ -128,6 +130,7 @@ def build(
         log,
         quarantine,
         desk,
+        judged=judged,
         assume=assume,
         people=people,
         sign_in=sign_in,

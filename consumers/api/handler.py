@@ -33,6 +33,7 @@ _resolver: Final = service.resolver(
     _log,
     _quarantine,
     desk_of(_settings),
+    judged=_reading,
     people=_people,
     sign_in=_sign_in,
     authentication=Authentication(_sign_in, local=False, cookies=False),

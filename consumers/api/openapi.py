@@ -15,6 +15,8 @@ _TAGS: Final = {
     "events": "Findings and other events: list, read, take in, follow.",
     "agents": "The agents that watch accounts.",
     "tasks": "What people do about findings.",
+    "rules": "What is concluded from findings: texts, versions, publishing.",
+    "alerts": "What rules concluded.",
     "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
     "people": "Signing in, users, and the keys of producers.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.request import Request
 
-from consumers.api import agents, auth, config, dashboard, events, keys, operations, profiles, tasks, users
+from consumers.api import agents, alerts, auth, config, dashboard, events, keys, operations, profiles, rules, tasks, users
 from consumers.api.authentication import Authentication
 from consumers.api.commands import Desks
 from consumers.api.freshness import WAIT_SECONDS, Freshness
@@ -24,6 +24,7 @@ from pipeline.desks.desk import Desk
 from pipeline.ingest import Tally
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
+from projections.judged import Judged
 from projections.reading import Reading
 
 
@@ -34,6 +35,7 @@ def resolver(
     quarantine: Quarantine,
     desk: Desk,
     *,
+    judged: Judged,
     people: People,
     sign_in: SignIn,
     authentication: Authentication,
@@ -55,6 +57,8 @@ def resolver(
         tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
         agents.routes(reading, desks, clock=clock, freshness=freshness),
         config.routes(reading, desks, assume=assume, freshness=freshness),
+        rules.routes(judged, desks, freshness=freshness),
+        alerts.routes(judged, reading, desks, clock=clock, freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
         auth.routes(sign_in, authentication, address=_address),

@@ -41,6 +41,7 @@ _MODULES: Final = {
     "agents": "agents",
     "config": "config",
     "rules": "rules",
+    "alerts": "alerts",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

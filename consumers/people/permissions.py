@@ -47,6 +47,8 @@ _TABLE: Final[Mapping[Access, str]] = {
         GET /dashboard/overview GET /dashboard/events-stats
         GET /dashboard/tasks-stats                      GET /dashboard/users-stats
         GET /users/me           PUT /users/me/preferences
+        GET /rules              GET /rules/{}           GET /rules/{}/versions/{}
+        GET /alerts             GET /alerts/{}          PUT /alerts/{}/status
     """,
     Access.OWN: """
         GET /tasks              GET /tasks/{}           PUT /tasks/{}            PUT /tasks/{}/status
@@ -63,6 +65,7 @@ _TABLE: Final[Mapping[Access, str]] = {
         POST /config/aws/{}/test                         GET /config/monitoring  PUT /config/monitoring
         GET /users              POST /users             DELETE /users/{}
         GET /keys               POST /keys              DELETE /keys/{}
+        POST /rules             PUT /rules/{}           DELETE /rules/{}         POST /rules/lint
         GET /projections        GET /quarantine
     """,
 }

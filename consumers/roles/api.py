@@ -35,6 +35,7 @@ def run(settings: Settings, stop: Event) -> None:
         tokens = Tokens(open_keys(settings), clock=now_us, entropy=secrets.token_bytes)
         app = build(
             reading=catalog,
+            judged=catalog,
             ingest=ingest_into(settings, log, quarantine),
             log=log,
             quarantine=quarantine,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from consumers.api.app import Application, build
 from consumers.assuming import Assume, Attempt
@@ -20,13 +20,16 @@ from pipeline.desks.relay import Relay
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
-from projections.reading import Reading
 from tests.api.contract import Checked
 from tests.api.world import DAY_US, NOW_US, Clock
 from tests.desks.world import Ids, desk_over
 from tests.people.signing import MemoryKeys
 from tests.people.stores import PASSWORD, QUICK, entropy
 from tests.support.spine import Spine
+
+if TYPE_CHECKING:
+    from projections.judged import Judged
+    from projections.reading import Reading
 
 ADA = Principal("0199f3a1-0000-7000-8000-00000000000a", Role.ADMIN)
 BOB = Principal("0199f3a1-0000-7000-8000-00000000000b", Role.USER)
@@ -60,7 +63,7 @@ def add_people(people: SqlitePeople) -> None:
 class Prompt:
     """A reading that lets relay and projector go on before each answer."""
 
-    def __init__(self, inner: Reading, go_on: Callable[[], None]) -> None:
+    def __init__(self, inner: object, go_on: Callable[[], None]) -> None:
         self._inner = inner
         self._go_on = go_on
 
@@ -110,6 +113,7 @@ class DeskWorld:
             self.desk = desk_over(recorders, self.clock, Ids())
             yield build(
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
+                judged=cast("Judged", Prompt(spine.catalog, go_on)),
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,
                 quarantine=quarantine,

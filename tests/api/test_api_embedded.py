@@ -50,6 +50,7 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
     ):
         app = build(
             reading=MemoryReading(log),
+            judged=world.judged,
             ingest=Ingest(log, quarantine, clock=clock),
             log=log,
             quarantine=quarantine,

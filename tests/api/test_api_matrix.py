@@ -16,8 +16,10 @@ from consumers.people.tokens import Use
 from pipeline.desks.desk import Asked, Desk
 from pipeline.desks.task import CreateTask, Task
 from tests.api.contract import Checked
+from tests.api.judged import known_alert, known_rule, text
 from tests.api.world import ADMIN, KEYS, NOW_US, OTHER, USER, World, desk_in_memory, finding, signed_in, task, token_of
 from tests.people.stores import entropy
+from tests.support.facts import alert_id
 
 PAGES = [("GET", path) for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in")]
 FORMS = [("POST", "/sign-in"), ("POST", "/sign-out")]
@@ -34,6 +36,10 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("PUT", "/tasks/{task_id}"): {"version": 1, "title": "Look again"},
     ("PUT", "/tasks/{task_id}/status"): {"status": "closed"},
     ("POST", "/tasks/{task_id}/comments"): {"comment": "It was me."},
+    ("POST", "/rules"): {"text": text("gale")},
+    ("POST", "/rules/lint"): {"text": text("gale")},
+    ("PUT", "/rules/{rule_id}"): {"text": text(), "revision": 0},
+    ("PUT", "/alerts/{alert_id}/status"): {"status": "resolved"},
 }
 """What a route takes."""
 
@@ -158,6 +164,7 @@ def test_everybody_gets_what_the_table_says(route: tuple[str, str], who: str) ->
     desk = desk_in_memory(world.clock)
     event = finding(1)
     world.log.append([event])
+    world.judged.rule_list, world.judged.alert_list = [known_rule()], [known_alert()]
     path = template
     for name, value in (
         ("user_id", asking.owner),
@@ -166,6 +173,9 @@ def test_everybody_gets_what_the_table_says(route: tuple[str, str], who: str) ->
         ("account", "1" * 12),
         ("task_id", task_of(asking.owner, world, desk)),
         ("config_id", USER.id),
+        ("rule_id", "storm"),
+        ("number", "1"),
+        ("alert_id", alert_id(0)),
     ):
         path = path.replace(f"{{{name}}}", value)
     if template == "/feed":

@@ -40,6 +40,7 @@ from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.api.judged import MemoryJudged
 from tests.people import stores as people
 from tests.people.signing import MemoryKeys
 from tests.support.memory_log import batch_of
@@ -411,6 +412,7 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog(self.clock)
         self.reading = MemoryReading(self.log)
+        self.judged = MemoryJudged()
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
         self.people = people_store()
@@ -420,6 +422,7 @@ class World:
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
+        given |= {"judged": self.judged}
         given |= {"desk": desk_in_memory(self.clock), "assume": nobody_assumes}
         given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
@@ -432,6 +435,7 @@ class World:
             self.log,
             self.quarantine,
             desk_in_memory(self.clock),
+            judged=self.judged,
             assume=nobody_assumes,
             people=self.people,
             sign_in=self.sign_in,

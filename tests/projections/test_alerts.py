@@ -103,6 +103,16 @@ def test_how_an_alert_stands_is_told_by_the_times_of_what_happened_not_by_their_
     assert status(tmp_path / "reversed", *reversed(happened), RAISED) == expected
 
 
+def test_what_people_did_within_a_microsecond_is_told_in_their_order(tmp_path: Path) -> None:
+    kinds = ("acknowledged", "resolved", "reopened", "resolved", "reopened")
+    happened = [alert(kind, MORNING_US + 10, revision=revision) for revision, kind in enumerate(kinds, 1)]
+    with folded(tmp_path, [RAISED, *happened]) as catalog:
+        found = catalog.alert(alert_id(0))
+
+    assert found is not None
+    assert (found[0].status, [entry.revision for entry in found[1]]) == ("open", [0, 1, 2, 3, 4, 5])
+
+
 def test_an_alert_is_not_there_before_it_is_raised(tmp_path: Path) -> None:
     with folded(tmp_path, [RESOLVED]) as catalog:
         assert (catalog.alert(alert_id(0)), catalog.alert(alert_id(1)), ids(catalog)) == (None, None, [])

@@ -1,0 +1,176 @@
+"""``alerts``: what rules concluded, and what people do about it, by way of the server."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import httpx
+import typer
+
+from consumers.cli.arguments import Account, Severity, Since, Until, check_range
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
+from consumers.cli.server import client, drawn_key
+from schemas.identity import MICROSECONDS
+
+alerts = typer.Typer(help="Alerts: what rules concluded from findings. By way of the server (findstream run).")
+
+_PAGE: Final = 200
+
+Status = Literal["open", "acknowledged", "resolved", "withdrawn"]
+AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="An alert's id, as `alerts list` shows it.")]
+Comment = Annotated[str, typer.Option("--comment", help="Why, in up to 5000 characters.")]
+Revision = Annotated[
+    int | None, typer.Option("--revision", help="The revision that you saw; by default the one that there is now.")
+]
+
+
+@alerts.command("list")
+def listing(
+    *,
+    status: Annotated[Status | None, typer.Option("--status", help="Only those that stand so.")] = None,
+    rule: Annotated[str, typer.Option("--rule", metavar="RULE", help="Only of this rule, by id.")] = "",
+    min_severity: Severity = 0,
+    account: Account = "",
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List alerts, newest first. All filters must hold.
+
+    Examples:
+      findstream alerts list --status open -s HIGH
+      findstream alerts list --rule root-sign-in --since 7d --json | jq -r '.items[].id'
+    """
+    check_range(since, until)
+    asked = {
+        "status": status,
+        "rule": rule,
+        "severity": min_severity,
+        "account": account,
+        "from": None if since is None else since / MICROSECONDS,
+        "to": None if until is None else until / MICROSECONDS,
+    }
+    with client() as api:
+        found = _pages(api, {name: value for name, value in asked.items() if value not in (None, "")}, limit)
+    if as_json:
+        emit_json(found)
+        return
+    emit_table(
+        ("Severity", "Status", "Time (UTC)", "Count", "Rule", "Title", "Id"),
+        (
+            (severity(a["severity"]), a["status"], _moment(a["time"]), a["count"], a["rule_id"], a["title"], a["id"])
+            for a in found["items"]
+        ),
+    )
+    remark(counted(len(found["items"]), "alert") + ("; there are more: --limit" if found["next"] else ""))
+
+
+def _pages(api: httpx.Client, asked: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    """The first ``limit`` alerts; a page may hold fewer than asked for, while another follows."""
+    items: list[Any] = []
+    cursor = None
+    while True:
+        more = {"limit": min(limit - len(items), _PAGE), **({"cursor": cursor} if cursor else {})}
+        page = api.get("/alerts", params={**asked, **more}).json()
+        items += page["items"]
+        cursor = page["next"]
+        if cursor is None or len(items) >= limit:
+            return {"items": items, "next": cursor}
+
+
+@alerts.command("show")
+def show(*, alert: AlertId, as_json: Json = False) -> None:
+    """Show an alert with all that explains it: its rule, its findings, what happened to it.
+
+    Examples:
+      findstream alerts show 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182
+    """
+    with client() as api:
+        found = api.get(f"/alerts/{alert}").json()
+    if as_json:
+        emit_json(found)
+        return
+    _tell(found)
+    for name, value in _facts(found):
+        emit(plain(f"  {name + ':':<11}{value}"))
+    emit_table(
+        ("Time (UTC)", "Severity", "Source", "Account", "Summary", "Id"),
+        (
+            (_moment(f["time"]), severity(f["severity"]), f["source"], f["account"], f["summary"], f["id"])
+            for f in found["findings"]
+        ),
+        title=f"\nFindings ({len(found['findings'])} of {found['count']:,})",
+    )
+    emit_table(
+        ("Time (UTC)", "What", "By", "Comment", "Because of"),
+        (
+            (_moment(h["time"]), h["type"].partition(".")[2], _name(h["by"]), h["comment"], h["cause"] or h["run_id"] or "-")
+            for h in found["history"]
+        ),
+        title="\nHistory",
+    )
+
+
+def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    window = found["window"]
+    facts = [("rule", f"{found['rule_id']} version {found['rule_version']}")]
+    if window:
+        facts.append(("window", f"{_moment(window['since'])} to {_moment(window['until'])}"))
+    facts += [("last", _moment(found["last"]))]
+    facts += sorted(found["group"].items()) + sorted(found["labels"].items())
+    if found["backfilled"]:
+        facts.append(("run", f"{found['run_id']}, over history"))
+    return facts
+
+
+@alerts.command("ack")
+def acknowledge(*, alert: AlertId, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> None:
+    """Say that somebody sees to an alert.
+
+    Examples:
+      findstream alerts ack 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182 --comment "Looking into it"
+    """
+    _move(alert, "acknowledged", comment, revision, as_json=as_json)
+
+
+@alerts.command("resolve")
+def resolve(*, alert: AlertId, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> None:
+    """Say that it is over.
+
+    Examples:
+      findstream alerts resolve 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182 --comment "A test of ours"
+    """
+    _move(alert, "resolved", comment, revision, as_json=as_json)
+
+
+@alerts.command("reopen")
+def reopen(*, alert: AlertId, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> None:
+    """Say that it is not over.
+
+    Examples:
+      findstream alerts reopen 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182
+    """
+    _move(alert, "open", comment, revision, as_json=as_json)
+
+
+def _move(alert: str, status: str, comment: str, revision: int | None, *, as_json: bool) -> None:
+    body = {"status": status, "comment": comment or None, "revision": revision}
+    given = {name: value for name, value in body.items() if value is not None}
+    with client() as api:
+        answer = api.put(f"/alerts/{alert}/status", json=given, headers=drawn_key()).json()
+    if as_json:
+        emit_json(answer)
+    else:
+        _tell(answer)
+
+
+def _tell(alert: Mapping[str, Any]) -> None:
+    emit(plain(f"{alert['id']} {alert['status']}, {alert['severity_name']}, {_moment(alert['time'])}: {alert['title']}"))
+
+
+def _name(person: Mapping[str, str] | None) -> str:
+    return person["name"] if person else "-"
+
+
+def _moment(seconds: float) -> str:
+    return moment(round(seconds * MICROSECONDS))
