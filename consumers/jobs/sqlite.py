@@ -23,10 +23,8 @@ _TABLES: Final = (
 _SCHEMA: Final = Schema(0x66736A62, 1, _TABLES)  # "fsjb" in ASCII
 _BRIEF: Final = "id, kind, parameters, asked_by, asked_us, changed_us, state, turn, done, total, cancelling, NULL, error"
 _WHOLE: Final = _BRIEF.replace("NULL", "result")
-_TAKE: Final = (
-    "UPDATE job SET state = 'running', turn = turn + 1, changed_us = ? WHERE id = ? AND state IN ('waiting', 'running')"
-    " RETURNING " + _WHOLE
-)
+_TAKE: Final = f"""UPDATE job SET state = 'running', turn = turn + 1, changed_us = ?
+WHERE id = ? AND state IN ('waiting', 'running') RETURNING {_WHOLE}"""  # noqa: S608  # constants
 
 
 class SqliteJobs:

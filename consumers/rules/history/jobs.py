@@ -5,7 +5,7 @@ Again: a reprocessing's run is named by its job, so that one which a worker left
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -13,7 +13,6 @@ from consumers.jobs.job import Job
 from consumers.jobs.worker import Work
 from consumers.rules.compiled import CompiledRule
 from consumers.rules.history import asking
-from consumers.rules.history.asking import Published
 from consumers.rules.history.backtest import Routing, backtest
 from consumers.rules.history.diff import diff
 from consumers.rules.history.lockstep import Watch
@@ -21,14 +20,13 @@ from consumers.rules.history.reprocess import Run, reprocess
 from consumers.rules.history.strand import Stretch
 from consumers.rules.judge import make_judge
 from pipeline.log.port import Log
+from projections.judged import Judged
 from schemas.body import TimeUs
 from schemas.rules import RuleId
 
 BACKTEST: Final = "rules.backtest"
 DIFF: Final = "rules.diff"
 REPROCESS: Final = "rules.reprocess"
-MOST_RULES: Final = 20
-"""In one backtest by the API; the command takes any number."""
 
 
 class _Asked(BaseModel):
@@ -49,7 +47,7 @@ class Which(_Asked):
             raise ValueError(message)
         return self
 
-    def compiled(self, published: Published) -> CompiledRule:
+    def compiled(self, published: Judged) -> CompiledRule:
         """Raises ``RuleRefused``, ``RuleUnknown``."""
         if self.rule_id is None:
             return asking.of_text(self.text, published)
@@ -72,7 +70,7 @@ class Span(_Asked):
 class BacktestAsked(Span):
     """The parameters of a backtest."""
 
-    rules: Annotated[tuple[Which, ...], Field(min_length=1, max_length=MOST_RULES, strict=False)]
+    rule: Which
 
 
 class DiffAsked(Span):
@@ -95,7 +93,7 @@ class History:
     """The kinds of work over this log. ``timer_ns`` gives nanoseconds since any moment."""
 
     log: Log
-    published: Published
+    published: Judged
     routing: Callable[[], Routing]
     timer_ns: Callable[[], int]
 
@@ -105,7 +103,7 @@ class History:
 
     def _backtest(self, job: Job, watch: Watch) -> Mapping[str, Any]:
         asked = TypeAdapter(BacktestAsked).validate_python(job.parameters)
-        rules = [which.compiled(self.published) for which in asked.rules]
+        rules = [asked.rule.compiled(self.published)]
         options: dict[str, Any] = {"timer_ns": self.timer_ns, "routing": self.routing(), "watch": watch}
         return backtest(self.log, rules, asked.stretch, make_judge=make_judge, **options).document()
 
@@ -119,6 +117,3 @@ class History:
         compiled = asking.of_version(self.published, asked.rule_id, asked.version)
         run = Run(job.id, asked.stretch, job.by, asked.notify)
         return asdict(reprocess(self.log, compiled, run, make_judge=make_judge, watch=watch))
-
-
-Kind = Literal["rules.backtest", "rules.diff", "rules.reprocess"]
