@@ -31,6 +31,20 @@ def ask_of_projections(log: Log, store: Store) -> None:
             raise LogCutShort(message)
 
 
+def ask_of_judging(log: Log, store: Store) -> None:
+    """Raise ``LogCutShort`` if rules have judged what the log does not hold."""
+    for info in store.serving().values():
+        with closing(store.open(info)) as generation:
+            checkpoints = generation.checkpoints()
+        if ahead := beyond(checkpoints, log.heads()):
+            message = (
+                f"the log ends before {', '.join(ahead)}, which rules have judged: new findings would be passed over."
+                " If the log is the right one, move the folder rules away: what it holds is counted anew from the log;"
+                " else restore the log from a backup"
+            )
+            raise LogCutShort(message)
+
+
 def ask_of_ledger(log: Log, ledger: Ledger) -> None:
     """Raise ``LogCutShort`` if the notifier has read what the log does not hold."""
     if ahead := beyond(ledger.marks() or {}, log.heads()):

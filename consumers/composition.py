@@ -20,6 +20,7 @@ from consumers.embedded import now_us, open_home
 from consumers.home import Home
 from consumers.people.keeping import Keys
 from consumers.people.port import People
+from consumers.rules.engine import JUDGING
 from pipeline.errors import SettingRejected
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
@@ -37,6 +38,8 @@ __all__ = [
     "now_us",
     "open_catalog",
     "open_ingest",
+    "open_judged",
+    "open_judging",
     "open_keys",
     "open_ledger",
     "open_log",
@@ -82,10 +85,25 @@ def open_store(settings: Settings) -> Store:
     return embedded.open_store(settings)
 
 
+def open_judging(settings: Settings) -> Store:
+    """What the rules have counted; on AWS it stands among the projections. To be closed by who asked."""
+    return open_store(settings) if _on_aws(settings) else embedded.open_judging(settings)
+
+
 @contextmanager
 def open_catalog(settings: Settings, log: Log) -> Iterator[Catalog]:
     """The read side over what serves now."""
     with closing(open_store(settings)) as store, closing(Catalog(store, log, retention_days=settings.retention_days)) as catalog:
+        yield catalog
+
+
+@contextmanager
+def open_judged(settings: Settings, log: Log) -> Iterator[Catalog]:
+    """How far the rules have judged: only ``states`` answers."""
+    with (
+        closing(open_judging(settings)) as store,
+        closing(Catalog(store, log, retention_days=settings.retention_days, projections=[JUDGING])) as catalog,
+    ):
         yield catalog
 
 

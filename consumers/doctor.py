@@ -15,7 +15,7 @@ from typing import Final
 from eventsourcing.persistence import PersistenceError
 
 from consumers.agreement import beyond
-from consumers.composition import open_catalog
+from consumers.composition import open_catalog, open_judged
 from consumers.embedded import expect_folder, open_log
 from consumers.errors import PortTaken
 from consumers.home import Home, alive
@@ -47,6 +47,7 @@ _LAGS: Final = 1000
 _RESTARTS: Final = 3
 _SHOWN: Final = 10
 _FOLD_ANEW: Final = "stop, and move the folder projections away: the next run folds it anew from the log"
+_JUDGE_ANEW: Final = "stop, and move the folder rules away: the next run counts anew from the log what rules in force judge"
 
 
 class Verdict(StrEnum):
@@ -153,13 +154,16 @@ def _roles(home: Home, settings: Settings) -> Iterator[Finding]:
 def _files(home: Home) -> Iterator[Finding]:
     """SQLite's own check of every file, the generations of projections included."""
     generations = _generations(home)
-    for path in (home.log, home.quarantine, home.ledger, home.desks, home.people, *generations):
+    judged = sorted(home.rules.glob("*.db"))
+    for path in (home.log, home.quarantine, home.ledger, home.desks, home.people, *generations, *judged):
         if not path.exists():
             continue
         name = str(path.relative_to(home.path))
         fault = quick_check(path)
         if not fault:
             yield Finding(name, Verdict.OK, "the file is whole")
+        elif path in judged:
+            yield Finding(name, Verdict.FAIL, fault, _JUDGE_ANEW)
         elif path.name == "catalog.db":
             yield Finding(name, Verdict.FAIL, fault, _FOLD_ANEW)
         elif path in generations:
@@ -204,12 +208,12 @@ def _generations(home: Home) -> list[Path]:
     return [path for path in files if path.stem not in building]
 
 
-def _guarded(check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _guarded(check: str, findings: Callable[[], Iterator[Finding]], anew: str = _FOLD_ANEW) -> Iterator[Finding]:
     """What a check finds; what it raises is a finding too."""
     try:
         yield from findings()
     except ProjectionError as broken:
-        yield Finding(check, Verdict.FAIL, str(broken), _FOLD_ANEW)
+        yield Finding(check, Verdict.FAIL, str(broken), anew)
     except (PipelineError, NotifierError, PersistenceError, OSError) as broken:
         yield Finding(check, Verdict.FAIL, str(broken), "findstream restore, from the newest good backup")
 
@@ -239,6 +243,8 @@ def _log(settings: Settings, home: Home, now_us: int) -> Iterator[Finding]:
             yield from _guarded("ledger", lambda: _ledger(home, log))
         if home.projections.exists():
             yield from _guarded("projections", lambda: _projections(settings, log))
+        if home.rules.exists():
+            yield from _guarded("rules", lambda: _judging(settings, log), _JUDGE_ANEW)
 
 
 def _clock(log: SqliteLog, now_us: int) -> Finding:
@@ -287,3 +293,18 @@ def _projections(settings: Settings, log: SqliteLog) -> Iterator[Finding]:
             yield Finding(state.name, Verdict.WARN, f"{state.lag_events:,} events behind", "is the projector running?")
         else:
             yield Finding(state.name, Verdict.OK, f"generation {state.generation}, {state.lag_events:,} events behind")
+
+
+def _judging(settings: Settings, log: SqliteLog) -> Iterator[Finding]:
+    """How far the rules have judged."""
+    with open_judged(settings, log) as judged:
+        [state] = judged.states()
+    if ahead := beyond(state.checkpoints, log.heads()):
+        yield Finding("rules", Verdict.FAIL, f"what they judged is ahead of the log: {', '.join(ahead)}", _JUDGE_ANEW)
+    elif state.parked:
+        told = f"{state.parked} events could not be judged and are parked"
+        yield Finding("rules", Verdict.WARN, told, f"see what the role logs; to judge them again: {_JUDGE_ANEW}")
+    elif state.lag_events > _LAGS:
+        yield Finding("rules", Verdict.WARN, f"{state.lag_events:,} events are not judged yet", "is the role rules running?")
+    else:
+        yield Finding("rules", Verdict.OK, f"all but {state.lag_events:,} events are judged")

@@ -58,6 +58,11 @@ def open_store(settings: Settings) -> SqliteStore:
     return SqliteStore(open_home(settings).projections, clock=now_us)
 
 
+def open_judging(settings: Settings) -> SqliteStore:
+    """What the rules have counted. To be closed by who asked."""
+    return SqliteStore(open_home(settings).rules, clock=now_us)
+
+
 @contextmanager
 def open_quarantine(settings: Settings) -> Iterator[SqliteQuarantine]:
     """The quarantine, made if it is absent."""

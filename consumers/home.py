@@ -53,6 +53,7 @@ class Home:
         self.keys = path / "keys.json"
         self.desks = path / "desks.db"
         self.projections = path / "projections"
+        self.rules = path / "rules"
         self._lock = path / "run.lock"
         self._state = path / "run.json"
 

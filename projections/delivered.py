@@ -38,6 +38,7 @@ class Delivered:
     """Folds into every projection. One of many that may be at work, on other shards or, by mistake, on the same.
 
     ``store_of`` gives the store through which a shard's writers work; it may be one for all. ``token`` is no other process's.
+    ``prepare`` is called with a writer that claimed a shard, each time before it folds.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Delivered:
         projections: Sequence[Projection] = ALL,
         ids_of_others: int = IDS_OF_OTHERS,
         on_stop: Callable[[ProjectionError], None] = lambda _: None,
+        prepare: Callable[[Writer, str], None] = lambda *_: None,
     ) -> None:
         self._log = log
         self._store_of = store_of
@@ -56,6 +58,7 @@ class Delivered:
         self._projections = projections
         self._ids_of_others = ids_of_others
         self._on_stop = on_stop
+        self._prepare = prepare
         self._shards: dict[str, Writers] = {}
 
     def fold(self, batch: Batch) -> Folded:
@@ -102,12 +105,14 @@ class Delivered:
         """A writer that knows where the shard stands now: another instance may have been given it since this one was."""
         writer.claim([shard])
         if writer.generation.checkpoints().get(shard) == writer.checkpoints.get(shard):
+            self._prepare(writer, shard)
             return writer
         return self._renewed(writer, shard)
 
     def _renewed(self, writer: Writer, shard: str) -> Writer:
         writer = self._shards[shard].renew(writer)
         writer.claim([shard])
+        self._prepare(writer, shard)
         return writer
 
     def _fold_or_stop(self, writer: Writer, batch: Batch, reached: Position | None, lost: list[GenesisLost]) -> Folded | None:

@@ -31,11 +31,15 @@ class CountKey(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What folding some events does to the rows: entries are appended, counts added, documents replaced."""
+    """What folding some events does to the rows: entries are appended, counts added, documents replaced.
+
+    ``passing`` names those of the documents that a store may forget once nobody can need them (``forget_documents``).
+    """
 
     entries: Entries = field(default_factory=Entries)
     counts: dict[CountKey, int] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
+    passing: set[str] = field(default_factory=set)
 
     def absorb(self, later: "Changes") -> None:
         """Add what later events changed, folded against rows in which ``self`` already shows."""
@@ -43,6 +47,7 @@ class Changes:
         for key, count in later.counts.items():
             self.counts[key] = self.counts.get(key, 0) + count
         self.documents.update(later.documents)
+        self.passing |= later.passing
 
 
 class Rows(Protocol):

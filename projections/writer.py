@@ -74,6 +74,12 @@ class Writer:
             raise NewerVersion(newer[0])
         return sum(map(len, batches))
 
+    def begin(self, at: Position) -> None:
+        """Leave out all of a claimed shard up to a position, if nothing of it was folded yet. Raises as ``amend``."""
+        if at.shard not in self.checkpoints:
+            self.generation.commit(self._token, Commit({at.shard: None}, {at.shard: at}))
+            self.checkpoints[at.shard] = at
+
     def amend(self, changing: Callable[[Rows], Changes]) -> None:
         """Commit what ``changing`` makes of the rows, in the shards claimed, without moving a checkpoint.
 

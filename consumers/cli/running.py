@@ -15,18 +15,21 @@ import typer
 
 from consumers import logs
 from consumers.address import url_at
-from consumers.agreement import ask_of_ledger, ask_of_projections
+from consumers.agreement import ask_of_judging, ask_of_ledger, ask_of_projections
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
 from consumers.composition import (
     now_us,
     open_catalog,
     open_ingest,
+    open_judged,
+    open_judging,
     open_ledger,
     open_log,
     open_people,
     open_quarantine,
     open_store,
     settings_of_data,
+    writer_token,
 )
 from consumers.embedded import expect_folder
 from consumers.home import Home, RoleState, RunState, alive
@@ -36,6 +39,8 @@ from consumers.notifier.notifier import begin
 from consumers.people.port import People
 from consumers.people.reach import expect_sign_in
 from consumers.roles import NAMES, SAMPLE
+from consumers.rules.engine.engine import begin as begin_judging
+from consumers.sample.rules import publish_starter
 from consumers.sample.story import HISTORY_DAYS, history, roll_call
 from pipeline.settings import Settings
 from projections.reading import ProjectionState
@@ -54,7 +59,7 @@ def run(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Run everything on this machine: API and page, projector, notifier, reports, chores. Ctrl-C stops it.
+    """Run everything on this machine: API and page, projector, rules, notifier, reports, chores. Ctrl-C stops it.
 
     Each role is a process; one that ends is started again.
     Data lies in FINDSTREAM_HOME (./var); the page is on FINDSTREAM_PORT (8321), for this machine
@@ -104,16 +109,18 @@ def run(
 
 
 def _prepare(settings: Settings, *, sample: bool) -> None:
-    """With ``sample`` give a new log its history, and any log signs of life; then let the notifier begin behind a new one.
+    """With ``sample`` give a new log its history, and any log signs of life; then let notifier and rules begin behind a new one.
 
     Raises ``LogCutShort``.
     """
     with (
         open_log(settings) as log,
         closing(open_store(settings)) as store,
+        closing(open_judging(settings)) as judging,
         closing(open_ledger(settings)) as ledger,
     ):
         ask_of_projections(log, store)
+        ask_of_judging(log, judging)
         ask_of_ledger(log, ledger)
         if sample:
             with open_ingest(settings) as desk:
@@ -121,7 +128,10 @@ def _prepare(settings: Settings, *, sample: bool) -> None:
                     told = desk.take_lines((item.payload for item in history(now_us())), origin="sample")
                     remark(f"made up {told.accepted:,} findings of the last {HISTORY_DAYS} days")
                 desk.take_lines((item.payload for item in roll_call(now_us())), origin="sample")
+            with open_catalog(settings, log) as catalog:
+                publish_starter(settings, catalog)
         begin(log, ledger)
+        begin_judging(log, judging, token=writer_token("run"))
 
 
 def _say(role: str, text: str, level: str) -> None:
@@ -168,7 +178,12 @@ def status(*, as_json: Json = False) -> None:
     """
     settings = settings_of_data()
     home = None if settings.on_aws else Home(settings.home.absolute())
-    with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(settings)) as ledger:
+    with (
+        open_log(settings) as log,
+        open_catalog(settings, log) as catalog,
+        open_judged(settings, log) as judged,
+        closing(open_ledger(settings)) as ledger,
+    ):
         heads = log.heads()
         document: dict[str, Any] = {
             "home": str(home.path) if home else None,
@@ -179,7 +194,7 @@ def status(*, as_json: Json = False) -> None:
                 "bytes": _bytes(home) if home else None,
                 "shards": {shard.id: str(heads.get(shard.id, "")) for shard in log.shards()},
             },
-            "projections": [_projection(state) for state in catalog.states()],
+            "projections": [_projection(state) for state in (*catalog.states(), *judged.states())],
             "quarantine": _quarantined(settings),
             "notices": [asdict(tally) for tally in ledger.tallies()],
         }

@@ -116,6 +116,13 @@ class Generation(GenerationRows, Protocol):
         """Delete the markers recorded before this day. They need not go at once."""
         ...
 
+    def forget_documents(self, kind: str, before: str) -> None:
+        """Delete the passing documents of a kind whose keys, without ``<kind>//``, sort before this. They need not go at once.
+
+        What nobody forgets so may go by itself, but not within thirty days and the log's retention of being written last.
+        """
+        ...
+
     def commit(self, token: str, commit: Commit) -> None:
         """Keep a commit, durably as far as the store promises (rows may be folded again).
 

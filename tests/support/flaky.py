@@ -68,6 +68,9 @@ class FlakyGeneration:
     def forget_markers(self, before_day: int) -> None:
         self._sound().forget_markers(before_day)
 
+    def forget_documents(self, kind: str, before: str) -> None:
+        self._sound().forget_documents(kind, before)
+
     def commit(self, token: str, commit: Commit) -> None:
         if self._too_large(commit):
             message = "the test finds it too large"
@@ -84,12 +87,13 @@ class FlakyGeneration:
 class FlakyStore:
     """A store whose generations are flaky."""
 
-    def __init__(self, store: Store, broken: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, broken: Callable[[], bool], too_large: Callable[[Commit], bool] = lambda _: False) -> None:
         self._store = store
         self._broken = broken
+        self._too_large = too_large
 
     def open(self, info: GenerationInfo) -> Generation:
-        return FlakyGeneration(self._store.open(info), self._broken)
+        return FlakyGeneration(self._store.open(info), self._broken, self._too_large)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

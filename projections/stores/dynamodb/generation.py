@@ -76,6 +76,9 @@ class DynamoGeneration(Rows):
     def forget_markers(self, before_day: int) -> None:
         """Markers go by their TTL."""
 
+    def forget_documents(self, kind: str, before: str) -> None:
+        """Passing documents go by their TTL."""
+
     def commit(self, token: str, commit: Commit) -> None:
         """Keep a commit whole or not at all. Raises ``Fenced``, ``CommitTooLarge``, ``GenerationGone``, ``StoreUnavailable``."""
         self._ask_if_open()

@@ -60,10 +60,15 @@ class Writing:
         return [
             *(action for hour, key in lists.items() for action in self._entries(hour, hours[hour], there.get(key))),
             *(put(key, {"page": _added(hour, there.get(key), counts[hour])}) for hour, key in counters.items()),
-            *(put(key, {"page": _replaced(there.get(key), documents[page])}) for page, key in sheets.items()),
+            *(self._sheet(key, there.get(key), documents[page]) for page, key in sheets.items()),
             *self._markers(),
             *self._parked(),
         ]
+
+    def _sheet(self, key: Key, there: Item | None, changed: Mapping[str, Document]) -> Action:
+        """A page of documents; it expires if all that stands on it may."""
+        expires = self._expiry.markers() if changed.keys() <= self._commit.changes.passing else {}
+        return put(key, {"page": _replaced(there, changed), **expires})
 
     def let_expire(self) -> None:
         """Once the commit is kept: let go of the segments that it merged. Where that fails, their own TTL takes them."""

@@ -170,6 +170,11 @@ class SqliteGeneration(_Rows):
         with translated(self._path):
             self._connection.execute("DELETE FROM marker WHERE day < ?", (before_day,))
 
+    def forget_documents(self, kind: str, before: str) -> None:
+        """Delete the documents of a kind whose keys sort before this."""
+        with translated(self._path):
+            self._connection.execute("DELETE FROM document WHERE key >= ? AND key < ?", (f"{kind}//", f"{kind}//{before}"))
+
     def commit(self, token: str, commit: Commit) -> None:
         """Keep a commit in one transaction. Raises ``Fenced``; then, or on any error, nothing of it is kept."""
         connection = self._connection

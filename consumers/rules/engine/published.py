@@ -1,0 +1,51 @@
+"""The versions that people published, read from their texts: what the book asks for."""
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from consumers.rules.errors import RuleRefused
+from consumers.rules.rule import Rule, Version
+from consumers.rules.text import read
+from projections.rules import RuleVersion
+
+_logger = logging.getLogger(__name__)
+
+
+class Catalog(Protocol):
+    """The read side's part that is asked."""
+
+    def rule_versions(self, *, but: Collection[tuple[str, int]] = ()) -> Sequence[RuleVersion]:
+        """Every version of every rule, with its text, unless that is known (``but``: rule and number)."""
+        ...
+
+
+class Published:
+    """Calling it gives all versions, as they are in force; each text is read once. Raises what the catalogue does.
+
+    One that this build cannot read, or that names another rule than its own, is left out, with a warning.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._rules: dict[tuple[str, int], Rule | None] = {}
+
+    def __call__(self) -> list[Version]:
+        """All versions, by rule and number."""
+        found = []
+        for told in self._catalog.rule_versions(but=self._rules.keys()):
+            rule = self._rule(told)
+            if rule is not None:
+                found.append(Version(rule, told.number, told.since_us, told.until_us))
+        return found
+
+    def _rule(self, told: RuleVersion) -> Rule | None:
+        key = told.rule_id, told.number
+        if key not in self._rules:
+            try:
+                rule: Rule | None = read(told.text)
+            except RuleRefused as refused:
+                _logger.warning("version %d of rule %s cannot be read: %s", told.number, told.rule_id, refused)
+                rule = None
+            self._rules[key] = rule if rule and rule.id == told.rule_id else None
+        return self._rules[key]

@@ -1,0 +1,156 @@
+"""What a shard remembers, as documents. Each is written by the shard's lane only; whoever wants the whole reads all shards'.
+
+=============================  ==================================================================================================
+key                            holds
+=============================  ==================================================================================================
+``w//hour/bucket/shard``       windows (``Tally``) by version and group, and by when they begin; ``hour`` is the one, of recorded
+                               time, after which nothing counts in them any more
+``o//bucket/shard``            of a group of a rule: alerts that were raised, and the last finding that closes alerts
+``x//bucket/shard``            of an alert: when it was closed or reopened last, and which of the two
+``pending//shard``             what the shard's last commit owes (``consumers.rules.engine.debt``)
+``taken//shard``               which versions have judged all that the shard has folded, and until when each is in force
+=============================  ==================================================================================================
+
+A bucket gathers what has the same first byte of a digest, so that a busy hour is many small documents, and a quiet one few.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final, Self
+
+from consumers.rules.alerting import MOST_NAMED
+from consumers.rules.rule import Rule
+from consumers.rules.windows import settled_us
+from schemas.identity import canonical
+
+HOUR_US: Final = 3_600_000_000
+MOST_VALUES: Final = 1_000
+"""Distinct values of which a shard knows in a window, unless the rule asks for more."""
+LONGEST_VALUE: Final = 1_000
+
+WINDOWS: Final = "w"
+OPEN: Final = "o"
+CLOSED: Final = "x"
+PENDING: Final = "pending"
+TAKEN: Final = "taken"
+
+
+def bucket(key: str) -> str:
+    """Which of 256 a key falls into."""
+    return blake2b(key.encode(), digest_size=1).hexdigest()
+
+
+def counted(rule: str, number: int, group: Sequence[str]) -> str:
+    """What a version counts by, as the key of an entry."""
+    return canonical([rule, number, *group]).decode()
+
+
+def grouped(rule: str, group: Mapping[str, str]) -> str:
+    """A group of a rule, whatever its version, as the key of an entry."""
+    return canonical([rule, group]).decode()
+
+
+def named(paths: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """The values of a group by path, as alerts tell them."""
+    return {path: value[:LONGEST_VALUE] for path, value in zip(paths, values, strict=False)}
+
+
+def windows_page(rule: Rule, start_us: int, entry: str) -> str:
+    """Where the window of an entry stands that begins then; what it lacks is the shard."""
+    return f"{WINDOWS}//{settled_us(rule, start_us) // HOUR_US:08}/{bucket(entry)}/"
+
+
+def open_page(entry: str) -> str:
+    """Where a group's alerts stand, without the shard."""
+    return f"{OPEN}//{bucket(entry)}/"
+
+
+def closed_page(alert_id: str) -> str:
+    """Where an alert's end stands, without the shard."""
+    return f"{CLOSED}//{bucket(alert_id)}/"
+
+
+def pending(shard: str) -> str:
+    """Where a shard's debt stands."""
+    return f"{PENDING}//{shard}"
+
+
+def taken(shard: str) -> str:
+    """Where it stands which versions a shard has taken up."""
+    return f"{TAKEN}//{shard}"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an alert says of the finding that it is worded by, its oldest."""
+
+    title: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    resources: Sequence[str] = ()
+    correlation_id: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What counts in a window, of one shard or of all. ``account`` and ``region`` are "" where findings differ in them.
+
+    ``named`` are (time, id) of the oldest findings; ``values`` digests of distinct values, if these are counted.
+    """
+
+    count: int
+    last_us: int
+    account: str
+    region: str
+    named: list[tuple[int, str]]
+    values: dict[str, None]
+    words: Words
+
+    @classmethod
+    def of(cls, account: str, region: str) -> Self:
+        """Of nothing yet; the first finding is of this account and region."""
+        return cls(0, 0, account, region, [], {}, Words())
+
+    @classmethod
+    def read(cls, told: Sequence[Any]) -> Self:
+        """The inverse of ``written``."""
+        count, last_us, account, region, findings, values, words = told
+        return cls(count, last_us, account, region, [(at, one) for at, one in findings], dict.fromkeys(values), Words(*words))
+
+    def written(self) -> list[Any]:
+        """As JSON has it."""
+        words = self.words
+        told = [words.title, dict(words.labels), list(words.resources), words.correlation_id]
+        return [self.count, self.last_us, self.account, self.region, self.named, list(self.values), told]
+
+    def add(self, finding: tuple[int, str], account: str, region: str, value: str | None, most_values: int) -> bool:
+        """Count a finding, or the value that it brings; whether it is the oldest by now, and should word the alert."""
+        if value is None:
+            self.count += 1
+        elif len(self.values) < most_values:
+            self.values[blake2b(value.encode(), digest_size=12).hexdigest()] = None
+            self.count = len(self.values)
+        self._blend(finding[0], account, region)
+        if len(self.named) < MOST_NAMED or finding < self.named[-1]:
+            insort(self.named, finding)
+            del self.named[MOST_NAMED:]
+        return self.named[0] == finding
+
+    def _blend(self, last_us: int, account: str, region: str) -> None:
+        self.last_us = max(self.last_us, last_us)
+        self.account = account if account == self.account else ""
+        self.region = region if region == self.region else ""
+
+
+def summed(tallies: Iterable[Tally], *, distinct: bool) -> Tally:
+    """The tallies of a window on several shards as one: no finding stands in two."""
+    first, *others = tallies
+    whole = Tally.read(first.written())
+    for other in others:
+        whole._blend(other.last_us, other.account, other.region)  # noqa: SLF001 -- of its own kind
+        whole.words = min((whole.named, whole.words), (other.named, other.words), key=lambda pair: pair[0])[1]
+        whole.named = sorted([*whole.named, *other.named])[:MOST_NAMED]
+        whole.values |= other.values
+        whole.count = len(whole.values) if distinct else whole.count + other.count
+    return whole
