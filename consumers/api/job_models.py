@@ -81,7 +81,7 @@ class JobView(Answer):
 
 
 class JobDetail(JobView):
-    """Long work, with what was asked and what came of it, as the command's ``--json`` tells it: times in microseconds, ``_us``."""
+    """Long work, with what was asked and what came of it, as ``--json`` of the command tells it: times in microseconds."""
 
     parameters: dict[str, Any]
     result: dict[str, Any] | None

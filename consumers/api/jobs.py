@@ -75,8 +75,8 @@ def _asking(router: Routes, judged: Judged, desks: Desks, asks: Asks) -> None:
         "/rules/<rule_id>/reprocess",
         tags=["rules"],
         summary="Judge history again by a rule",
-        description="Raises the alerts that it finds there, marked as backfilled, and withdraws those that it does not find. What "
-        "stands is not raised twice. The job's id is the run's. " + _WATCH,
+        description="Raises the alerts that it finds there, marked as backfilled, and withdraws those that it does not find. "
+        "What stands is not raised twice. The job's id is the run's. " + _WATCH,
         responses=answers(JobView, "The job that does it.", *_COMMAND, status=202),
     )
     def reprocess(*, rule_id: RuleId, asking: Annotated[NewReprocessing, Body()]) -> Response[JobView]:

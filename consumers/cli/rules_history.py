@@ -19,14 +19,14 @@ from consumers.cli.output import Json, counted, emit, emit_json, emit_table, mom
 from consumers.cli.progress import bar
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
 from consumers.draw import draw_id
-from consumers.notifier.assembly import wiring
 from consumers.rules.compiled import CompiledRule
 from consumers.rules.history import asking
-from consumers.rules.history.backtest import HOUR_US, Alert, Backtest, Finding, Routing, backtest
+from consumers.rules.history.backtest import HOUR_US, Alert, Backtest, Finding, backtest
 from consumers.rules.history.diff import Diff, Side, diff
 from consumers.rules.history.errors import Cancelled
 from consumers.rules.history.lockstep import Progress, Watch
 from consumers.rules.history.reprocess import Reprocessed, Run, reprocess
+from consumers.rules.history.routing import routing_of
 from consumers.rules.history.strand import Stretch
 from consumers.rules.history.verify import Verified, verify
 from consumers.rules.judge import make_judge
@@ -83,8 +83,6 @@ def backtesting(
             remark("no rule is in force")
             return 0
         asked = asking.stretch(since, until, now_us=now_us(), count_late=count_late)
-        routed = wiring(work.settings, os.environ)
-        connected = frozenset(name for name, sender in routed.senders.items() if sender is not None)
         found = work.watched(
             "backtest",
             lambda watch: backtest(
@@ -93,7 +91,7 @@ def backtesting(
                 asked,
                 make_judge=make_judge,
                 timer_ns=time.perf_counter_ns,
-                routing=Routing(routed.routing.routes, connected),
+                routing=routing_of(work.settings, os.environ),
                 watch=watch,
             ),
         )

@@ -38,12 +38,16 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Worker:
-    """Does jobs of these kinds. ``clock`` gives microseconds since the epoch; ``ending`` says that the worker is to stop."""
+    """Does jobs of these kinds. ``clock`` gives microseconds since the epoch; ``ending`` says that the worker is to stop.
+
+    ``undone``: why a job fails that is not done then; without it the job waits for the next worker.
+    """
 
     jobs: Jobs
     kinds: Mapping[str, Work]
     clock: Callable[[], int]
     ending: Callable[[], bool] = lambda: False
+    undone: str = ""
 
     def do(self, job_id: str) -> Job | None:
         """Do a job to its end; the job as it then is, None if it was settled, or was taken from this worker.
@@ -69,12 +73,16 @@ class Worker:
         try:
             result = work(job, Watch(watch.told, watch.cancelled))
         except Cancelled:
-            return job if watch.ended else replace(job, state=State.CANCELLED)
+            return self._left(job) if watch.ended else replace(job, state=State.CANCELLED)
         except (JobTaken, JobsUnavailable):
             raise
         except (ConsumerError, PipelineError, ProjectionError, NotifierError, RulesError) as broken:
             return replace(job, state=State.FAILED, error=str(broken) or type(broken).__name__)
         return replace(job, state=State.DONE, result=result)
+
+    def _left(self, job: Job) -> Job:
+        """A job that this worker is not to finish."""
+        return replace(job, state=State.FAILED, error=self.undone) if self.undone else job
 
     def _settled(self, job: Job, watch: "_Watching") -> Job | None:
         """Keep what became of it; of one that this worker leaves undone there is nothing to keep."""
@@ -88,14 +96,20 @@ class Worker:
             self.jobs.settle(told, self.clock())
         return told
 
+    def drain(self) -> int:
+        """Do what is asked, oldest first, until there is nothing or the worker is to stop; returns how many jobs were settled."""
+        settled = 0
+        while not self.ending() and (waiting := self.jobs.unsettled(1)):
+            settled += self.do(waiting[0]) is not None
+        self.jobs.forget(self.clock() - KEPT_US)
+        return settled
+
     def run(self, stop: Event) -> None:
         """Do what is asked, oldest first, until ``stop`` is set. Outages are waited for."""
         while not stop.is_set():
             try:
-                waiting = self.jobs.unsettled(1)
-                if not waiting or self.do(waiting[0]) is None:
-                    self.jobs.forget(self.clock() - KEPT_US)
-                    stop.wait(_LOOK_SECONDS)
+                self.drain()
+                stop.wait(_LOOK_SECONDS)
             except JobsUnavailable as broken:
                 _logger.warning("waiting: %s", broken)
                 stop.wait(_LOOK_SECONDS)

@@ -9,12 +9,15 @@ import pytest
 from consumers.jobs.dynamodb import DynamoJobs
 from consumers.jobs.port import Jobs
 from consumers.jobs.sqlite import SqliteJobs
+from tests.jobs.memory import MemoryJobs
 from tests.support.dynamo import table_at
 
 
-@pytest.fixture(params=["sqlite", "dynamodb"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
-    if request.param == "sqlite":
+    if request.param == "memory":
+        yield MemoryJobs()
+    elif request.param == "sqlite":
         kept = SqliteJobs(tmp_path / "jobs.db")
         yield kept
         kept.close()

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from consumers.rules.alerting import MOST_NAMED, Conclusion, Key
+from consumers.rules.errors import RuleThrew
 from consumers.rules.matching import Compiled, Document
 from consumers.rules.rule import Rule, Threshold
 from consumers.rules.windows import is_late, settled_us, starts
@@ -158,7 +159,10 @@ class Strand:
 
     def _words(self, batch: Batch, place: int, document: Document) -> Told:
         columns, compiled = batch.columns, self.compiled
-        words = compiled.title(document), compiled.labels(document)
+        try:
+            words = compiled.title(document), compiled.labels(document)
+        except RuleThrew:
+            words = self.rule.id, {}
         return Told(*words, tuple(columns.resources[place]), columns.correlation_id[place])
 
     def _concluded(self, key: Key, group: tuple[str, ...], window: _Window) -> Conclusion:
