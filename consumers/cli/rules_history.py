@@ -19,7 +19,9 @@ from consumers.cli.output import Json, counted, emit, emit_json, emit_table, mom
 from consumers.cli.progress import bar
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
 from consumers.draw import draw_id
+from consumers.errors import Refused
 from consumers.rules.compiled import CompiledRule
+from consumers.rules.errors import RuleRefused
 from consumers.rules.history import asking
 from consumers.rules.history.backtest import HOUR_US, Alert, Backtest, Finding, backtest
 from consumers.rules.history.diff import Diff, Side, diff
@@ -201,9 +203,13 @@ class _Work:
         self.seconds = 0.0
 
     def rule(self, given: str) -> CompiledRule:
-        """A rule from a file, or as published."""
+        """A rule from a file, or as published. Raises ``Refused`` for a file that holds none, with all its flaws."""
         if Path(given).is_file():
-            return asking.of_text(Path(given).read_text(encoding="utf-8"), self.catalog)
+            try:
+                return asking.of_text(Path(given).read_text(encoding="utf-8"), self.catalog)
+            except RuleRefused as flawed:
+                message = f"{given}: {'; '.join(map(str, flawed.flaws))}"
+                raise Refused(message) from None
         rule_id, _, number = given.partition("@")
         if number and not (number.isascii() and number.isdigit()):
             message = f"{given!r} is no version; write it as {rule_id}@2"
