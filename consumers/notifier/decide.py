@@ -1,7 +1,8 @@
 """Who is to be told of an event: pure, and the same on every machine and at every time.
 
 An event that no route wants is no notice at all: it leaves no trace here, for there is nothing that could have been sent.
-``notice.*`` facts are never of concern: the notifier would talk about itself for ever.
+``notice.*`` facts are never of concern: the notifier would talk about itself for ever. Nor are alerts that a run over history
+raised, unless whoever ran it asked for notices: what is long past wakes nobody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from consumers.notifier.notice import Key, Reason
-from consumers.notifier.routes import FINDING, GRADED, Route
+from consumers.notifier.routes import ALERT, FINDING, GRADED, Route
 from schemas.envelope import Envelope
 
 GENERIC: Final = "generic"
@@ -59,17 +60,24 @@ def wants(route: Route, event: Envelope) -> bool:
         return False
     if event.type in GRADED and event.severity < route.min_severity:
         return False
+    if event.type == ALERT:
+        return _told_of(event, "notify") is not False
     return event.type != FINDING or not route.kinds or kind_of(event) in route.kinds
 
 
 def kind_of(event: Envelope) -> str:
     """The kind of a finding; ``generic`` if its body does not tell."""
+    kind = _told_of(event, "kind")
+    return kind if isinstance(kind, str) else GENERIC
+
+
+def _told_of(event: Envelope, field: str) -> Any:
+    """A field of the body; None if it has none."""
     try:
         body = orjson.loads(event.body)
     except orjson.JSONDecodeError:
-        return GENERIC
-    kind = body.get("kind") if isinstance(body, dict) else None
-    return kind if isinstance(kind, str) else GENERIC
+        return None
+    return body.get(field) if isinstance(body, dict) else None
 
 
 def floors(routes: Sequence[Route]) -> Mapping[str, int]:

@@ -3,7 +3,8 @@
 Form:    TOML, two lists of tables, ``[channels.<name>]`` and ``[[routes]]``; ``docs/notifications.md`` shows one.
 Order:   routes are asked from the first to the last; every one that wants an event gets it, until one that says ``last``.
 Secrets: a webhook is named by environment variable or file, never written in the routes file, and never printed.
-Without a file, findings and deployments of agents from HIGH on, silent agents and reports go to the channel ``default``.
+Without a file, findings, alerts, switched-off rules and deployments of agents from HIGH on, silent agents and reports go to the
+channel ``default``.
 """
 
 import re
@@ -21,12 +22,16 @@ FINDING: Final = "finding.observed"
 DEPLOYED: Final = "agent.deployed"
 WENT_SILENT: Final = "agent.went_silent"
 REPORT: Final = "report.issued"
+ALERT: Final = "alert.raised"
+SWITCHED_OFF: Final = "rule.switched_off"
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """A name in lower case: letters, digits, ``_`` and ``-``, at most 64."""
 
-EventType = Literal["finding.observed", "agent.deployed", "agent.went_silent", "report.issued"]
-GRADED: Final = frozenset({FINDING, DEPLOYED})
+EventType = Literal[
+    "finding.observed", "agent.deployed", "agent.went_silent", "report.issued", "alert.raised", "rule.switched_off"
+]
+GRADED: Final = frozenset({FINDING, DEPLOYED, ALERT, SWITCHED_OFF})
 """Types whose severity tells how much they matter."""
 
 Kind = Literal["cloudwatch_alarm", "guardduty", "health", "cloudformation", "securityhub", "agent_logs", "cloudtrail", "generic"]
@@ -49,9 +54,9 @@ class _Table(BaseModel):
 class Route(_Table):
     """Which events go to ``channel``. Its name is part of each notice's key: a renamed route is a new one.
 
-    ``sources`` are shell patterns (``aws.*``), of which one must match. ``min_severity`` (0-4) asks about findings and
-    deployments of agents, ``kinds`` about findings only; without ``kinds`` every kind will do. ``last``: the routes below are not
-    asked about an event that this one got.
+    ``sources`` are shell patterns (``aws.*``), of which one must match. ``min_severity`` (0-4) asks about findings, alerts,
+    switched-off rules and deployments of agents, ``kinds`` about findings only; without ``kinds`` every kind will do. ``last``:
+    the routes below are not asked about an event that this one got.
     """
 
     name: Name
@@ -99,7 +104,7 @@ class Routing(_Table):
 DEFAULT: Final = Routing(
     channels={"default": ChannelSource()},
     routes=(
-        Route(name="findings", channel="default", types=(FINDING, DEPLOYED), min_severity="HIGH"),
+        Route(name="findings", channel="default", types=(FINDING, DEPLOYED, ALERT, SWITCHED_OFF), min_severity="HIGH"),
         Route(name="service", channel="default", types=(WENT_SILENT, REPORT)),
     ),
 )

@@ -14,7 +14,7 @@ import orjson
 
 from consumers import palette
 from consumers.notifier.decide import GENERIC
-from consumers.notifier.routes import FINDING, REPORT
+from consumers.notifier.routes import ALERT, FINDING, REPORT, SWITCHED_OFF
 from consumers.notifier.text import clean, line
 from consumers.palette import Tone
 from consumers.reports import daily
@@ -24,6 +24,8 @@ from schemas.envelope import Envelope
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_EXACT: Final = 2**53
 _LISTED: Final = 10
+_LABELS: Final = 6
+_LONGEST_ID: Final = 128
 _RESOURCES: Final = 5
 _LONGEST_FACT: Final = 20_000
 
@@ -35,6 +37,7 @@ _TEMPLATES: Final = {
     "agent_logs": "log_errors",
     "securityhub": "securityhub",
 }
+_OF_TYPE: Final = {ALERT: "alert", SWITCHED_OFF: "rule_off"}
 _RESOLVED: Final = {
     "cloudwatch_alarm": ("state", {"OK"}),
     "health": ("status", {"CLOSED"}),
@@ -66,7 +69,8 @@ class Facts:
 class View:
     """What all templates share. ``where`` are the fields that every message ends with.
 
-    ``link`` leads to the finding's page, and to the first page for what has none.
+    ``link`` leads to the finding's page, of an alert to that of its first finding, and to the first page for what has none.
+    ``labels`` are, of an alert, the values of its group and its labels, the first few of each.
     """
 
     template: str
@@ -81,6 +85,7 @@ class View:
     """The first few."""
     more_resources: int
     facts: Facts
+    labels: list[tuple[str, str]]
     detail_type: str
     report: DailyReport | None
 
@@ -91,14 +96,13 @@ def view(event: Envelope, console_url: str) -> View:
     kind = body.get("kind") if event.type == FINDING else None
     facts = _facts(event, body)
     report = daily.read(body) if event.type == REPORT else None
-    page = f"events/{quote(event.id, safe='')}" if event.type == FINDING else ""
-    template = _TEMPLATES.get(kind, GENERIC) if isinstance(kind, str) else GENERIC
+    template = _TEMPLATES.get(kind, GENERIC) if isinstance(kind, str) else _OF_TYPE.get(event.type, GENERIC)
     return View(
         template="daily_report" if report else template,
         tone=_tone(event, kind, facts),
         event_id=event.id,
         event_type=event.type,
-        link=f"{console_url.rstrip('/')}/{page}",
+        link=f"{console_url.rstrip('/')}/{_page(event, body)}",
         time=utc(event.time_us),
         summary=said(event.summary),
         where=[
@@ -110,6 +114,7 @@ def view(event: Envelope, console_url: str) -> View:
         resources=[text for text in map(said, event.resources[:_RESOURCES]) if text],
         more_resources=max(0, len(event.resources) - _RESOURCES),
         facts=facts,
+        labels=[*_pairs(body.get("group")), *_pairs(body.get("labels"))] if event.type == ALERT else [],
         detail_type=said(body.get("detail_type")),
         report=report,
     )
@@ -165,6 +170,22 @@ def utc(time_us: Any) -> str:
         return ""
 
 
+def _page(event: Envelope, body: Mapping[str, Any]) -> str:
+    """The page of a finding: the event itself, or the one that it came of."""
+    if event.type == FINDING:
+        shown = event.id
+    elif event.type == ALERT:
+        shown = event.causation_id
+    else:
+        shown = said(body.get("event_id"))[:_LONGEST_ID] if event.type == SWITCHED_OFF else ""
+    return f"events/{quote(shown, safe='')}" if shown else ""
+
+
+def _pairs(told: Any) -> list[tuple[str, str]]:
+    """The first few names and values of an object."""
+    return [(said(name), said(value)) for name, value in list(told.items())[:_LABELS]] if isinstance(told, dict) else []
+
+
 def _facts(event: Envelope, body: Mapping[str, Any]) -> Facts:
     match event.type:
         case "finding.observed":
@@ -173,8 +194,30 @@ def _facts(event: Envelope, body: Mapping[str, Any]) -> Facts:
             return Facts({name: body.get(name) for name in ("status", "version", "reason")})
         case "agent.went_silent":
             return Facts({"last heartbeat": utc(body.get("last_heartbeat_us"))})
+        case "alert.raised":
+            return Facts(_of_alert(body))
+        case "rule.switched_off":
+            return Facts({**{name: body.get(name) for name in ("reason", "detail", "event_id")}, "rule": _rule(body, "version")})
         case _:
             return Facts({})
+
+
+def _of_alert(body: Mapping[str, Any]) -> dict[str, Any]:
+    window = body.get("window")
+    bounds = [utc(window.get(name)) for name in ("since_us", "until_us")] if isinstance(window, dict) else []
+    return {
+        "title": body.get("title"),
+        "rule": _rule(body, "rule_version"),
+        "count": body.get("count"),
+        "window": " to ".join(filter(None, bounds)),
+        "last": utc(body.get("last_us")),
+        "run": body.get("run_id") if body.get("backfilled") else None,
+    }
+
+
+def _rule(body: Mapping[str, Any], version: str) -> str:
+    number = said(body.get(version))
+    return said(body.get("rule_id")) + (f", version {number}" if number else "")
 
 
 def _tone(event: Envelope, kind: Any, facts: Facts) -> Tone:

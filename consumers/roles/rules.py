@@ -22,7 +22,7 @@ def run(settings: Settings, stop: Event) -> None:
         ask_of_judging(log, store)
         book = open_book(catalog, clock=now_us)
         while not stop.is_set():
-            engine = Engine(log, store, book, token=writer_token("rules"), on_stop=_stopped)
+            engine = Engine(log, store, book, token=writer_token("rules"), clock=now_us, on_stop=_stopped)
             try:
                 engine.run(stop)
             except Fenced as fenced:

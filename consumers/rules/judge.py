@@ -36,7 +36,7 @@ _MATCHED: Final = 1
 _RESOLVED: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Want:
     """One pattern of a rule: ``match`` and its conditions, or ``resolve``."""
 
@@ -91,8 +91,15 @@ class IndexedJudge:
             body = bodies[place]
             key = (wanted, body[: max(body.find(_FACTS, 0, _LONGEST_BEGINNING), 0)])
             plan = begun[key] if key in begun else self._planned(key, body)
-            if plan is not None:
-                yield from self._found(plan, of_body(orjson.loads(body), columns, place), place)
+            if plan is None:
+                continue
+            document = of_body(orjson.loads(body), columns, place)
+            found = None
+            for want in _candidates(plan, document) if plan.indexes else plan.always:
+                if (want.rest is None or want.rest(document)) and (not want.conditions or self._holds(want, document)):
+                    found = [want] if found is None else [*found, want]
+            if found is not None:
+                yield from _told(found, place, document)
 
     def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterator[tuple[int, int]]:
         """The places whose header some wants allow, each with the set of these, a bit each."""
@@ -141,19 +148,8 @@ class IndexedJudge:
             _remembered(self._plans, bits, _laid([want for bit, want in enumerate(self._wants) if bits >> bit & 1]))
         return self._plans[bits]
 
-    def _found(self, plan: "_Plan", document: dict[str, Any], place: int) -> Iterator[Hit]:
-        roles: dict[int, tuple[Compiled, int]] = {}
-        for want in _candidates(plan, document):
-            if (want.rest is None or want.rest(document)) and self._holds(want, document):
-                roles[want.number] = (want.rule, roles.get(want.number, (want.rule, 0))[1] | want.role)
-        for number in sorted(roles):
-            rule, role = roles[number]
-            yield Hit(place, rule, document, bool(role & _MATCHED), bool(role & _RESOLVED))
-
     def _holds(self, want: _Want, document: dict[str, Any]) -> bool:
         """Whether the conditions hold, within the budget."""
-        if not want.conditions:
-            return True
         begun_ns = self._cpu_ns()
         try:
             holds = all(condition(document) for condition in want.conditions)
@@ -230,9 +226,18 @@ def _best_path(wants: Sequence[_Want]) -> Path | None:
     return best if best is not None and spared[best] >= _WORTH_AN_INDEX else None
 
 
+def _told(found: Sequence[_Want], place: int, document: Document) -> Iterator[Hit]:
+    """A hit a rule: what matched and what closes, together."""
+    roles: dict[int, int] = {}
+    rules = {}
+    for want in found:
+        roles[want.number] = roles.get(want.number, 0) | want.role
+        rules[want.number] = want.rule
+    for number in sorted(roles):
+        yield Hit(place, rules[number], document, bool(roles[number] & _MATCHED), bool(roles[number] & _RESOLVED))
+
+
 def _candidates(plan: _Plan, document: Document) -> Iterable[_Want]:
-    if not plan.indexes:
-        return plan.always
     found = list(plan.always)
     for path, by_text, every in plan.indexes:
         here: Any = document

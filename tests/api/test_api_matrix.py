@@ -1,7 +1,7 @@
 """Who gets what: every route, asked by everybody, generated from the table of permissions and the list of routes."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -17,7 +17,20 @@ from pipeline.desks.desk import Asked, Desk
 from pipeline.desks.task import CreateTask, Task
 from tests.api.contract import Checked
 from tests.api.judged import known_alert, known_rule, text
-from tests.api.world import ADMIN, KEYS, NOW_US, OTHER, USER, World, desk_in_memory, finding, signed_in, task, token_of
+from tests.api.world import (
+    ADMIN,
+    KEYS,
+    NOW_US,
+    OTHER,
+    USER,
+    World,
+    desk_in_memory,
+    finding,
+    kept_open,
+    signed_in,
+    task,
+    token_of,
+)
 from tests.people.stores import entropy
 from tests.support.facts import alert_id
 
@@ -160,33 +173,87 @@ def test_no_route_is_listed_twice() -> None:
     assert listed == len(PERMISSIONS)
 
 
-@pytest.mark.parametrize(("route", "who"), list(product(ROUTES, EVERYBODY)), ids=str)
-def test_everybody_gets_what_the_table_says(route: tuple[str, str], who: str) -> None:
-    method, template = route
-    world, asking = World(), EVERYBODY[who]
+REFUSALS = {401, 403}
+"""What leaves everything as it was."""
+
+
+def refused(route: tuple[str, str]) -> list[str]:
+    """Who gets nothing but a refusal of this route."""
+    return [who for who in EVERYBODY if expected(access_to(*route), who) <= REFUSALS]
+
+
+def answered() -> list[tuple[tuple[str, str], str]]:
+    """Each route with those who get more."""
+    return [(route, who) for route in ROUTES for who in EVERYBODY if who not in refused(route)]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as somebody makes it in a world, with what the path names standing in it."""
+
+    method: str
+    path: str
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, route: tuple[str, str], asking: Asking, world: World, desk: Desk) -> "Request":
+        method, path = route
+        event = finding(1)
+        world.log.append([event])
+        world.judged.rule_list, world.judged.alert_list = [known_rule()], [known_alert()]
+        named = {
+            "user_id": asking.owner,
+            "key_id": asking.owner,
+            "event_id": event.id,
+            "account": "1" * 12,
+            "task_id": task_of(asking.owner, world, desk),
+            "config_id": USER.id,
+            "job_id": USER.id,
+            "rule_id": "storm",
+            "number": "1",
+            "alert_id": alert_id(0),
+        }
+        for name, value in named.items():
+            path = path.replace(f"{{{name}}}", value)
+        body = {"json": BODIES[route]} if route in BODIES else {}
+        if path == "/feed":
+            method = "HEAD"  # a stream would not end
+        return cls(method, path, {"headers": asking.headers(world), **body})
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[tuple[World, Desk, Checked]]:
+    """A world for those who are refused, which therefore stays as it is."""
+    world = World()
     desk = desk_in_memory(world.clock)
-    event = finding(1)
-    world.log.append([event])
-    world.judged.rule_list, world.judged.alert_list = [known_rule()], [known_alert()]
-    path = template
-    for name, value in (
-        ("user_id", asking.owner),
-        ("key_id", asking.owner),
-        ("event_id", event.id),
-        ("account", "1" * 12),
-        ("task_id", task_of(asking.owner, world, desk)),
-        ("config_id", USER.id),
-        ("job_id", USER.id),
-        ("rule_id", "storm"),
-        ("number", "1"),
-        ("alert_id", alert_id(0)),
-    ):
-        path = path.replace(f"{{{name}}}", value)
-    if template == "/feed":
-        method = "HEAD"  # a stream would not end
-    body = {"json": BODIES[route]} if route in BODIES else {}
-    with Checked(world.application(local=False, desk=desk), asking.headers(world)) as client:
-        answer = client.request(method, path, **body)
+    with kept_open(world), Checked(world.application(local=False, desk=desk), {}) as client:
+        yield world, desk, client
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if refused(route)], ids=str)
+def test_who_may_not_is_refused(route: tuple[str, str], untouched: tuple[World, Desk, Checked]) -> None:
+    world, desk, client = untouched
+    answers = {}
+    for who in refused(route):
+        asked = Request.of(route, EVERYBODY[who], world, desk)
+        answers[who] = client.request(asked.method, asked.path, **asked.options)
+
+    assert {who: {answer.status_code} for who, answer in answers.items()} == {
+        who: expected(access_to(*route), who) for who in answers
+    }
+    for answer in answers.values():
+        if answer.status_code == 401 and route not in FORMS:
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(("route", "who"), answered(), ids=str)
+def test_everybody_else_gets_what_the_table_says(route: tuple[str, str], who: str) -> None:
+    world = World()
+    desk = desk_in_memory(world.clock)
+    template = route[1]
+    asked = Request.of(route, EVERYBODY[who], world, desk)
+    with Checked(world.application(local=False, desk=desk), {}) as client:
+        answer = client.request(asked.method, asked.path, **asked.options)
 
     if route == ("GET", "/tasks") and who == "user on other's":
         assert answer.json()["total"] == 0

@@ -22,6 +22,7 @@ DOORS = (
     "pipeline.intake.handler",
     "pipeline.republish.handler",
     "projections.handler",
+    "consumers.rules.handler",
     "consumers.notifier.handler",
     "pipeline.desks.handler",
     "consumers.api.handler",

@@ -91,5 +91,5 @@ def _narrowed(pattern: Pattern, turn: int) -> Pattern:
             "sessionContext": {"sessionIssuer": {"userName": [f"team-{turn}-deploy", f"team-{turn}-build"]}}
         }
     else:
-        detail["sourceIPAddress"] = [{"cidr": f"203.0.113.{turn}/32"[:-3] + "/31"}]
+        detail["sourceIPAddress"] = [{"cidr": f"203.0.113.{2 * turn}/31"}]
     return {**pattern, "detail": detail}

@@ -252,6 +252,18 @@ def test_an_ordered_document_is_replaced_and_found_by_its_key(generation: Genera
     assert list(generation.all_documents("new")) == [("new//1", {"n": 3}), ("new//2@a", {"n": 2})]
 
 
+def test_passing_documents_may_be_forgotten_and_no_others_are(generation: Generation) -> None:
+    documents = {f"new//{number}/a": {"n": number} for number in range(4)} | {"old//0/a": {}, "news//0": {}}
+    passing = {key for key in documents if key.startswith("new//")}
+    generation.commit("writer", Commit({}, {}, Changes(documents=documents, passing=passing)))
+
+    generation.forget_documents("new", "2")
+    generation.forget_documents("new", "2")
+
+    left = dict(generation.all_documents())
+    assert {"new//2/a", "new//3/a", "old//0/a", "news//0"} <= left.keys() <= documents.keys()
+
+
 def test_documents_are_replaced_and_come_in_order_of_their_keys(generation: Generation) -> None:
     generation.commit("writer", Commit({}, {}, Changes(documents={"b": {"n": 1}, "a": {"n": 1}, "C": {"n": [None, 0.5]}})))
     generation.commit("writer", Commit({}, {}, Changes(documents={"b": {"text": "é\0\u2028"}})))

@@ -33,12 +33,12 @@ def seen(number: int, *, at: int | None = None, **told: Any) -> Envelope:
 
 @dataclass(frozen=True)
 class HandMade:
-    """Matches what has ``match`` as ``what``, resolves what has ``resolve``; throws where ``throws`` stands in the finding."""
+    """Matches what has ``match`` as ``what``, resolves what has ``resolve``; throws where ``throws`` names its rule."""
 
     version: Version
 
     def matches(self, document: Document) -> bool:
-        if document.get("throws"):
+        if document.get("throws") == self.version.rule.id:
             message = "it was told to"
             raise RuleThrew(message)
         return bool(document.get("what") == self.version.rule.match["what"])
@@ -131,6 +131,7 @@ class World:
             store or self.store,
             self.book,
             token=f"life {self.life}",
+            clock=lambda: self.now_us,
             batch_events=self.batch_events,
             on_stop=lambda newer: self.stopped.append(str(newer)),
         )

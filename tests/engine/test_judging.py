@@ -137,6 +137,6 @@ def test_a_poison_finding_waits_and_the_others_are_judged(world: World) -> None:
 
 def test_a_rule_that_fails_on_a_finding_does_not_match_it(world: World) -> None:
     world.publish(rule())
-    world.tell(seen(1, throws=True), seen(2, what="failed", untitled=True), seen(3, what="failed"))
+    world.tell(seen(1, throws="sign-ins"), seen(2, what="failed", untitled=True), seen(3, what="failed"))
     world.judge()
     assert len(world.alerts()) == 1

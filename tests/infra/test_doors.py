@@ -39,6 +39,7 @@ NEEDED = {
     "pipeline.intake.handler": {"pydantic", "pydantic_settings"},
     "pipeline.republish.handler": {"pydantic", "pydantic_settings"},
     "projections.handler": {"pydantic", "pydantic_settings"},
+    "consumers.rules.handler": {"pydantic", "pydantic_settings", "jinja2"},
     "consumers.notifier.handler": {"pydantic", "pydantic_settings", "jinja2", "slack_sdk"},
     "consumers.api.handler": {"pydantic", "pydantic_settings"},
     "consumers.reports.handler": {"pydantic", "pydantic_settings"},

@@ -13,6 +13,7 @@ from tests.infra.evaluate import Evaluated
 STREAMS = {
     "ProjectorFunctionStream": "TRIM_HORIZON",
     "RepublisherFunctionStream": "TRIM_HORIZON",
+    "RulesFunctionStream": "TRIM_HORIZON",
     "NotifierFunctionStream": "LATEST",
 }
 SOURCE = "AWS::Lambda::EventSourceMapping"
@@ -66,23 +67,28 @@ def test_a_message_stays_hidden_for_six_time_outs_of_its_function(prod: Evaluate
 
 
 def test_windows_are_as_the_operator_says(templates: Mapping[str, Any]) -> None:
-    asked = Evaluated(templates["central"], PROD | {"ProjectorWindowSeconds": "60", "NotifierWindowSeconds": "0"})
+    asked = Evaluated(
+        templates["central"], PROD | {"ProjectorWindowSeconds": "60", "NotifierWindowSeconds": "0", "RulesWindowSeconds": "3"}
+    )
 
     assert asked["ProjectorFunctionStream"]["MaximumBatchingWindowInSeconds"] == "60"
     assert asked["NotifierFunctionStream"]["MaximumBatchingWindowInSeconds"] == "0"
+    assert asked["RulesFunctionStream"]["MaximumBatchingWindowInSeconds"] == "3"
 
 
-def test_enhanced_fan_out_gives_projector_and_notifier_a_consumer_each(templates: Mapping[str, Any]) -> None:
+def test_enhanced_fan_out_gives_projector_rules_and_notifier_a_consumer_each(templates: Mapping[str, Any]) -> None:
     asked = Evaluated(templates["central"], PROD | {"EnhancedFanOut": "true"})
 
     assert {name: asked[name]["EventSourceArn"] for name in STREAMS} == {
         "ProjectorFunctionStream": "Ref ProjectorConsumer",
+        "RulesFunctionStream": "Ref RulesConsumer",
         "NotifierFunctionStream": "Ref NotifierConsumer",
         "RepublisherFunctionStream": "Stream.Arn",
     }
     assert {name: each["StreamARN"] for name, each in asked.of("AWS::Kinesis::StreamConsumer").items()} == {
         "ProjectorConsumer": "Stream.Arn",
         "NotifierConsumer": "Stream.Arn",
+        "RulesConsumer": "Stream.Arn",
     }
 
 

@@ -104,12 +104,15 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
-        ("kinesis:GetRecords", {"Republisher", "Projector", "Notifier", "Api", "Report", "Silence"}),
-        ("kinesis:PutRecords", {"Ingest", "Republisher", "Notifier", "Relay", "Api", "Report", "Silence"}),
-        ("dynamodb:PutItem", {"Ingest", "Republisher", "Projector", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive"}),
+        ("kinesis:GetRecords", {"Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence"}),
+        ("kinesis:PutRecords", {"Ingest", "Republisher", "Rules", "Notifier", "Relay", "Api", "Report", "Silence"}),
+        (
+            "dynamodb:PutItem",
+            {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive"},
+        ),
         (
             "dynamodb:UpdateItem",
-            {"Ingest", "Republisher", "Projector", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive"},
+            {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive"},
         ),
         ("dynamodb:GetRecords", {"Relay"}),
         ("sts:AssumeRole", {"Api"}),

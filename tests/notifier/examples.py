@@ -104,6 +104,30 @@ REPORT = {
 }
 
 
+ALERT = {
+    "alert_id": "018f3000-0000-8000-8000-000000000001",
+    "rule_id": "failed-sign-ins",
+    "rule_version": 3,
+    "title": "40 failed sign-ins from 192.0.2.1",
+    "labels": {"team": "platform"},
+    "group": {"detail.sourceIPAddress": "192.0.2.1"},
+    "window": {"since_us": 1_714_633_200_000_000, "until_us": 1_714_636_800_000_000},
+    "count": 40,
+    "event_ids": ["1714633200-a", "1714633201-b"],
+    "last_us": 1_714_634_000_000_000,
+    "backfilled": False,
+    "run_id": "",
+    "notify": True,
+}
+SWITCHED_OFF = {
+    "rule_id": "failed-sign-ins",
+    "version": 3,
+    "reason": "too_slow",
+    "detail": "took 70 ms for a finding, three times",
+    "event_id": "1714633200-a",
+}
+
+
 def event(number: int = 1, **header: Any) -> Envelope:
     """The ``number``th event: an alarm of HIGH severity, unless told otherwise."""
     return replace(
@@ -152,3 +176,15 @@ def deployed(status: str = "failed", **header: Any) -> Envelope:
 def went_silent(**header: Any) -> Envelope:
     given = {"type": "agent.went_silent", "source": "findstream.agents", "body": orjson.dumps({"last_heartbeat_us": TIME_US})}
     return event(**{**given, "summary": "the agent of 123456789012 is silent", **header})
+
+
+def alert(content: Any = None, **header: Any) -> Envelope:
+    given = {"type": "alert.raised", "source": "findstream.rules", "causation_id": "1714633200-a", "resources": ()}
+    told = ALERT if content is None else content
+    return event(**{**given, "summary": ALERT["title"], "body": orjson.dumps(told), **header})
+
+
+def switched_off(content: Any = None, **header: Any) -> Envelope:
+    given = {"type": "rule.switched_off", "source": "findstream.rules", "account": "", "region": "", "resources": ()}
+    told = SWITCHED_OFF if content is None else content
+    return event(**{**given, "summary": "Rule switched off: failed-sign-ins", "body": orjson.dumps(told), **header})

@@ -1,15 +1,18 @@
 """Who is to be told of an event."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.notifier.decide import Decision, Verdict, decide, floors, kind_of
 from consumers.notifier.notice import Key, Reason
-from consumers.notifier.routes import DEFAULT, Route
+from consumers.notifier.routes import DEFAULT, EventType, Route
 from schemas.envelope import Envelope
-from tests.notifier.examples import body, deployed, event, finding, report, went_silent
+from tests.notifier.examples import ALERT, alert, body, deployed, event, finding, report, switched_off, went_silent
 
+TYPES = get_args(EventType)
 CONNECTED = frozenset({"ops", "security", "default"})
 
 
@@ -98,6 +101,23 @@ def test_a_deployment_of_an_agent_is_told_by_its_severity(severity: int) -> None
     assert bool(told([both], deployed(severity=severity))) is (severity >= 3)
 
 
+@pytest.mark.parametrize("severity", range(5))
+def test_alerts_and_rules_that_were_switched_off_are_told_by_their_severity(severity: int) -> None:
+    both = route(types=["alert.raised", "rule.switched_off"], kinds=["guardduty"], min_severity="HIGH")
+
+    assert bool(told([both], alert(severity=severity))) is (severity >= 3)
+    assert bool(told([both], switched_off(severity=severity))) is (severity >= 3)
+
+
+def test_an_alert_that_a_run_over_history_raised_is_told_only_if_that_was_asked_for() -> None:
+    alerts = route(types=["alert.raised"])
+    backfilled = ALERT | {"backfilled": True, "run_id": "0199f3a1-0000-7000-8000-000000000001"}
+
+    assert told([alerts], alert(backfilled | {"notify": False})) == []
+    assert told([alerts], alert(backfilled | {"notify": True})) == ["all"]
+    assert told([alerts], alert({})) == told([alerts], alert(body=b"{")) == ["all"]
+
+
 @pytest.mark.parametrize(
     "kind", ["notice.sent", "notice.suppressed", "notice.failed", "task.created", "agent.beat", "finding.seen"]
 )
@@ -115,6 +135,10 @@ def test_nothing_else_is_ever_told(kind: str) -> None:
         (event(severity=2), []),
         (went_silent(severity=0), ["service"]),
         (report(), ["service"]),
+        (alert(severity=3), ["findings"]),
+        (alert(severity=2), []),
+        (alert(ALERT | {"notify": False}), []),
+        (switched_off(), ["findings"]),
     ],
 )
 def test_without_a_file_high_and_above_silent_agents_and_reports_are_told(happened: Envelope, routes: list[str]) -> None:
@@ -126,9 +150,7 @@ routes = st.builds(
         name, types=types, min_severity=severity, kinds=kinds, sources=sources, last=last
     ),
     st.from_regex(r"[a-z]{1,4}", fullmatch=True),
-    st.lists(
-        st.sampled_from(["finding.observed", "agent.deployed", "agent.went_silent", "report.issued"]), min_size=1, unique=True
-    ),
+    st.lists(st.sampled_from([*TYPES]), min_size=1, unique=True),
     st.sampled_from(["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]),
     st.lists(st.sampled_from(["guardduty", "health", "generic"]), unique=True),
     st.lists(st.sampled_from(["*", "aws.*", "aws.guardduty", "monitoring.*"]), min_size=1),
@@ -137,7 +159,7 @@ routes = st.builds(
 events = st.builds(
     lambda kind, told_type, severity, source: event(body=body(kind, {}), type=told_type, severity=severity, source=source),
     st.sampled_from(["guardduty", "health", "generic", "other"]),
-    st.sampled_from(["finding.observed", "agent.deployed", "agent.went_silent", "report.issued", "notice.sent", "task.created"]),
+    st.sampled_from([*TYPES, "notice.sent", "task.created"]),
     st.integers(0, 4),
     st.sampled_from(["aws.guardduty", "aws.health", "monitoring.agent.logs", "custom"]),
 )

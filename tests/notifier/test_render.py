@@ -16,7 +16,21 @@ from consumers.notifier.channels.slack import SlackSender
 from consumers.notifier.errors import Unrenderable
 from consumers.notifier.render import Renderer, environment, preview
 from schemas.envelope import Envelope
-from tests.notifier.examples import CLOUDTRAIL, KINDS, REPORT, body, deployed, event, finding, report, went_silent
+from tests.notifier.examples import (
+    ALERT,
+    CLOUDTRAIL,
+    KINDS,
+    REPORT,
+    SWITCHED_OFF,
+    alert,
+    body,
+    deployed,
+    event,
+    finding,
+    report,
+    switched_off,
+    went_silent,
+)
 from tests.notifier.fake_slack import FakeSlack
 from tests.notifier.slack_rules import CONSOLE, CONTEXT, HEADER, strings, violations, width
 
@@ -165,6 +179,59 @@ def test_a_silent_agent_is_told_with_its_last_heartbeat() -> None:
     assert violations(message) == []
     assert title(message) == "🟠 HIGH · the agent of 123456789012 is silent"
     assert "*Last heartbeat*\n2024-05-02 07:44:05 UTC" in said(message)
+
+
+def test_an_alert_is_told_with_its_rule_its_group_and_what_it_counted() -> None:
+    message = RENDERER.render(alert())
+
+    assert violations(message) == []
+    assert title(message) == "🟠 HIGH · 40 failed sign-ins from 192.0.2.1"
+    assert message["text"] == "🟠 HIGH · Alert · 40 failed sign-ins from 192.0.2.1"
+    for told in (
+        "*Rule*\nfailed-sign-ins, version 3",
+        "*Count*\n40",
+        "*Window*\n2024-05-02 07:00:00 UTC to 2024-05-02 08:00:00 UTC",
+        "*Last finding*\n2024-05-02 07:13:20 UTC",
+        "*detail.sourceIPAddress*\n192.0.2.1",
+        "*team*\nplatform",
+        f"<{CONSOLE}/events/1714633200-a|open in findstream>",
+    ):
+        assert told in said(message)
+    assert "Run over history" not in said(message)
+
+
+def test_an_alert_of_a_run_over_history_says_so() -> None:
+    message = RENDERER.render(alert(ALERT | {"backfilled": True, "run_id": "0199f3a1", "window": None}))
+
+    assert "*Run over history*\n0199f3a1" in said(message)
+    assert "*Window*" not in said(message)
+
+
+def test_a_rule_that_was_switched_off_is_told_with_what_went_wrong() -> None:
+    message = RENDERER.render(switched_off())
+
+    assert violations(message) == []
+    assert title(message) == "🟠 HIGH · failed-sign-ins, version 3 is switched off"
+    assert "It judges nothing any more" in said(message)
+    assert "*Reason*\ntoo_slow" in said(message)
+    assert "*Detail*\ntook 70 ms for a finding, three times" in said(message)
+    assert f"<{CONSOLE}/events/1714633200-a|open in findstream>" in said(message)
+
+
+@pytest.mark.parametrize("content", [{}, [], {"title": 3, "rule_id": None, "group": [], "labels": 7, "window": "x", "count": {}}])
+def test_an_alert_of_a_form_that_is_not_known_is_told_by_its_header(content: Any) -> None:
+    message = RENDERER.render(alert(content, causation_id=""))
+
+    assert violations(message) == []
+    assert title(message).endswith("3" if content and "title" in content else str(ALERT["title"]))
+    assert f"<{CONSOLE}/|open in findstream>" in said(message)
+    assert violations(RENDERER.render(switched_off(content))) == []
+
+
+def test_an_alert_of_many_labels_is_told_with_the_first_ones() -> None:
+    labels = {f"<!channel> {'&' * 300} {number}": "x" * 1000 for number in range(32)}
+
+    assert violations(RENDERER.render(alert(ALERT | {"labels": labels, "group": labels}))) == []
 
 
 def test_the_daily_report_tells_totals_and_changes() -> None:
@@ -327,6 +394,8 @@ def test_a_body_may_be_anything(content: bytes) -> None:
     assert violations(RENDERER.render(event(body=content))) == []
     assert violations(RENDERER.render(report(body=content))) == []
     assert violations(RENDERER.render(went_silent(body=content))) == []
+    assert violations(RENDERER.render(alert(body=content))) == []
+    assert violations(RENDERER.render(switched_off(body=content))) == []
 
 
 def test_a_fact_that_is_nested_deeply_is_taken() -> None:
@@ -381,8 +450,26 @@ def test_whatever_a_report_says_slack_takes_the_message(content: dict[str, Any],
     assert violations(RENDERER.render(report(hostile))) == []
 
 
+@given(
+    alerted=st.fixed_dictionaries({}, optional=dict.fromkeys(ALERT, values)),
+    off=st.fixed_dictionaries({}, optional=dict.fromkeys(SWITCHED_OFF, values)),
+    labels=st.dictionaries(texts, texts, max_size=12),
+    summary=texts,
+)
+def test_whatever_an_alert_says_slack_takes_the_message_and_nobody_is_pinged(
+    alerted: dict[str, Any], off: dict[str, Any], labels: dict[str, str], summary: str
+) -> None:
+    for told in (
+        alert({**ALERT, **alerted}, summary=summary),
+        alert({**ALERT, "labels": labels, "group": labels}, summary=summary),
+        switched_off({**SWITCHED_OFF, **off}, summary=summary),
+    ):
+        assert violations(RENDERER.render(told)) == []
+
+
 def test_the_server_takes_every_template_over_http() -> None:
-    events = [*map(finding, KINDS), report(), went_silent(), deployed(), *(everywhere("generic", hostile) for hostile in HOSTILE)]
+    events = [*map(finding, KINDS), report(), went_silent(), deployed(), alert(), switched_off()]
+    events += [*(everywhere("generic", hostile) for hostile in HOSTILE)]
     with FakeSlack() as slack:
         sender = SlackSender(SecretStr(slack.url("ops")))
 

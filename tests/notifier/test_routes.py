@@ -93,7 +93,7 @@ def test_the_documented_file_is_accepted_and_every_reason_is_documented(tmp_path
         (
             '"report.issued"',
             '"notice.sent"',
-            "routes[2].types[1]: Input should be 'finding.observed', 'agent.deployed', 'agent.went_silent' or 'report.issued'",
+            "routes[2].types[1]: Input should be 'finding.observed', 'agent.deployed', 'agent.went_silent', 'report.issued',",
         ),
         ("last = true", "lats = true", "routes[0].lats: Extra inputs are not permitted"),
         ("last = true", 'kinds = ["gaurdduty"]', "routes[0].kinds[0]: Input should be 'cloudwatch_alarm', 'guardduty'"),

@@ -511,6 +511,18 @@ def test_entries_and_markers_have_an_end(server: Server, table: str) -> None:
     }
 
 
+def test_passing_documents_have_an_end_and_others_none(server: Server, table: str) -> None:
+    store = dynamo_store(server, table, keeping=Keeping(marker_days=40))
+    generation = store.open(store.create("some", 1, serving=True))
+    generation.claim("writer", [])
+    documents: dict[str, dict[str, object]] = {"new//1": {}, "new//2": {}}
+    generation.commit("writer", Commit({}, {}, Changes(documents=documents, passing={"new//1"})))
+
+    items = server.client("dynamodb").scan(TableName=table)["Items"]
+    ends = {item["sk"]["S"]: item.get("expires", {}).get("N") for item in items if "#doc" in item["pk"]["S"]}
+    assert ends == {"new//1": str(frozen_clock() // 1_000_000 + 40 * 86_400), "new//2": None}
+
+
 def test_a_segment_that_expired_is_left_out(server: Server, store: DynamoStore, table: str) -> None:
     log = MemoryLog(shards=1)
     log.append([finding(n) for n in range(3)])

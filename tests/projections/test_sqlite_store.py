@@ -196,3 +196,12 @@ def test_unparking_searches_for_each_event_instead_of_looking_at_all(generation:
 
     assert generation.waiting() == {}
     assert len(thousands) < 1_000
+
+
+def test_passing_documents_go_at_once(generation: SqliteGeneration) -> None:
+    documents: dict[str, dict[str, object]] = {"new//1": {}, "new//2": {}}
+    generation.commit("writer", Commit({}, {}, Changes(documents=documents, passing=set(documents))))
+
+    generation.forget_documents("new", "2")
+
+    assert [key for key, _ in generation.all_documents()] == ["new//2"]

@@ -120,7 +120,7 @@ def _operator(operator: str, wanted: Any, value: Any) -> bool:
         return _same(wanted, text)
     if operator == "wildcard":
         return _wild(wanted, text)
-    return {"prefix": text.startswith, "suffix": text.endswith, "exactly": text.__eq__}[operator](wanted)
+    return {"prefix": text.startswith(wanted), "suffix": text.endswith(wanted), "exactly": text == wanted}[operator]
 
 
 def _same(wanted: str, text: str) -> bool:

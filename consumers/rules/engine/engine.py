@@ -7,19 +7,21 @@ Outages: while log, store or the rules cannot be read, it waits, and nothing is 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Final
 
 from consumers.rules.engine.book import Book
 from consumers.rules.engine.errors import BookBehind
 from consumers.rules.engine.judging import Judging
+from consumers.rules.engine.news import News
 from consumers.rules.engine.rule_set import RuleSet
 from consumers.rules.engine.settling import SettlingStore
 from consumers.rules.engine.state import HOUR_US, WINDOWS
 from consumers.rules.engine.taking_up import TakingUp
+from consumers.rules.engine.telling import tell_faults
 from pipeline.errors import PipelineError
-from pipeline.log.port import Log, Outcome
+from pipeline.log.port import Batch, Log
 from projections.errors import NewerVersion, StoreUnavailable
 from projections.projector import BATCH_EVENTS, Reads
 from projections.stores.port import Store
@@ -27,6 +29,7 @@ from projections.writer import Writer
 from projections.writers import Writers
 
 _PATIENCE_SECONDS: Final = 1.0
+_BEHIND_SECONDS: Final = 0.05
 
 _logger = logging.getLogger(__name__)
 
@@ -46,7 +49,10 @@ def begin(log: Log, store: Store, *, token: str) -> None:
 
 
 class Engine:
-    """Judges into ``store``, by ``book``. A second one that starts fences the first, whose ``step`` then raises ``Fenced``."""
+    """Judges into ``store``, by ``book``. ``clock`` gives microseconds since the epoch.
+
+    A second one that starts fences the first, whose ``step`` then raises ``Fenced``.
+    """
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class Engine:
         book: Book,
         *,
         token: str,
+        clock: Callable[[], int],
         batch_events: int = BATCH_EVENTS,
         on_stop: Callable[[NewerVersion], None] = lambda _: None,
     ) -> None:
@@ -65,7 +72,9 @@ class Engine:
         self._on_stop = on_stop
         self._writers = Writers(self._store, [Judging(lambda: book.rules)], token)
         self._taking_up = TakingUp(log)
+        self._news = News(book, clock=clock)
         self._prepared: set[str] = set()
+        self._prepared_for = book.rules
         self._newest_us = 0
         self._forgotten = 0
 
@@ -75,19 +84,20 @@ class Engine:
         Raises ``BookBehind``, or the log's or store's error: step again. ``Fenced``: another engine has taken over.
         """
         reads = Reads(self._log, self._batch_events)
-        if self._book.refresh():
-            self._prepared.clear()
+        self._book.refresh()
         folded = 0
         for writer in self._writers.current():
             writer.claim(reads.shards)
+            batches = reads.behind(writer.checkpoints)
+            self._news.wait_for(batches)
             self._prepare(writer, reads.shards)
             self._store.settle()
             try:
-                folded = self._fold(writer, reads)
+                folded = self._fold(writer, batches)
             except NewerVersion as newer:
                 self._writers.stop(writer)
                 self._on_stop(newer)
-        self._tell_faults()
+        tell_faults(self._log, self._book.faults)
         return folded
 
     def run(self, stop: Event, *, wait_seconds: float = 0.5) -> None:
@@ -96,7 +106,10 @@ class Engine:
             try:
                 if not self.step():
                     self._wait(stop, wait_seconds)
-            except (PipelineError, StoreUnavailable, BookBehind) as broken:
+            except BookBehind as behind:
+                _logger.debug("waiting: %s", behind)
+                stop.wait(_BEHIND_SECONDS)
+            except (PipelineError, StoreUnavailable) as broken:
                 _logger.warning("waiting: %s", broken)
                 stop.wait(_PATIENCE_SECONDS)
 
@@ -105,13 +118,15 @@ class Engine:
         self._writers.close()
 
     def _prepare(self, writer: Writer, shards: list[str]) -> None:
+        if self._prepared_for is not self._book.rules:
+            self._prepared.clear()
+            self._prepared_for = self._book.rules
         for shard in shards:
             if shard not in self._prepared:
                 self._taking_up.prepare(writer, shard, self._book.rules)
                 self._prepared.add(shard)
 
-    def _fold(self, writer: Writer, reads: Reads) -> int:
-        batches = reads.behind(writer.checkpoints)
+    def _fold(self, writer: Writer, batches: Sequence[Batch]) -> int:
         folded = writer.fold(batches)
         for batch in batches:
             self._newest_us = max(self._newest_us, batch.recorded_us[-1])
@@ -126,12 +141,6 @@ class Engine:
         if hour > self._forgotten:
             writer.generation.forget_documents(WINDOWS, f"{hour:08}")
             self._forgotten = hour
-
-    def _tell_faults(self) -> None:
-        if self._book.faults.untold:
-            facts = self._book.faults.untold
-            receipts = self._log.append(facts)
-            self._book.faults.told([f for f, r in zip(facts, receipts, strict=True) if r.outcome is not Outcome.FAILED])
 
     def _wait(self, stop: Event, wait_seconds: float) -> None:
         seen = [writer.checkpoints for writer in self._writers.current()]

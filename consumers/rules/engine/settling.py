@@ -18,15 +18,15 @@ from consumers.rules import alerting
 from consumers.rules.engine import state
 from consumers.rules.engine.debt import Debt, Touched
 from consumers.rules.engine.state import Tally, summed
-from pipeline.errors import LogUnavailable, PipelineError
-from pipeline.log.port import Log, Outcome, Position
+from consumers.rules.engine.telling import tell
+from pipeline.errors import PipelineError
+from pipeline.log.port import Log, Position
 from projections.errors import ProjectionError
 from projections.event_index import Direction, PackedSegment, Sought
 from projections.projection import CountKey, Document, Parked
 from projections.stores.port import Commit, Generation, GenerationInfo, GenerationRows, Marker, Store
 from schemas.envelope import Envelope
 
-TOLD_AT_ONCE: Final = 500
 REMEMBERED: Final = 100_000
 """Facts of which it is known here that they were told, so that a storm costs no reading."""
 
@@ -114,7 +114,7 @@ class SettlingGeneration:
         over = dict(self._over(debt.groups, shards))
         facts += concluded.values()
         facts += over.values()
-        _tell(self._log, facts)
+        tell(self._log, facts)
         self._told.add([fact.id for fact in facts])
         self._told.add([*concluded, *over])
         return len(facts)
@@ -203,7 +203,8 @@ class SettlingGeneration:
         return self._generation.reading()
 
     def close(self) -> None:
-        """As the generation does. What is owed stands in the store."""
+        """As the generation does. What is owed stands in the store: who claims next tells it."""
+        self._owed = {}
         self._generation.close()
 
 
@@ -263,14 +264,3 @@ def _debts(commit: Commit) -> dict[str, Debt]:
         shard = key.removeprefix(f"{state.PENDING}//").partition("/")[0]
         debts.setdefault(shard, Debt()).absorb(Debt.read(documents.pop(key)))
     return debts
-
-
-def _tell(log: Log, facts: Sequence[Envelope]) -> None:
-    """Append facts. Raises ``LogUnavailable`` if the log did not take one; then tell all again."""
-    for begin in range(0, len(facts), TOLD_AT_ONCE):
-        for receipt in log.append(facts[begin : begin + TOLD_AT_ONCE]):
-            if receipt.outcome is Outcome.FAILED:
-                message = f"the log did not take {receipt.id}: {receipt.reason}"
-                raise LogUnavailable(message)
-            if receipt.outcome is Outcome.REFUSED:
-                _logger.error("the log refuses %s, which nobody will hear of: %s", receipt.id, receipt.reason)

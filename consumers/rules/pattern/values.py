@@ -92,6 +92,9 @@ def wildcard(pieces: Sequence[str]) -> Test:
         (whole,) = pieces
         return lambda value: bool(value == whole)
     first, *middle, last = pieces
+    if not first and not last and len(middle) <= 1:
+        part = "".join(middle)
+        return lambda value: type(value) is str and part in value
     least = len(first) + len(last)
 
     def test(value: Any) -> bool:
