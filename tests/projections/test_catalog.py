@@ -53,7 +53,7 @@ def test_a_state_tells_how_far_a_projection_is_behind_and_since_when(spine: Spin
     for number in (2, 4, 3):
         log.append([finding(number)])
 
-    state = spine.catalog.states()[2]
+    state = spine.catalog.states()[3]
 
     assert state == ProjectionState(
         name="daily_aggregates",
@@ -66,7 +66,7 @@ def test_a_state_tells_how_far_a_projection_is_behind_and_since_when(spine: Spin
         building=None,
     )
     spine.fold()
-    state = spine.catalog.states()[2]
+    state = spine.catalog.states()[3]
     assert (state.lag_events, state.waiting_since_us, state.checkpoints) == (0, None, log.heads())
 
 
@@ -152,7 +152,7 @@ def test_a_position_folded_into_the_generation_that_came_to_serve_was_reached(sp
     catalog.wait_for("event_index", [position], 60)
     catalog.close()
 
-    assert spine.catalog.states()[3].generation == 2
+    assert spine.catalog.states()[4].generation == 2
 
 
 def test_readers_in_many_threads_see_whole_states_in_order_while_commits_and_switches_go_on(tmp_path: Path) -> None:
