@@ -18,6 +18,7 @@ from consumers.rules.matching import Document
 MOST_CHARACTERS: Final = 4096
 """Of an expression."""
 
+_OBJECT: Final = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _TYPES: Final = {
     "source": cel.Type.STRING,
     "account": cel.Type.STRING,
@@ -26,8 +27,8 @@ _TYPES: Final = {
     "id": cel.Type.STRING,
     "detail_type": cel.Type.STRING,
     "resources": cel.Type.List(cel.Type.STRING),
-    "detail": cel.Type.DYN,
-    "finding": cel.Type.DYN,
+    "detail": _OBJECT,
+    "finding": _OBJECT,
 }
 NAMES: Final = tuple(_TYPES)
 _MEMBER: Final = {name: name.replace("_", "-") for name in NAMES}
@@ -56,12 +57,13 @@ def compiled(expression: str) -> Callable[[Document], bool]:
 
     def holds(document: Document) -> bool:
         try:
-            value = program.eval(data={name: document[member] for name, member in needed}).value()
+            result = program.eval(data={name: document[member] for name, member in needed})
+            value = result.value()
         except _BROKEN as broken:
             raise RuleThrew(_kind(str(broken))) from None
         if value is True or value is False:
             return value
-        raise RuleThrew(_kind(value) if isinstance(value, str) else "the condition is neither true nor false")
+        raise RuleThrew(_kind(value) if result.type() == cel.Type.ERROR else "the condition is neither true nor false")
 
     return holds
 

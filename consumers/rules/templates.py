@@ -46,7 +46,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Mapping) and isinstance(argument, str):
             return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
-        if isinstance(obj, list) and type(argument) is int and -len(obj) <= argument < len(obj):
+        if isinstance(obj, list) and type(argument) is int and argument < len(obj):
             return obj[argument]
         return self.undefined(obj=obj, name=str(argument))
 
