@@ -104,7 +104,7 @@ class Judging:
         read = 0
         for batch, read_us in steps(log, self.recorded_us, watch):
             read += len(batch)
-            self.newest_us = max(self.newest_us, batch.recorded_us[-1] if batch.recorded_us else 0)
+            self.newest_us = max(self.newest_us, *batch.recorded_us, 0)
             self._judged(batch)
             for strand in self._strands.values():
                 for alert in strand.settle(read_us):
