@@ -4,7 +4,6 @@ Time:    a job that is not done when the function's time is nearly up fails, and
 Failure: what is left is taken by the next call, from its beginning.
 """
 
-import os
 import time
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from aws_lambda_powertools.logging import Logger
 from consumers.aws import catalog_of, jobs_of, log_of, quarantine_of
 from consumers.jobs.worker import Worker
 from consumers.rules.history.jobs import History
-from consumers.rules.history.routing import routing_of
+from consumers.rules.history.routing import with_every_channel
 from pipeline.opening import now_us
 from pipeline.settings import Settings
 
@@ -25,7 +24,7 @@ _TOO_LONG: Final = (
 
 _settings: Final = Settings.load()
 _log: Final = log_of(_settings, quarantine_of(_settings))
-_history: Final = History(_log, catalog_of(_settings, _log), lambda: routing_of(_settings, os.environ), time.perf_counter_ns)
+_history: Final = History(_log, catalog_of(_settings, _log), lambda: with_every_channel(_settings), time.perf_counter_ns)
 _jobs: Final = jobs_of(_settings)
 logger: Final = Logger(level=_settings.log_level)
 

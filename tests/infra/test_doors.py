@@ -47,6 +47,7 @@ NEEDED = {
     "pipeline.desks.handler": {"pydantic", "pydantic_settings"},
     "projections.sweep.handler": {"pydantic", "pydantic_settings"},
     "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
+    "consumers.jobs.handler": {"pydantic", "pydantic_settings", "jinja2"},
     COLLECTOR: set(),
 }
 
