@@ -186,9 +186,10 @@ class _Reader:
         if type(count) is not int or not 1 <= count <= MOST_COUNT:
             self._flaw(("threshold", "count"), f"a whole number from 1 to {MOST_COUNT:,}")
         window_us = self._duration(given, ("threshold", "window"), 0, SHORTEST_US, LONGEST_US)
-        hop_us = self._duration(given, ("threshold", "every"), window_us, SHORTEST_US, LONGEST_US)
+        every = ("threshold", "every")
+        hop_us = self._duration(given, every, 0, SHORTEST_US, LONGEST_US) if "every" in value else window_us
         if window_us and hop_us and (window_us % hop_us or window_us // hop_us > MOST_WINDOWS):
-            self._flaw(("threshold", "every"), f"the window, or a part of it: a half, a third, … or at least 1/{MOST_WINDOWS}")
+            self._flaw(every, f"the window, or a part of it: a half, a third, … or at least 1/{MOST_WINDOWS}")
         distinct = self._path(value["distinct"], ("threshold", "distinct")) if "distinct" in value else ""
         return Threshold(count if type(count) is int else 1, window_us, hop_us, distinct)
 

@@ -53,7 +53,7 @@ def _one_of(wanted: Sequence[Any], there: bool, value: Any) -> bool:  # noqa: FB
     return False
 
 
-def _fits(wanted: Any, value: Any) -> bool:
+def _fits(wanted: Any, value: Any) -> bool:  # noqa: PLR0911 - an operator each
     if not isinstance(wanted, dict):
         return bool(wanted == value)
     ((operator, of),) = wanted.items()

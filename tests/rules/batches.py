@@ -49,11 +49,8 @@ def sample(count: int) -> Sequence[Envelope]:
 
 def batch(events: Sequence[Envelope]) -> Batch:
     """The same events, as a log hands them out."""
-    columns = Columns(
-        *(
-            [list(getattr(one, name)) if name == "resources" else getattr(one, name) for one in events]
-            for name in Columns.__slots__
-        )
-    )
+    fields: list[Any] = [[getattr(one, name) for one in events] for name in Columns.__slots__]
+    columns = Columns(*fields)
+    columns.resources = [list(one.resources) for one in events]
     positions = Numbered("shard-0", range(len(events)))
     return Batch("shard-0", positions, [one.time_us for one in events], columns, [one.body for one in events])

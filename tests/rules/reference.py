@@ -89,7 +89,7 @@ def holds(given: Any, value: Any) -> bool:
     return given is value
 
 
-def _operator(operator: str, wanted: Any, value: Any) -> bool:
+def _operator(operator: str, wanted: Any, value: Any) -> bool:  # noqa: PLR0911 - an operator each
     text = value if isinstance(value, str) else None
     if operator == "exists":
         return bool(wanted)
@@ -120,7 +120,8 @@ def _operator(operator: str, wanted: Any, value: Any) -> bool:
         return _same(wanted, text)
     if operator == "wildcard":
         return _wild(wanted, text)
-    return {"prefix": text.startswith(wanted), "suffix": text.endswith(wanted), "exactly": text == wanted}[operator]
+    tests: dict[str, bool] = {"prefix": text.startswith(wanted), "suffix": text.endswith(wanted), "exactly": text == wanted}
+    return tests[operator]
 
 
 def _same(wanted: str, text: str) -> bool:

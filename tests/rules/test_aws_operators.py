@@ -29,23 +29,47 @@ def detail(**given: Any) -> dict[str, Any]:
 
 
 SUMMARY = {
-    "and": ({"Location": ["New York"], "Day": ["Monday"]}, {"Location": "New York", "Day": "Monday"}, {"Location": "New York", "Day": "Sunday"}),
+    "and": (
+        {"Location": ["New York"], "Day": ["Monday"]},
+        {"Location": "New York", "Day": "Monday"},
+        {"Location": "New York", "Day": "Sunday"},
+    ),
     "anything-but": ({"state": [{"anything-but": "initializing"}]}, {"state": "running"}, {"state": "initializing"}),
-    "anything-but (begins with)": ({"Region": [{"anything-but": {"prefix": "us-"}}]}, {"Region": "eu-west-1"}, {"Region": "us-east-1"}),
-    "anything-but (ends with)": ({"FileName": [{"anything-but": {"suffix": ".png"}}]}, {"FileName": "a.txt"}, {"FileName": "a.png"}),
+    "anything-but (begins with)": (
+        {"Region": [{"anything-but": {"prefix": "us-"}}]},
+        {"Region": "eu-west-1"},
+        {"Region": "us-east-1"},
+    ),
+    "anything-but (ends with)": (
+        {"FileName": [{"anything-but": {"suffix": ".png"}}]},
+        {"FileName": "a.txt"},
+        {"FileName": "a.png"},
+    ),
     "anything-but (ignore case)": (
-        {"state": [{"anything-but": {"equals-ignore-case": "initializing"}}]}, {"state": "running"}, {"state": "INITIALIZING"},
+        {"state": [{"anything-but": {"equals-ignore-case": "initializing"}}]},
+        {"state": "running"},
+        {"state": "INITIALIZING"},
     ),
     "anything-but using a wildcard": (
-        {"FilePath": [{"anything-but": {"wildcard": "*/lib/*"}}]}, {"FilePath": "/usr/bin/x"}, {"FilePath": "/usr/lib/x"},
+        {"FilePath": [{"anything-but": {"wildcard": "*/lib/*"}}]},
+        {"FilePath": "/usr/bin/x"},
+        {"FilePath": "/usr/lib/x"},
     ),
     "begins with": ({"Region": [{"prefix": "us-"}]}, {"Region": "us-east-1"}, {"Region": "eu-us-1"}),
-    "begins with (ignore case)": ({"service": [{"prefix": {"equals-ignore-case": "eventb"}}]}, {"service": "EventBridge"}, {"service": "events"}),
+    "begins with (ignore case)": (
+        {"service": [{"prefix": {"equals-ignore-case": "eventb"}}]},
+        {"service": "EventBridge"},
+        {"service": "events"},
+    ),
     "empty": ({"LastName": [""]}, {"LastName": ""}, {"LastName": None}),
     "equals": ({"Name": ["Alice"]}, {"Name": "Alice"}, {"Name": "alice"}),
     "equals (ignore case)": ({"Name": [{"equals-ignore-case": "alice"}]}, {"Name": "ALICE"}, {"Name": "alicia"}),
     "ends with": ({"FileName": [{"suffix": ".png"}]}, {"FileName": "a.png"}, {"FileName": "a.PNG"}),
-    "ends with (ignore case)": ({"service": [{"suffix": {"equals-ignore-case": "tBridge"}}]}, {"service": "EVENTBRIDGE"}, {"service": "tbridges"}),
+    "ends with (ignore case)": (
+        {"service": [{"suffix": {"equals-ignore-case": "tBridge"}}]},
+        {"service": "EVENTBRIDGE"},
+        {"service": "tbridges"},
+    ),
     "exists": ({"ProductName": [{"exists": True}]}, {"ProductName": None}, {"Product": "x"}),
     "does not exist": ({"ProductName": [{"exists": False}]}, {"Product": "x"}, {"ProductName": ""}),
     "not": ({"Weather": [{"anything-but": ["Raining"]}]}, {"Weather": "Sunny"}, {"Weather": "Raining"}),
@@ -53,26 +77,40 @@ SUMMARY = {
     "numeric (equals)": ({"Price": [{"numeric": ["=", 100]}]}, {"Price": 1e2}, {"Price": "100"}),
     "numeric (range)": ({"Price": [{"numeric": [">", 10, "<=", 20]}]}, {"Price": 20}, {"Price": 10}),
     "or": ({"PaymentType": ["Credit", "Debit"]}, {"PaymentType": "Debit"}, {"PaymentType": "Cash"}),
-    "or (several fields)": ({"$or": [{"Location": ["New York"]}, {"Day": ["Monday"]}]}, {"Location": "Rome", "Day": "Monday"}, {"Location": "Rome"}),
+    "or (several fields)": (
+        {"$or": [{"Location": ["New York"]}, {"Day": ["Monday"]}]},
+        {"Location": "Rome", "Day": "Monday"},
+        {"Location": "Rome"},
+    ),
     "wildcard": ({"FileName": [{"wildcard": "dir/*.png"}]}, {"FileName": "dir/a/b.png"}, {"FileName": "dirs/b.png"}),
-}  # fmt: skip
+}
 
 SECTIONS = {
     "prefix": ({"time": [{"prefix": "2017-10-02"}]}, EC2, EC2 | {"time": "2017-10-03T00:00:00Z"}),
-    "suffix ignoring case": ({"FileName": [{"suffix": {"equals-ignore-case": ".png"}}]}, {"FileName": "a.PnG"}, {"FileName": "a.pngs"}),
+    "suffix ignoring case": (
+        {"FileName": [{"suffix": {"equals-ignore-case": ".png"}}]},
+        {"FileName": "a.PnG"},
+        {"FileName": "a.pngs"},
+    ),
     "anything-but text": (detail(state=[{"anything-but": "initializing"}]), EC2, detail(state="initializing")),
     "anything-but a number": (detail(x_limit=[{"anything-but": 123}]), EC2, detail(x_limit=123)),
     "anything-but texts": (detail(state=[{"anything-but": ["stopped", "overloaded"]}]), EC2, detail(state="overloaded")),
     "anything-but numbers": (detail(x_limit=[{"anything-but": [100, 200, 300]}]), EC2, detail(x_limit=300.0)),
     "anything-but texts of any case": (
-        detail(state=[{"anything-but": {"equals-ignore-case": ["initializing", "stopped"]}}]), EC2, detail(state="STOPPED"),
+        detail(state=[{"anything-but": {"equals-ignore-case": ["initializing", "stopped"]}}]),
+        EC2,
+        detail(state="STOPPED"),
     ),
     "anything-but prefixes": (detail(state=[{"anything-but": {"prefix": ["init", "stop"]}}]), EC2, detail(state="stopping")),
     "anything-but suffixes": (
-        {"FileName": [{"anything-but": {"suffix": [".txt", ".rtf"]}}]}, {"FileName": "a.png"}, {"FileName": "a.rtf"},
+        {"FileName": [{"anything-but": {"suffix": [".txt", ".rtf"]}}]},
+        {"FileName": "a.png"},
+        {"FileName": "a.rtf"},
     ),
     "anything-but wildcards": (
-        {"FilePath": [{"anything-but": {"wildcard": ["*/lib/*", "*/bin/*"]}}]}, {"FilePath": "/etc/x"}, {"FilePath": "/usr/bin/x"},
+        {"FilePath": [{"anything-but": {"wildcard": ["*/lib/*", "*/bin/*"]}}]},
+        {"FilePath": "/etc/x"},
+        {"FilePath": "/usr/bin/x"},
     ),
     "numeric": (
         detail(c_count=[{"numeric": [">", 0, "<=", 5]}], d_count=[{"numeric": ["<", 10]}], x_limit=[{"numeric": ["=", 3.018e2]}]),
@@ -80,57 +118,101 @@ SECTIONS = {
         EC2 | detail(c_count=6, d_count=9, x_limit=301.8),
     ),
     "addresses": (
-        detail(sourceIPAddress=[{"cidr": "10.0.0.0/24"}]), detail(sourceIPAddress="10.0.0.255"), detail(sourceIPAddress="10.0.1.0"),
+        detail(sourceIPAddress=[{"cidr": "10.0.0.0/24"}]),
+        detail(sourceIPAddress="10.0.0.255"),
+        detail(sourceIPAddress="10.0.1.0"),
     ),
     "addresses of version 6": (detail(ip=[{"cidr": "2001:db8::/32"}]), detail(ip="2001:DB8:0::1"), detail(ip="2001:db9::1")),
-    "exists": ({"detail-type": ["EC2 Instance State-change Notification"], "detail": {"state": [{"exists": True}]}}, EC2, {**EC2, "detail": {}}),
+    "exists": (
+        {"detail-type": ["EC2 Instance State-change Notification"], "detail": {"state": [{"exists": True}]}},
+        EC2,
+        {**EC2, "detail": {}},
+    ),
     "exists is about leaves": (detail(c_count=[{"exists": False}]), detail(c_count={"c1": 100}), EC2),
     "equals-ignore-case": (
-        {"detail-type": [{"equals-ignore-case": "ec2 instance state-change notification"}]}, EC2, EC2 | {"detail-type": "EC2 Instance"},
+        {"detail-type": [{"equals-ignore-case": "ec2 instance state-change notification"}]},
+        EC2,
+        EC2 | {"detail-type": "EC2 Instance"},
     ),
     "wildcards": (
         {"EventBusArn": [{"wildcard": "arn:aws:events:us-east-1:*:event-bus/*"}]},
         {"EventBusArn": "arn:aws:events:us-east-1:123456789012:event-bus/orders"},
         {"EventBusArn": "arn:aws:events:us-east-1:123456789012:rule/orders"},
     ),
-    "a wildcard that is not one": ({"FileName": [{"wildcard": "EventBridge\\*"}]}, {"FileName": "EventBridge*"}, {"FileName": "EventBridge1"}),
-    "a backslash in a wildcard": ({"FileName": [{"wildcard": "c:\\\\*.txt"}]}, {"FileName": "c:\\a.txt"}, {"FileName": "c:a.txt"}),
+    "a wildcard that is not one": (
+        {"FileName": [{"wildcard": "EventBridge\\*"}]},
+        {"FileName": "EventBridge*"},
+        {"FileName": "EventBridge1"},
+    ),
+    "a backslash in a wildcard": (
+        {"FileName": [{"wildcard": "c:\\\\*.txt"}]},
+        {"FileName": "c:\\a.txt"},
+        {"FileName": "c:a.txt"},
+    ),
     "several kinds": (
-        {"time": [{"prefix": "2017-10-02"}], "detail": {"state": [{"anything-but": "initializing"}], "c-count": [{"numeric": [">", 0, "<=", 5]}],
-         "d-count": [{"numeric": ["<", 10]}], "x-limit": [{"anything-but": [100, 200, 300]}]}},
+        {
+            "time": [{"prefix": "2017-10-02"}],
+            "detail": {
+                "state": [{"anything-but": "initializing"}],
+                "c-count": [{"numeric": [">", 0, "<=", 5]}],
+                "d-count": [{"numeric": ["<", 10]}],
+                "x-limit": [{"anything-but": [100, 200, 300]}],
+            },
+        },
         EC2,
         EC2 | detail(state="running", c_count=5, d_count=10, x_limit=301.8),
     ),
     "$or": (
-        {"detail": {"$or": [{"c-count": [{"numeric": [">", 0, "<=", 5]}]}, {"d-count": [{"numeric": ["<", 10]}]}, {"x-limit": [{"numeric": ["=", 3.018e2]}]}]}},
+        {
+            "detail": {
+                "$or": [
+                    {"c-count": [{"numeric": [">", 0, "<=", 5]}]},
+                    {"d-count": [{"numeric": ["<", 10]}]},
+                    {"x-limit": [{"numeric": ["=", 3.018e2]}]},
+                ]
+            }
+        },
         detail(x_limit=301.8),
         detail(x_limit=301.9),
     ),
     "$or beside a field": (
-        {"source": ["aws.cloudwatch"], "$or": [{"metricName": ["CPUUtilization", "ReadLatency"]}, {"namespace": ["AWS/EC2", "AWS/ES"]}]},
+        {
+            "source": ["aws.cloudwatch"],
+            "$or": [{"metricName": ["CPUUtilization", "ReadLatency"]}, {"namespace": ["AWS/EC2", "AWS/ES"]}],
+        },
         {"source": "aws.cloudwatch", "namespace": "AWS/ES"},
         {"source": "aws.ec2", "namespace": "AWS/ES"},
     ),
     "$or with and inside": (
-        {"source": ["aws.cloudwatch"], "$or": [{"metricName": ["CPUUtilization"]}, {"metricType": ["MetricType"], "namespace": ["AWS/EC2"],
-         "$or": [{"metricId": [1234]}, {"spaceId": [1000]}]}, {"scope": ["Service"]}]},
+        {
+            "source": ["aws.cloudwatch"],
+            "$or": [
+                {"metricName": ["CPUUtilization"]},
+                {"metricType": ["MetricType"], "namespace": ["AWS/EC2"], "$or": [{"metricId": [1234]}, {"spaceId": [1000]}]},
+                {"scope": ["Service"]},
+            ],
+        },
         {"source": "aws.cloudwatch", "metricType": "MetricType", "namespace": "AWS/EC2", "spaceId": 1000},
         {"source": "aws.cloudwatch", "metricType": "MetricType", "namespace": "AWS/EC2"},
     ),
-}  # fmt: skip
+}
 
 VALUES = {
     "a pattern for ended instances": (
         {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"], "detail": {"state": ["terminated"]}},
-        EC2 | detail(state="terminated"), EC2,
+        EC2 | detail(state="terminated"),
+        EC2,
     ),
     "an array of the event": (
         {"resources": ["arn:aws:ec2:us-east-1:1:instance/i-b188560f", "arn:aws:ec2:us-east-1:2:instance/i-b188560f"]},
         {"resources": ["arn:aws:autoscaling:us-east-1:1:x", "arn:aws:ec2:us-east-1:2:instance/i-b188560f"]},
         {"resources": ["arn:aws:autoscaling:us-east-1:1:x"]},
     ),
-    "null and empty text are two": ({"detail": {"eventVersion": [""], "responseElements": [None]}}, {"detail": {"eventVersion": "", "responseElements": None}},
-        {"detail": {"eventVersion": None, "responseElements": ""}}),
+    "null and empty text are two": (
+        {"detail": {"eventVersion": [""], "responseElements": [None]}},
+        {"detail": {"eventVersion": "", "responseElements": None}},
+        {"detail": {"eventVersion": None, "responseElements": ""}},
+    ),
     "a number is no text": ({"n": [300]}, {"n": 300.0}, {"n": "300"}),
     "an account is text": ({"account": ["123456789012"]}, EC2, EC2 | {"account": 123456789012}),
     "a large number": ({"n": [123456789012]}, {"n": 123456789012}, {"n": 123456789013}),
@@ -142,23 +224,43 @@ VALUES = {
         {"employees": [{"firstName": "John", "lastName": "Doe"}, {"firstName": "Anna", "lastName": "Smith"}]},
         {"employees": [{"firstName": "Anna", "lastName": "Doe"}, {"firstName": "John", "lastName": "Smith"}]},
     ),
-    "arrays in arrays": ({"a": {"b": ["x"], "c": ["y"]}}, {"a": [[{"b": "z"}], [{"b": "x", "c": "y"}]]}, {"a": [[{"b": "x"}, {"c": "y"}]]}),
+    "arrays in arrays": (
+        {"a": {"b": ["x"], "c": ["y"]}},
+        {"a": [[{"b": "z"}], [{"b": "x", "c": "y"}]]},
+        {"a": [[{"b": "x"}, {"c": "y"}]]},
+    ),
     "an array's own values": ({"a": ["x"]}, {"a": [["y"], ["x"]]}, {"a": [{"x": "x"}]}),
     "$or within one element": (
-        {"a": {"b": ["x"], "$or": [{"c": ["y"]}, {"d": ["y"]}]}}, {"a": [{"b": "x", "d": "y"}]}, {"a": [{"b": "x"}, {"c": "y"}]},
+        {"a": {"b": ["x"], "$or": [{"c": ["y"]}, {"d": ["y"]}]}},
+        {"a": [{"b": "x", "d": "y"}]},
+        {"a": [{"b": "x"}, {"c": "y"}]},
     ),
     "an element that a field beside $or shares": (
-        {"a": {"b": ["x"]}, "$or": [{"a": {"c": ["y"]}}, {"z": ["y"]}]}, {"a": [{"b": "x", "c": "y"}]}, {"a": [{"b": "x"}, {"c": "y"}]},
+        {"a": {"b": ["x"]}, "$or": [{"a": {"c": ["y"]}}, {"z": ["y"]}]},
+        {"a": [{"b": "x", "c": "y"}]},
+        {"a": [{"b": "x"}, {"c": "y"}]},
     ),
-    "absent from the element": ({"a": {"b": ["x"], "c": [{"exists": False}]}}, {"a": [{"b": "x"}, {"c": 1}]}, {"a": [{"b": "x", "c": 1}]}),
-    "absent from all elements": ({"a": {"c": [{"exists": False}]}}, {"a": [{"b": "x"}, {"b": "y"}]}, {"a": [{"b": "x"}, {"c": 1}]}),
+    "absent from the element": (
+        {"a": {"b": ["x"], "c": [{"exists": False}]}},
+        {"a": [{"b": "x"}, {"c": 1}]},
+        {"a": [{"b": "x", "c": 1}]},
+    ),
+    "absent from all elements": (
+        {"a": {"c": [{"exists": False}]}},
+        {"a": [{"b": "x"}, {"b": "y"}]},
+        {"a": [{"b": "x"}, {"c": 1}]},
+    ),
     "an empty array has no value": ({"a": [{"exists": False}]}, {"a": []}, {"a": [None]}),
     "absent or one of some": ({"a": [{"exists": False}, "x"]}, {"b": 1}, {"a": "y"}),
     "absent inside of what is no object": ({"a": {"b": [{"exists": False}]}}, {"a": "text"}, {"a": {"b": "text"}}),
     "anything-but wants a value": ({"a": [{"anything-but": "x"}]}, {"a": None}, {"b": "y"}),
     "anything-but among several": ({"a": [{"anything-but": "x"}]}, {"a": ["x", "y"]}, {"a": ["x", "x"]}),
     "anything-but numbers lets texts be": ({"a": [{"anything-but": 1}]}, {"a": "1"}, {"a": 1.0}),
-    "beyond five thousand million nothing is compared": ({"n": [{"numeric": [">", 0]}]}, {"n": 5_000_000_000}, {"n": 5_000_000_001}),
+    "beyond five thousand million nothing is compared": (
+        {"n": [{"numeric": [">", 0]}]},
+        {"n": 5_000_000_000},
+        {"n": 5_000_000_001},
+    ),
     "an address however it is written": ({"ip": ["2001:db8::1"]}, {"ip": "2001:0DB8:0:0::1"}, {"ip": "2001:db8::2"}),
     "an address that is none": ({"ip": [{"cidr": "0.0.0.0/0"}]}, {"ip": "1.2.3.4"}, {"ip": "1.2.3.400"}),
     "no address of the other version": ({"ip": [{"cidr": "::/0"}]}, {"ip": "::1"}, {"ip": "1.2.3.4"}),
@@ -169,11 +271,17 @@ VALUES = {
     "an empty wildcard": ({"s": [{"wildcard": ""}]}, {"s": ""}, {"s": "x"}),
     "dots in a name are the name's": ({"a.b": ["x"]}, {"a.b": "x"}, {"a": {"b": "x"}}),
     "$or with several layers": (
-        {"$or": [{"a": [1]}, {"a": [2]}], "b": {"$or": [{"c": [1]}, {"d": [1]}]}}, {"a": 2, "b": {"d": 1}}, {"a": 3, "b": {"d": 1}},
+        {"$or": [{"a": [1]}, {"a": [2]}], "b": {"$or": [{"c": [1]}, {"d": [1]}]}},
+        {"a": 2, "b": {"d": 1}},
+        {"a": 3, "b": {"d": 1}},
     ),
-}  # fmt: skip
+}
 
-EXAMPLES = {**SUMMARY, **{f"section: {name}": example for name, example in SECTIONS.items()}, **VALUES}
+EXAMPLES: dict[str, tuple[Any, Any, Any]] = {
+    **SUMMARY,
+    **{f"section: {name}": example for name, example in SECTIONS.items()},
+    **VALUES,
+}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

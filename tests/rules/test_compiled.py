@@ -1,5 +1,6 @@
 """A compiled version: what it matches, by what it groups and counts, and what it says."""
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -14,7 +15,7 @@ from consumers.rules.rule import Rule, Threshold, Version
 
 
 def rule(**more: Any) -> CompiledRule:
-    given = {"id": "a-rule", "title": "A rule", "severity": 3, "match": {"source": ["aws.test"]}} | more
+    given: dict[str, Any] = {"id": "a-rule", "title": "A rule", "severity": 3, "match": {"source": ["aws.test"]}} | more
     return compile_rule(Version(Rule(**given), number=2))
 
 
@@ -64,9 +65,16 @@ def test_what_resolves_needs_no_match() -> None:
 )
 def test_a_path_leads_to_a_value_as_text(path: str, value: str) -> None:
     document = seen(
-        user={"name": "maria"}, count=3, ratio=0.5, yes=True, list=["a", "b"], nested=[["deep"]], empty="", long="x" * 1001,
+        user={"name": "maria"},
+        count=3,
+        ratio=0.5,
+        yes=True,
+        list=["a", "b"],
+        nested=[["deep"]],
+        empty="",
+        long="x" * 1001,
         objects=[{"name": "first"}, {"name": "second"}],
-    )  # fmt: skip
+    )
 
     assert rule(group_by=(path,)).group(document) == (value,)
     assert rule(threshold=Threshold(2, 60, 60, path)).distinct(document) == value
@@ -117,7 +125,7 @@ def throws_on_purpose(_: Document) -> bool:
 
 
 @pytest.fixture
-def functions(monkeypatch: pytest.MonkeyPatch) -> None:
+def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     points = [
         EntryPoint(name.replace("_", "-"), f"{__name__}:{name}", compiled.GROUP) for name in ("counts_three", "throws_on_purpose")
     ]

@@ -46,8 +46,15 @@ def test_a_finding_tells_of_itself() -> None:
 
 
 def test_a_bare_item_is_the_detail_and_the_header_is_made_for_it() -> None:
-    bare = {"eventVersion": "1.09", "eventName": "X", "eventSource": "iam.amazonaws.com", "eventTime": "2024-05-01T12:00:00Z",
-            "awsRegion": "us-east-1", "recipientAccountId": "111122223333", "eventID": "e-1"}  # fmt: skip
+    bare = {
+        "eventVersion": "1.09",
+        "eventName": "X",
+        "eventSource": "iam.amazonaws.com",
+        "eventTime": "2024-05-01T12:00:00Z",
+        "awsRegion": "us-east-1",
+        "recipientAccountId": "111122223333",
+        "eventID": "e-1",
+    }
 
     seen = document.of_envelope(of_item(bare))
 

@@ -59,15 +59,29 @@ def paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
         yield path, value
 
 
-LEAVES = sorted({(path, value) for one in sample(FINDINGS) if one.type == "finding.observed" for path, value in paths(of_envelope(one))
-                 if isinstance(value, str) and len(value) < 60 and "$or" not in path})  # fmt: skip
+LEAVES = sorted(
+    {
+        (path, value)
+        for one in sample(FINDINGS)
+        if one.type == "finding.observed"
+        for path, value in paths(of_envelope(one))
+        if isinstance(value, str) and len(value) < 60 and "$or" not in path
+    }
+)
 HEADS = sorted(
     {leaf for leaf in LEAVES if leaf[0] in {("source",), ("detail-type",), ("account",), ("region",), ("finding", "kind")}}
 )
 
 
 def wanted(value: str, how: int) -> Any:
-    return (value, value, {"prefix": value[:3]}, {"anything-but": value}, {"wildcard": f"{value[:2].replace('*', '').replace(chr(92), '')}*"}, {"exists": False})[how]  # fmt: skip
+    return (
+        value,
+        value,
+        {"prefix": value[:3]},
+        {"anything-but": value},
+        {"wildcard": f"{value[:2].replace('*', '').replace(chr(92), '')}*"},
+        {"exists": False},
+    )[how]
 
 
 def nested(path: Sequence[str], leaf: Any) -> dict[str, Any]:
@@ -106,8 +120,12 @@ def test_many_rules_with_one_field_in_common_are_found_by_their_texts() -> None:
     events = [event(detail={"eventName": name}) for name in ("Call3", ["Call4", "Call5"], 7, {"a": "Call6"}, None)]
 
     assert [(place, name) for place, name, *_ in found(rules, events)] == [
-        (0, "rule-3"), (0, "rule-20"), (1, "rule-4"), (1, "rule-5"), (1, "rule-20"),
-    ]  # fmt: skip
+        (0, "rule-3"),
+        (0, "rule-20"),
+        (1, "rule-4"),
+        (1, "rule-5"),
+        (1, "rule-20"),
+    ]
     assert found(rules, events) == by_asking_all(rules, events)
 
 
@@ -259,8 +277,15 @@ def test_rules_made_by_hand_are_asked_about_every_finding() -> None:
 
 
 def test_a_finding_of_any_form_is_judged_by_its_document() -> None:
-    bare = {"eventVersion": "1.09", "eventName": "X", "eventSource": "iam.amazonaws.com", "eventTime": "2024-05-01T12:00:00Z",
-            "awsRegion": "us-east-1", "recipientAccountId": "111122223333", "eventID": "1"}  # fmt: skip
+    bare = {
+        "eventVersion": "1.09",
+        "eventName": "X",
+        "eventSource": "iam.amazonaws.com",
+        "eventTime": "2024-05-01T12:00:00Z",
+        "awsRegion": "us-east-1",
+        "recipientAccountId": "111122223333",
+        "eventID": "1",
+    }
 
     assert found([rule({"finding": {"kind": ["cloudtrail"]}, "detail": {"eventName": ["X"]}})], [of_item(bare)]) == [
         (0, "rule-0", True, False)

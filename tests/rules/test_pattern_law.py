@@ -10,7 +10,9 @@ from consumers.rules.pattern import compiled
 from tests.rules.reference import matches
 
 KEYS = st.sampled_from("abc")
-TEXTS = st.sampled_from(["", "x", "X", "xy", "x*y", "yx", "ß", "SS", "Σ", "ς", "K", "k", "10.0.0.1", "10.0.0.200", "::1", "0::1", "x\\y"])  # fmt: skip
+TEXTS = st.sampled_from(
+    ["", "x", "X", "xy", "x*y", "yx", "ß", "SS", "Σ", "ς", "K", "k", "10.0.0.1", "10.0.0.200", "::1", "0::1", "x\\y"]
+)
 NUMBERS = st.sampled_from([0, 1, -1, 1.0, 1.5, 300, 3.0e2, 6_000_000_000, 123456789012])
 SMALL = st.sampled_from([0, 1, 1.5, 300])
 SCALARS = st.one_of(TEXTS, NUMBERS, st.sampled_from([None, True, False]))
@@ -29,8 +31,10 @@ def one_or_more(of: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 ANY_CASE = one("equals-ignore-case", TEXTS)
 RANGES = st.one_of(
     st.tuples(st.sampled_from(["=", "<", "<=", ">", ">="]), SMALL).map(list),
-    st.tuples(st.sampled_from([">", ">="]), st.sampled_from([-1, 0]), st.sampled_from(["<", "<="]), st.sampled_from([1, 300])).map(list),
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from([">", ">="]), st.sampled_from([-1, 0]), st.sampled_from(["<", "<="]), st.sampled_from([1, 300])
+    ).map(list),
+)
 BUT = st.one_of(
     one_or_more(TEXTS),
     one_or_more(SMALL),

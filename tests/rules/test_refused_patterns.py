@@ -1,4 +1,4 @@
-"""What EventBridge refuses (event-ruler, ``JsonRuleCompiler``) is refused, and the message names the place and the accepted form."""
+"""What EventBridge refuses (event-ruler, ``JsonRuleCompiler``) is refused; the message names the place and the accepted form."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a bare value": ({"source": "aws.ec2"}, 'source: a field has an array of match values, as ["running"]'),
     "null for an array": ({"a": None}, "a: a field has an array of match values"),
     "an array in an array": ({"a": [["x"]]}, "a.0: a match value is text, a number, true, false, null"),
-    "an unknown operator": ({"a": [{"regex": ".*"}]}, "a.0: unknown operator 'regex'; there are anything-but, cidr, equals-ignore-case"),
+    "an unknown operator": (
+        {"a": [{"regex": ".*"}]},
+        "a.0: unknown operator 'regex'; there are anything-but, cidr, equals-ignore-case",
+    ),
     "two operators": ({"a": [{"prefix": "x", "suffix": "y"}]}, "a.0: an object here has exactly one operator, not 2"),
     "no operator": ({"a": [{}]}, "a.0: an object here has exactly one operator, not 0"),
     "a prefix that is no text": ({"a": [{"prefix": 1}]}, "a.0.prefix: text is needed"),
@@ -48,29 +51,54 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "three comparisons": ({"a": [{"numeric": [">", 1, "<", 5, "<", 6]}]}, "a.0.numeric: numeric takes one of"),
     "a number too large": ({"a": [{"numeric": ["=", 5_000_000_001]}]}, "a.0.numeric.1: numbers are compared from -5.0e9"),
     "a number too small": ({"a": [{"anything-but": -5_000_000_001}]}, "a.0.anything-but: numbers are compared from -5.0e9"),
-    "anything but text and numbers": ({"a": [{"anything-but": ["x", 1]}]}, "a.0.anything-but: anything-but takes text or a number"),
+    "anything but text and numbers": (
+        {"a": [{"anything-but": ["x", 1]}]},
+        "a.0.anything-but: anything-but takes text or a number",
+    ),
     "anything but null": ({"a": [{"anything-but": None}]}, "a.0.anything-but: anything-but takes text or a number"),
     "anything but true": ({"a": [{"anything-but": [True]}]}, "a.0.anything-but: anything-but takes text or a number"),
     "anything but nothing": ({"a": [{"anything-but": []}]}, "a.0.anything-but: anything-but takes text or a number"),
-    "anything but numeric": ({"a": [{"anything-but": {"numeric": [">", 1]}}]}, "a.0.anything-but: anything-but takes text, numbers, or"),
-    "anything but two": ({"a": [{"anything-but": {"prefix": "x", "suffix": "y"}}]}, "a.0.anything-but: an object here has exactly one"),
-    "anything but no prefix": ({"a": [{"anything-but": {"prefix": []}}]}, "a.0.anything-but.prefix: an empty array excludes nothing"),
-    "anything but the empty prefix": ({"a": [{"anything-but": {"prefix": ""}}]}, "a.0.anything-but.prefix: every text has the empty prefix"),
-    "anything but the empty suffix": ({"a": [{"anything-but": {"suffix": ["x", ""]}}]}, "a.0.anything-but.suffix: every text has the empty"),
+    "anything but numeric": (
+        {"a": [{"anything-but": {"numeric": [">", 1]}}]},
+        "a.0.anything-but: anything-but takes text, numbers, or",
+    ),
+    "anything but two": (
+        {"a": [{"anything-but": {"prefix": "x", "suffix": "y"}}]},
+        "a.0.anything-but: an object here has exactly one",
+    ),
+    "anything but no prefix": (
+        {"a": [{"anything-but": {"prefix": []}}]},
+        "a.0.anything-but.prefix: an empty array excludes nothing",
+    ),
+    "anything but the empty prefix": (
+        {"a": [{"anything-but": {"prefix": ""}}]},
+        "a.0.anything-but.prefix: every text has the empty prefix",
+    ),
+    "anything but the empty suffix": (
+        {"a": [{"anything-but": {"suffix": ["x", ""]}}]},
+        "a.0.anything-but.suffix: every text has the empty",
+    ),
     "anything but a numeric prefix": ({"a": [{"anything-but": {"prefix": 1}}]}, "a.0.anything-but.prefix: text is needed"),
-    "anything but a bad wildcard": ({"a": [{"anything-but": {"wildcard": ["*", "**"]}}]}, "a.0.anything-but.wildcard: two wildcards in a row"),
+    "anything but a bad wildcard": (
+        {"a": [{"anything-but": {"wildcard": ["*", "**"]}}]},
+        "a.0.anything-but.wildcard: two wildcards in a row",
+    ),
     "$or of one": ({"$or": [{"a": ["x"]}]}, "$or: $or takes an array of at least two objects"),
     "$or of an object": ({"$or": {"a": ["x"]}}, "$or: $or takes an array of at least two objects"),
     "$or of texts": ({"$or": ["a", "b"]}, "$or.0: only objects stand in the array of $or"),
     "$or of nothing": ({"$or": [{}, {"a": ["x"]}]}, "$or.0: an empty object matches nothing"),
     "$or over operators": ({"$or": [{"prefix": ["x"]}, {"a": ["x"]}]}, "$or.0.prefix: 'prefix' is an operator"),
-    "$or over operators further in": ({"$or": [{"a": {"numeric": [1]}}, {"a": ["x"]}]}, "$or.0.a.numeric: 'numeric' is an operator"),
+    "$or over operators further in": (
+        {"$or": [{"a": {"numeric": [1]}}, {"a": ["x"]}]},
+        "$or.0.a.numeric: 'numeric' is an operator",
+    ),
     "a path beside $or and in it": ({"a": ["x"], "$or": [{"a": ["y"]}, {"b": ["y"]}]}, "a: the path a stands in two places"),
     "a path inside of both": (
-        {"a": {"b": ["x"]}, "$or": [{"a": {"b": ["y"]}}, {"c": ["y"]}]}, "a.b: the path a.b stands in two places",
+        {"a": {"b": ["x"]}, "$or": [{"a": {"b": ["y"]}}, {"c": ["y"]}]},
+        "a.b: the path a.b stands in two places",
     ),
     "a name that is no text": ({1: ["x"]}, "1: the name of a field is text"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -113,17 +113,27 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "no id": (LEAST.replace("id: a-rule\n", ""), 1, "id", "is missing: 3 to 64"),
     "a short title": (LEAST.replace("A rule", "A"), 2, "title", "3 to 200 characters"),
     "a long title": (LEAST.replace("A rule", "A" * 201), 2, "title", "3 to 200 characters"),
-    "an object for a title": (LEAST.replace("A rule", "{{ x }}"), 2, "", "the name of a field is text"),
+    "an object for a title": (LEAST.replace("A rule", "{{ x }}"), 2, "title", "the name of a field is text"),
     "no title": (LEAST.replace("title: A rule\n", ""), 1, "title", "is missing: 3 to 200"),
     "a title that calls": (LEAST.replace("A rule", '"{{ detail() }}"'), 2, "title", "call is not accepted"),
-    "a severity that is none": (LEAST.replace("high", "urgent"), 3, "severity", "one of unknown, low, medium, high, critical, or 0 to 4"),
+    "a severity that is none": (
+        LEAST.replace("high", "urgent"),
+        3,
+        "severity",
+        "one of unknown, low, medium, high, critical, or 0 to 4",
+    ),
     "a severity too high": (LEAST.replace("high", "5"), 3, "severity", "one of unknown"),
     "a true severity": (LEAST.replace("high", "true"), 3, "severity", "one of unknown"),
     "no severity": (LEAST.replace("severity: high\n", ""), 1, "severity", "is missing: one of"),
-    "no pattern": (LEAST.split("match")[0], 1, "match", "is missing: an event pattern"),
-    "a bad pattern": (LEAST + "  detail:\n    a:\n      - x\n      - prefix: 1\n", 9, "match.detail.a.1.prefix", "text is needed"),
-    "an empty pattern": (LEAST.split("match")[0] + "match: {}", 4, "match", "an empty object matches nothing"),
-    "a pattern of null": (LEAST.split("match")[0] + "match:", 4, "match", "a pattern is an object"),
+    "no pattern": (LEAST.split("match", maxsplit=1)[0], 1, "match", "is missing: an event pattern"),
+    "a bad pattern": (
+        LEAST + "  detail:\n    a:\n      - x\n      - prefix: 1\n",
+        9,
+        "match.detail.a.1.prefix",
+        "text is needed",
+    ),
+    "an empty pattern": (LEAST.split("match", maxsplit=1)[0] + "match: {}", 4, "match", "an empty object matches nothing"),
+    "a pattern of null": (LEAST.split("match", maxsplit=1)[0] + "match:", 4, "match", "a pattern is an object"),
     "a bad resolve": (LEAST + "resolve: {source: x}", 6, "resolve.source", "a field has an array"),
     "a bad condition": (LEAST + "where: nope", 6, "where", "CEL, column 1: undeclared reference to 'nope'"),
     "a condition that is no text": (LEAST + "where: true", 6, "where", "a CEL expression"),
@@ -132,20 +142,50 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "a long description": (LEAST + f"description: {'x' * 4001}", 6, "description", "text of at most 4,000"),
     "groups that are no array": (LEAST + "group_by: account", 6, "group_by", "an array of at most 8 paths"),
     "too many groups": (LEAST + f"group_by: {[f'detail.{n}' for n in range(9)]}", 6, "group_by", "an array of at most 8"),
-    "a path from nowhere": (LEAST + "group_by:\n- account\n- foo.bar", 8, "group_by.1", "a path of names with dots, as detail.source"),
+    "a path from nowhere": (
+        LEAST + "group_by:\n- account\n- foo.bar",
+        8,
+        "group_by.1",
+        "a path of names with dots, as detail.source",
+    ),
     "a path with a gap": (LEAST + "group_by: [detail..x]", 6, "group_by.0", "a path of names"),
     "a path twice": (LEAST + "group_by: [account, account]", 6, "group_by", "a path stands twice"),
     "a threshold that is a number": (LEAST + "threshold: 5", 6, "threshold", "an object: {count: 5, window: 10m}"),
     "a count of none": (LEAST + "threshold: {count: 0, window: 1m}", 6, "threshold.count", "a whole number from 1 to 1,000"),
     "no count": (LEAST + "threshold: {window: 1m}", 6, "threshold.count", "a whole number"),
-    "no window": (LEAST + "threshold: {count: 1}", 6, "threshold.window", "is missing: a number and s, m, h or d, as 10m; from 10s to 1d"),
+    "no window": (
+        LEAST + "threshold: {count: 1}",
+        6,
+        "threshold.window",
+        "is missing: a number and s, m, h or d, as 10m; from 10s to 1d",
+    ),
     "a short window": (LEAST + "threshold: {count: 1, window: 9s}", 6, "threshold.window", "a number and s, m, h or d"),
     "a long window": (LEAST + "threshold: {count: 1, window: 25h}", 6, "threshold.window", "a number and s, m, h or d"),
     "a window without a unit": (LEAST + "threshold: {count: 1, window: 10}", 6, "threshold.window", "a number and s, m, h or d"),
-    "an odd hop": (LEAST + "threshold:\n  count: 1\n  window: 10m\n  every: 3m", 9, "threshold.every", "the window, or a part of it"),
-    "a hop too short": (LEAST + "threshold: {count: 1, window: 10m, every: 20s}", 6, "threshold.every", "the window, or a part of it"),
-    "an unknown part": (LEAST + "threshold: {count: 1, window: 1m, over: 1}", 6, "threshold.over", "no such field; there are count"),
-    "distinct from nowhere": (LEAST + "threshold: {count: 1, window: 1m, distinct: x}", 6, "threshold.distinct", "a path of names"),
+    "an odd hop": (
+        LEAST + "threshold:\n  count: 1\n  window: 10m\n  every: 3m",
+        9,
+        "threshold.every",
+        "the window, or a part of it",
+    ),
+    "a hop too short": (
+        LEAST + "threshold: {count: 1, window: 10m, every: 20s}",
+        6,
+        "threshold.every",
+        "the window, or a part of it",
+    ),
+    "an unknown part": (
+        LEAST + "threshold: {count: 1, window: 1m, over: 1}",
+        6,
+        "threshold.over",
+        "no such field; there are count",
+    ),
+    "distinct from nowhere": (
+        LEAST + "threshold: {count: 1, window: 1m, distinct: x}",
+        6,
+        "threshold.distinct",
+        "a path of names",
+    ),
     "lateness too long": (LEAST + "late: 8d", 6, "late", "a number and s, m, h or d, as 10m; from 0s to 7d"),
     "labels that are no object": (LEAST + "labels: [x]", 6, "labels", "an object of at most 32 names"),
     "too many labels": (LEAST + "labels:\n" + "".join(f"  l{n}: x\n" for n in range(33)), 6, "labels", "an object of at most 32"),
@@ -155,10 +195,23 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "examples that are an array": (LEAST + "examples: []", 6, "examples", "an object with the arrays matching"),
     "unknown examples": (LEAST + "examples: {good: []}", 6, "examples.good", "no such field; there are matching, not_matching"),
     "examples that are an object": (LEAST + "examples: {matching: {}}", 6, "examples.matching", "an array of examples"),
-    "an example that is text": (LEAST + "examples:\n  matching:\n  - x", 8, "examples.matching.0", "an example has a name and an event"),
-    "an example without an event": (LEAST + "examples: {matching: [{name: x}]}", 6, "examples.matching.0", "an example has a name"),
+    "an example that is text": (
+        LEAST + "examples:\n  matching:\n  - x",
+        8,
+        "examples.matching.0",
+        "an example has a name and an event",
+    ),
+    "an example without an event": (
+        LEAST + "examples: {matching: [{name: x}]}",
+        6,
+        "examples.matching.0",
+        "an example has a name",
+    ),
     "an example without a name": (
-        LEAST + "examples: {not_matching: [{name: 1, event: {}}]}", 6, "examples.not_matching.0.name", "text that says",
+        LEAST + "examples: {not_matching: [{name: 1, event: {}}]}",
+        6,
+        "examples.not_matching.0.name",
+        "text that says",
     ),
     "an unknown field": (LEAST + "matches: {}", 6, "matches", "no such field; there are id, title, description, severity, match"),
     "a field twice": (LEAST + "id: b-rule", 6, "id", "the field stands twice"),
@@ -176,7 +229,7 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "an endless number": (LEAST + "late: 1e999", 6, "late", "the number is too large"),
     "too long a document": (LEAST + "#" * 65_536, 0, "", "a rule has at most 65,536 characters"),
     "two documents": (LEAST + "---\n" + LEAST, 6, "", "no YAML: "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ONE_FLAW)
@@ -193,8 +246,13 @@ def test_all_flaws_are_told_at_once_in_order_of_their_lines() -> None:
     found = flaws("severity: 9\nid: A\nwhere: 1 +\ntitle: x\nnope: 1\n")
 
     assert [(flaw.line, flaw.field) for flaw in found] == [
-        (1, "match"), (1, "severity"), (2, "id"), (3, "where"), (4, "title"), (5, "nope"),
-    ]  # fmt: skip
+        (1, "match"),
+        (1, "severity"),
+        (2, "id"),
+        (3, "where"),
+        (4, "title"),
+        (5, "nope"),
+    ]
 
 
 def test_a_flaw_reads_as_a_sentence() -> None:
