@@ -7,6 +7,7 @@ Local AWS servers are fixtures that any test can ask for.
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,12 @@ pytest_plugins = ["tests.aws.fixtures"]
 settings.register_profile("small", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("small")
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt what they start: what a shell starts in the background ignores SIGINT, and so do its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
