@@ -201,6 +201,7 @@ class _Tallies:
         self.begun: Counter[int] = Counter()
         self.bucket_us = HOUR_US if stretch.until_us - stretch.since_us <= _BY_HOUR_US else DAY_US
         self._stretch = stretch
+        self._since_us, self._until_us = stretch.since_us, stretch.until_us
         self._timer_ns = timer_ns
 
     def strand(self, compiled: Compiled) -> Strand:
@@ -218,9 +219,12 @@ class _Tallies:
     def finding(self, batch: Batch, place: int, hits: Sequence[Hit]) -> None:
         """Count it once, by however many rules it is matched."""
         time_us = batch.columns.time_us[place]
-        if time_us in self._stretch and any(hit.matched for hit in hits):
-            self.findings += 1
-            self.matching[time_us // self.bucket_us] += 1
+        if self._since_us <= time_us < self._until_us:
+            for hit in hits:
+                if hit.matched:
+                    self.findings += 1
+                    self.matching[time_us // self.bucket_us] += 1
+                    return
 
     def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
         """Count it, keep it if it is among the oldest, and see how long matching takes."""

@@ -26,7 +26,7 @@ _SIFTED: Final = 500
 """Findings that are hit, looked up for repeats at once."""
 
 Admits = Callable[[Version, int, int], bool]
-"""Whether a version judges a finding that happened and was recorded then."""
+"""Whether a version judges a finding that happened and was recorded then; None: whichever there is."""
 
 
 class Sink(Protocol):
@@ -74,7 +74,7 @@ class Markers:
 class Judging:
     """Judges once. ``judge`` was made of the strands' compiled versions."""
 
-    def __init__(self, judge: Judge, strands: Sequence[Strand], sink: Sink, *, admits: Admits = lambda *_: True) -> None:
+    def __init__(self, judge: Judge, strands: Sequence[Strand], sink: Sink, *, admits: Admits | None = None) -> None:
         self._judge = judge
         self._strands = {id(strand.compiled): strand for strand in strands}
         self._sink = sink
@@ -143,15 +143,15 @@ class Judging:
         return [i for i, at in enumerate(times) if at >= low and (high is None or at < high) and kinds[i] == _FINDING]
 
     def _take(self, batch: Batch, found: Sequence[tuple[int, list[Hit]]]) -> None:
-        places = [place for place, _ in found]
-        for number in self._fresh(batch, places):
+        times, recorded, admits = batch.columns.time_us, batch.recorded_us, self._admits
+        for number in self._fresh(batch, [place for place, _ in found]):
             place, hits = found[number]
-            time_us, recorded_us = batch.columns.time_us[place], batch.recorded_us[place]
-            admitted = [hit for hit in hits if self._admits(hit.rule.version, time_us, recorded_us)]
-            if admitted:
-                self._sink.finding(batch, place, admitted)
-                for hit in admitted:
-                    self._hit(hit, self._strands[id(hit.rule)], batch, time_us)
+            if admits is not None:
+                hits = [hit for hit in hits if admits(hit.rule.version, times[place], recorded[place])]
+            if hits:
+                self._sink.finding(batch, place, hits)
+            for hit in hits:
+                self._hit(hit, self._strands[id(hit.rule)], batch, times[place])
 
     def _fresh(self, batch: Batch, places: Sequence[int]) -> Sequence[int]:
         """Which of these are no repeats, by their number."""
