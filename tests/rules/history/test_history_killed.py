@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
@@ -63,12 +63,8 @@ def start(home: Path) -> "subprocess.Popen[bytes]":
 def alerts(home: Path) -> Counter[str]:
     with closing(SqliteLog(home / "log.db", clock=lambda: 0)) as log:
         batches = [log.read(shard.id, None, 100_000) for shard in log.shards()]
-    return Counter(
-        subject
-        for b in batches
-        for kind, subject in zip(b.columns.type, b.columns.subject, strict=True)
-        if kind == "alert.raised"
-    )
+    told = (pair for batch in batches for pair in zip(batch.columns.type, batch.columns.subject, strict=True))
+    return Counter(subject for kind, subject in told if kind == "alert.raised")
 
 
 def test_a_run_that_is_killed_again_and_again_raises_each_alert_once(home: Path) -> None:
@@ -80,7 +76,8 @@ def test_a_run_that_is_killed_again_and_again_raises_each_alert_once(home: Path)
             deadline = time.monotonic() + 60
             while process.poll() is None and alerts(home).total() == before and time.monotonic() < deadline:
                 pass
-            time.sleep(dice.uniform(0, 0.05))
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(dice.uniform(0, 0.05))
             process.send_signal(signal.SIGKILL)
             died += 1
         if alerts(home).total() == FINDINGS:
