@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# Of the tests: many wait for servers that they start, so twice as many as a small machine has processors.
+WORKERS ?= 4
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXACT := schemas/**,pipeline/log/**,pipeline/quarantine/**,pipeline/sqlite_file.py,pipeline/writer_lock.py,projections/stores/**,$\
@@ -54,7 +56,7 @@ run: $(INSTALLED) ## run everything here, with sample findings flowing; Ctrl-C e
 	@exec $(BIN)/findstream run --sample $(ARGS)
 
 test: $(INSTALLED) $(EMULATORS_PYTHON) ## run all tests but the long ones; ARGS='-k words' picks
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: lint coverage ## what CI runs: lint, types, layers, all tests with coverage
 
@@ -69,7 +71,7 @@ format: $(INSTALLED) ## mend what style can mend by itself
 	$(BIN)/ruff format
 
 coverage: $(INSTALLED) emulators ## run the tests; fail below 95 % of branches, or below 100 % of what must not lie
-	$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory covered
 
 covered: ## judge the coverage of the last measured run

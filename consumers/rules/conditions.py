@@ -35,8 +35,8 @@ _MEMBER: Final = {name: name.replace("_", "-") for name in NAMES}
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FIRST_FAULT: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _CONTAINER: Final = " (in container '')"
-_BROKEN: Final = RuntimeError
-"""What the library raises, whatever it is that it does not accept."""
+_BROKEN: Final = (RuntimeError, TypeError)
+"""What the library raises, whatever it is that it does not accept; the second for text that is no Unicode."""
 _environment: Final = cel.NewEnv(variables=_TYPES)
 
 

@@ -7,22 +7,21 @@ Budget:  a condition or a registered function that takes more than 50 ms of CPU 
 Memory:  what was worked out for headers is remembered, at most 65,536 of each kind.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
 from time import thread_time_ns
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from consumers.rules.compiled import CompiledRule, Condition
 from consumers.rules.document import TYPE, of_body
 from consumers.rules.errors import RuleThrew
-from consumers.rules.indexing import BEGINNING, COLUMNS, Path, anchors, split
+from consumers.rules.indexing import BEGINNING, COLUMNS, Path, Plan, anchors, laid, split
 from consumers.rules.matching import Compiled, Document, Fault, Hit
-from consumers.rules.pattern import Match, matcher
+from consumers.rules.pattern import Leaf, Match, matcher
 from pipeline.log.port import Batch, Columns
 
 BUDGET_NS: Final = 50_000_000
@@ -31,7 +30,6 @@ REMEMBERED: Final = 65_536
 _FACTS: Final = b',"facts":'
 _LONGEST_BEGINNING: Final = 1024
 _NAMES: Final = frozenset({"kind", "form", "detail_type"})
-_WORTH_AN_INDEX: Final = 3
 _MATCHED: Final = 1
 _RESOLVED: Final = 2
 
@@ -46,22 +44,7 @@ class _Want:
     heads: Mapping[str, Match]
     rest: Match | None
     conditions: tuple[Condition, ...] = ()
-    anchors: Mapping[Path, frozenset[str]] = field(default_factory=dict)
-
-
-class _Index(NamedTuple):
-    """Wants that each need one of some texts at ``path``; ``every`` are all of them, for values that are lists."""
-
-    path: Path
-    by_text: Mapping[str, Sequence[_Want]]
-    every: Sequence[_Want]
-
-
-class _Plan(NamedTuple):
-    """What to ask of documents with one kind of header."""
-
-    always: Sequence[_Want]
-    indexes: Sequence[_Index]
+    anchors: Mapping[Path, Leaf] = field(default_factory=dict)
 
 
 def make_judge(
@@ -80,8 +63,8 @@ class IndexedJudge:
         self._cpu_ns = cpu_ns
         self._asked: dict[tuple[str, Any], int] = {}
         self._headers: dict[_Header, int] = {}
-        self._beginnings: dict[tuple[int, bytes], _Plan | None] = {}
-        self._plans: dict[int, _Plan | None] = {0: None}
+        self._beginnings: dict[tuple[int, bytes], Plan[_Want] | None] = {}
+        self._plans: dict[int, Plan[_Want] | None] = {0: None}
 
     def hits(self, batch: Batch, indices: Sequence[int] | None = None) -> Iterator[Hit]:
         """As the port says."""
@@ -95,10 +78,15 @@ class IndexedJudge:
                 continue
             document = of_body(orjson.loads(body), columns, place)
             found = None
-            for want in _candidates(plan, document) if plan.indexes else plan.always:
+            for want in plan.candidates(document) if plan.indexes else plan.always:
                 if (want.rest is None or want.rest(document)) and (not want.conditions or self._holds(want, document)):
                     found = [want] if found is None else [*found, want]
-            if found is not None:
+            if found is None:
+                continue
+            if len(found) == 1:
+                (want,) = found
+                yield Hit(place, want.rule, document, want.role == _MATCHED, want.role == _RESOLVED)
+            else:
                 yield from _told(found, place, document)
 
     def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterator[tuple[int, int]]:
@@ -133,19 +121,20 @@ class IndexedJudge:
             _remembered(self._asked, (name, value), bits)
         return bits
 
-    def _planned(self, key: tuple[int, bytes], body: bytes) -> "_Plan | None":
+    def _planned(self, key: tuple[int, bytes], body: bytes) -> Plan[_Want] | None:
         wanted, beginning = key
         told = _beginning(beginning)
         if told is None:
             return self._plan(wanted, orjson.loads(body))
         return _remembered(self._beginnings, key, self._plan(wanted, told))
 
-    def _plan(self, wanted: int, told: Mapping[str, Any]) -> "_Plan | None":
+    def _plan(self, wanted: int, told: Mapping[str, Any]) -> Plan[_Want] | None:
         """``told`` is a body, or its beginning."""
         values = (told.get("detail_type", ""), told["kind"], told["form"])
         bits = reduce(and_, (self._allowing(name, value) for name, value in zip(BEGINNING, values, strict=True)), wanted)
         if bits not in self._plans:
-            _remembered(self._plans, bits, _laid([want for bit, want in enumerate(self._wants) if bits >> bit & 1]))
+            wants = [want for bit, want in enumerate(self._wants) if bits >> bit & 1]
+            _remembered(self._plans, bits, laid([(want, want.anchors) for want in wants]) if wants else None)
         return self._plans[bits]
 
     def _holds(self, want: _Want, document: dict[str, Any]) -> bool:
@@ -199,33 +188,6 @@ def _wants(number: int, rule: Compiled) -> Iterator[_Want]:
             yield _Want(number, rule, role, heads, matcher(rest) if rest else None, conditions, dict(anchors(rest)))
 
 
-def _laid(wants: Sequence[_Want]) -> _Plan | None:
-    """Indexes as long as one spares asking several wants."""
-    left, indexes = list(wants), []
-    while (chosen := _best_path(left)) is not None:
-        every = [want for want in left if chosen in want.anchors]
-        left = [want for want in left if chosen not in want.anchors]
-        by_text: dict[str, list[_Want]] = defaultdict(list)
-        for want in every:
-            for text in want.anchors[chosen]:
-                by_text[text].append(want)
-        indexes.append(_Index(chosen, by_text, every))
-    return _Plan(left, indexes) if wants else None
-
-
-def _best_path(wants: Sequence[_Want]) -> Path | None:
-    """The path by which an index leaves the fewest wants to be asked, of about as many texts as it knows."""
-    sharing: dict[Path, Counter[str]] = defaultdict(Counter)
-    users: Counter[Path] = Counter()
-    for want in wants:
-        for path, texts in want.anchors.items():
-            sharing[path].update(texts)
-            users[path] += 1
-    spared = {path: users[path] - sum(texts.values()) / len(texts) for path, texts in sharing.items()}
-    best = max(spared, key=lambda path: (spared[path], path), default=None)
-    return best if best is not None and spared[best] >= _WORTH_AN_INDEX else None
-
-
 def _told(found: Sequence[_Want], place: int, document: Document) -> Iterator[Hit]:
     """A hit a rule: what matched and what closes, together."""
     roles: dict[int, int] = {}
@@ -235,18 +197,3 @@ def _told(found: Sequence[_Want], place: int, document: Document) -> Iterator[Hi
         rules[want.number] = want.rule
     for number in sorted(roles):
         yield Hit(place, rules[number], document, bool(roles[number] & _MATCHED), bool(roles[number] & _RESOLVED))
-
-
-def _candidates(plan: _Plan, document: Document) -> Iterable[_Want]:
-    found = list(plan.always)
-    for path, by_text, every in plan.indexes:
-        here: Any = document
-        for key in path:
-            here = here.get(key) if type(here) is dict else here
-            if type(here) is not dict:
-                break
-        if type(here) is str:
-            found += by_text.get(here, ())
-        elif type(here) is list:
-            found += every
-    return found

@@ -48,11 +48,8 @@ class Marked:
     lines: Mapping[Path, int]
 
     def line(self, path: Path) -> int:
-        """The line of the innermost part of ``path`` that is known; 0 if nothing is."""
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.lines:
-                return self.lines[path[:length]]
-        return 0
+        """The line of the innermost part of ``path`` that is there. The whole, (), is there unless the text is empty."""
+        return next(self.lines[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.lines)
 
 
 def documents(text: str) -> Iterator[tuple[int, str]]:
@@ -73,6 +70,8 @@ def read(text: str) -> Marked:
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         raise _refused(mark.line + 1 if mark else 0, "", f"no YAML: {broken.problem or broken.context}") from None
+    except UnicodeEncodeError:
+        raise _refused(0, "", "the text holds what is no Unicode character") from None
     except yaml.YAMLError as broken:
         raise _refused(0, "", f"no YAML: {' '.join(str(broken).split())[:200]}") from None
     lines: dict[Path, int] = {}

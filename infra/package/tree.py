@@ -24,6 +24,7 @@ _NEVER: Final = (
     "**/*.pxd",
     "**/*.md",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",
+    "cel_expr_python/ext",  # extensions of CEL that conditions do not have
     "zstandard/*cffi*",  # for PyPy
 )
 _RECORDS: Final = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "WHEEL")

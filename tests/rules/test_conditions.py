@@ -53,6 +53,9 @@ def test_an_expression_may_not_hold() -> None:
         ("true &&\n nosuch(detail)", "CEL, line 2, column 8: undeclared reference to 'nosuch'"),
         ("1 + 1", "a condition is true or false; this is of type INT"),
         ('source + 1 == "x"', "CEL, column 8: found no matching overload"),
+        ("[" * 3000, "CANCELLED: Expression recursion limit exceeded"),
+        ("source == '\ud800'", "compile(): incompatible function arguments"),
+        ("", "CEL, column 1: Syntax error"),
         ("true && " * 600 + "true", "a condition has at most 4,096 characters"),
     ],
 )

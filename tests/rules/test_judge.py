@@ -18,6 +18,7 @@ from consumers.rules.matching import Document, Fault, Hit
 from consumers.rules.rule import Rule, Version
 from schemas.envelope import Envelope
 from tests.rules.batches import batch, event, of_item, sample
+from tests.rules.reference import matches
 
 FINDINGS = 300
 
@@ -106,12 +107,18 @@ PATTERNS = st.lists(FIELDS | SEVERITY, min_size=1, max_size=3).map(
 RULES = st.lists(st.tuples(PATTERNS, st.none() | PATTERNS), min_size=1, max_size=12)
 
 
-@given(RULES, st.integers(0, FINDINGS - 50))
-def test_hits_are_those_of_asking_every_rule_about_every_finding(drawn: Any, begin: int) -> None:
+@given(RULES, st.integers(0, FINDINGS - 20))
+def test_hits_are_those_of_the_reference_asked_for_every_rule_and_finding(drawn: Any, begin: int) -> None:
     rules = [rule(match, number, resolve=resolve) for number, (match, resolve) in enumerate(drawn)]
-    events = sample(FINDINGS)[begin : begin + 50]
+    events = sample(FINDINGS)[begin : begin + 20]
+    expected = []
+    for place, one in enumerate(events):
+        document = of_envelope(one) if one.type == "finding.observed" else {}
+        for number, (match, resolve) in enumerate(drawn if document else ()):
+            matched, resolved = matches(match, document), bool(resolve and matches(resolve, document))
+            expected += [(place, f"rule-{number}", matched, resolved)] if matched or resolved else []
 
-    assert found(rules, events) == by_asking_all(rules, events)
+    assert found(rules, events) == expected
 
 
 def test_many_rules_with_one_field_in_common_are_found_by_their_texts() -> None:
@@ -127,6 +134,25 @@ def test_many_rules_with_one_field_in_common_are_found_by_their_texts() -> None:
         (1, "rule-20"),
     ]
     assert found(rules, events) == by_asking_all(rules, events)
+
+
+def test_many_rules_with_a_field_further_in_are_found_where_the_way_leads_elsewhere() -> None:
+    rules = [rule({"detail": {"user": {"name": [f"u{number}"]}}}, number) for number in range(5)]
+    rules += [
+        rule({"detail": {"user": {"name": [{"exists": True}]}, "n": [{"numeric": [">", number]}]}}, number)
+        for number in range(5, 8)
+    ]
+    users: Sequence[Any] = ("u1", {"name": "u1"}, [{"name": "u1"}, {"name": "u2"}], {"name": {"x": "u1"}}, {"name": 6}, None)
+    events = [event(detail={"user": user, "n": 6.5}) for user in users]
+
+    assert found(rules, events) == by_asking_all(rules, events)
+    assert found(rules, events)
+
+
+def test_a_judge_judges_batch_after_batch() -> None:
+    judge = make_judge([rule({"source": ["aws.test"]})], no_fault)
+
+    assert [len(list(judge.hits(batch([event(), event(source="aws.other")])))) for _ in range(2)] == [1, 1]
 
 
 def test_indices_choose_findings_and_their_order_is_kept() -> None:

@@ -1,12 +1,16 @@
 """A rule's document: what it may say, and how every flaw is told with line, field and accepted form."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumers.rules import text
+from consumers.rules.compiled import compile_rule
 from consumers.rules.errors import Flaw, RuleRefused
-from consumers.rules.rule import Example, Rule, Threshold
+from consumers.rules.rule import Example, Rule, Threshold, Version
 
 MINUTE = 60_000_000
 LEAST = """\
@@ -219,6 +223,7 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "nothing": ("", 1, "", "a rule is an object"),
     "no YAML": (LEAST + "where: [", 7, "", "no YAML: "),
     "no text": ("id: \x00", 0, "", "no YAML: "),
+    "half a character": (LEAST + "description: \ud800", 0, "", "the text holds what is no Unicode character"),
     "an anchor": (LEAST + "late: &x 1h", 6, "", "anchors and aliases are not accepted"),
     "an alias": ("a: &x 1\nb: *x", 1, "", "anchors and aliases are not accepted"),
     "a tag": (LEAST + "late: !!str 1h", 6, "", "tags are not accepted"),
@@ -270,3 +275,35 @@ def test_an_event_of_an_example_may_be_any_object(value: Any) -> None:
         assert text.read(document).matching[0].event == value
     else:
         assert flaws(document)
+
+
+WORDS = st.sampled_from(
+    [
+        *MOST.split("\n"),
+        "- x",
+        "? y",
+        "{",
+        "[",
+        "]",
+        "}",
+        ":",
+        "'",
+        '"',
+        "&a",
+        "*a",
+        "!!str",
+        "---",
+        "\t",
+        "  ",
+        "1e999",
+        "~",
+        "{{",
+        "\x85",
+    ]
+)
+
+
+@given(st.text(max_size=200) | st.lists(WORDS, max_size=30).map("\n".join) | st.lists(WORDS, max_size=12).map(" ".join))
+def test_whatever_the_text_is_it_is_a_rule_or_refused(document: str) -> None:
+    with suppress(RuleRefused):
+        compile_rule(Version(text.read(document), number=1))

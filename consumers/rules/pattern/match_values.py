@@ -5,6 +5,7 @@ escapes of anything but ``*`` and ``\``, numbers beyond five thousand million, r
 Source: Amazon EventBridge User Guide, "Comparison operators for use in event patterns"; event-ruler, ``JsonRuleCompiler``.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Address, ip_network
 from typing import Any, Final, TypeAlias
@@ -44,7 +45,7 @@ def leaf(given: Sequence[Any], path: Path) -> Leaf:
             _operator(value, at, texts, tests)
         else:
             raise PatternRefused(at, "a match value is text, a number, true, false, null, or an object with one operator")
-    return Leaf(frozenset(texts), tuple(tests), absent)
+    return Leaf(frozenset(texts), tuple(tests), absent, json.dumps(given, sort_keys=True))
 
 
 def _operator(given: Mapping[str, Any], path: Path, texts: set[str], tests: list[Test]) -> None:

@@ -15,11 +15,15 @@ Test: TypeAlias = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """``texts``: the exact texts that are wanted; ``tests``: the other tests. Both empty if only absence matches."""
+    """``texts``: the exact texts that are wanted; ``tests``: the other tests. Both empty if only absence matches.
+
+    ``spelling`` is equal for leaves that want the same.
+    """
 
     texts: frozenset[str] = frozenset()
     tests: tuple[Test, ...] = ()
     absent: bool = False
+    spelling: str = ""
 
     @property
     def is_exact(self) -> bool:
