@@ -3,7 +3,7 @@
 Key:    the alert (the event's subject, ``alert/<id>``).
 Order:  none is needed. How an alert stands is told by the times of its events (ties by revision, id): its last raising,
         resolving, or reopening by people decides, whatever reached the log first; a withdrawal hides that until a run finds the
-        alert again, or somebody reopens it. An event may come before the one that raises the alert, which is not listed till then.
+        alert again, or somebody reopens it. An event may come before the one that raises the alert.
 Replay: folding the log again gives equal rows.
 
 Documents: ``alert/<id>`` is the alert; ``history/<id>/<page>`` what happened to it, a page full at a time;

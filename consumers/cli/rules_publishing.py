@@ -88,15 +88,7 @@ def listing(
     emit_table(
         ("Severity", "Status", "Version", "Published (UTC)", "By", "Title", "Id"),
         (
-            (
-                severity(r["severity"]),
-                _words(r["status"]),
-                r["version"],
-                _moment(r["published"]),
-                _name(r["by"]),
-                r["title"],
-                r["id"],
-            )
+            (severity(r["severity"]), _words(r["status"]), r["version"], *_when(r, "published"), r["title"], r["id"])
             for r in found["items"]
         ),
     )
@@ -157,15 +149,7 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> None:
     emit_table(
         ("Version", "Since (UTC)", "By", "Until (UTC)", "Ended", "Title", "Detail"),
         (
-            (
-                v["version"],
-                _moment(v["since"]),
-                _moment(v["until"]),
-                _words(v["ended"]) or "-",
-                _name(v["by"]),
-                v["title"],
-                _why(v),
-            )
+            (v["version"], *_when(v, "since"), _moment(v["until"]), _words(v["ended"]) or "-", v["title"], _why(v))
             for v in versions
         ),
         title="\nVersions",

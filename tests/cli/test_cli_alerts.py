@@ -1,5 +1,6 @@
 """Rules and alerts by the command line, against a real server over real files."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ def test_rules_are_published_listed_shown_and_retired(world: DeskWorld, findstre
     assert "A storm again" in listed.out
     assert listed.err == "2 rules\n"
     assert shown.out.startswith("storm version 2, HIGH, in force: A storm again\n  id: storm\n")
-    assert "replaced" in shown.out
+    heading, *versions = shown.out.partition("\nVersions\n")[2].splitlines()
+    assert re.split(r"  +", heading) == ["Version", "Since (UTC)", "By", "Until (UTC)", "Ended", "Title", "Detail"]
+    assert [re.split(r"  +", line)[2::2] for line in versions] == [["Ada", "replaced"], ["Ada", "-"]]
     assert retired.out == "retired storm\n"
     assert findstream("rules", "list", "--status", "in_force", "--json").json["items"][0]["id"] == "gale"
     assert findstream("rules", "show", "storm", "--json").json["status"] == "retired"
@@ -71,6 +74,26 @@ def test_nothing_is_published_if_anything_is_wrong(world: DeskWorld, findstream:
     assert "rules.yaml: line 9, severity: one of " in flawed.err
     assert "rules.yaml: other: does not match, but should\nnothing was published\n" in untrue.err
     assert findstream("rules", "list").err == "0 rules\n"
+
+
+def test_examples_that_are_as_they_say_keep_nothing_from_being_published(
+    world: DeskWorld, findstream: Findstream, tmp_path: Path
+) -> None:
+    assert world
+    examples = "examples:\n  matching:\n  - name: sign-in\n    event: {source: aws.signin, detail-type: x, detail: {}}\n"
+
+    assert findstream("rules", "publish", file_of(tmp_path, text(more=examples))).code == 0
+    assert findstream("rules", "retire", "storm", "--json").json == {"id": "storm", "version": 2}
+
+
+def test_the_starter_set_can_be_published_again_and_again(world: DeskWorld, findstream: Findstream) -> None:
+    assert world
+    first = findstream("rules", "publish", "--starter", "--json").json["rules"]
+    again = findstream("rules", "publish", "--starter", "--json").json["rules"]
+
+    assert len(first) > 5
+    assert {(rule["version"], rule["changed"]) for rule in first} == {(1, True)}
+    assert {(rule["version"], rule["changed"]) for rule in again} == {(1, False)}
 
 
 def test_what_the_engine_and_runs_told_of_a_rule_is_shown(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from threading import Barrier, Thread
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.log.port import Position
+from projections.alert_pages import AlertQuery
 from projections.catalog import Catalog
 from projections.errors import CommitTooLarge, Fenced, GenerationGone, RebuildRunning, StoreUnavailable
 from projections.event_index import EventIndex, EventQuery, Sought
@@ -33,7 +35,7 @@ from tests.laws.histories import APPENDS, NOW_US, RESHARDINGS, Step, fill
 from tests.support.answers import FOR_EVER_DAYS, told
 from tests.support.dynamo import Failing, Meanwhile, dynamo_store, make_table
 from tests.support.effort import share
-from tests.support.facts import HOUR_US, MORNING_US, finding, task
+from tests.support.facts import HOUR_US, MORNING_US, alert, finding, rule, task
 from tests.support.memory_log import MemoryLog
 from tests.support.scratch import scratch
 from tests.support.spine import entries_of, frozen_clock, rows_of
@@ -702,3 +704,33 @@ def test_nobody_claims_what_is_gone(store: DynamoStore) -> None:
 
     with pytest.raises(GenerationGone):
         generation.claim("writer", ["a"])
+
+
+def test_rules_and_alerts_are_told_as_by_sqlite(store: Store, tmp_path: Path) -> None:
+    log = MemoryLog(shards=3)
+    log.append([rule("published", MORNING_US), rule("published", MORNING_US + 1, version=2, revision=2, text="id: storm # 2")])
+    log.append([alert("raised", MORNING_US + number // 2, number, severity=number % 5) for number in range(40)])
+    log.append([alert("resolved", MORNING_US + 99, number) for number in range(0, 40, 3)])
+    answers = []
+    with closing(SqliteStore(tmp_path, clock=frozen_clock)) as other:
+        for each in (store, other):
+            fold_all(log, each)
+            with closing(Catalog(each, log, retention_days=FOR_EVER_DAYS)) as catalog:
+                answers.append(judged(catalog))
+
+    assert answers[0] == answers[1]
+    assert len(answers[0][0]) == 40
+
+
+def judged(catalog: Catalog) -> list[Any]:
+    """What the catalogue answers to questions about rules and alerts, all pages of these."""
+    told: list[Any] = [[], catalog.rules(), catalog.rule_versions(), catalog.alert_ids("storm", 0, MORNING_US + 9)]
+    for query in (AlertQuery(limit=7), AlertQuery(limit=3, status="resolved", min_severity=2)):
+        page = catalog.alerts(query)
+        told[0] = told[0] or list(page.alerts)
+        told.append(page)
+        while page.next:
+            page = catalog.alerts(replace(query, cursor=page.next))
+            told.append(page)
+            told[0] += page.alerts if query.status is None else ()
+    return told
