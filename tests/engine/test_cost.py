@@ -40,9 +40,8 @@ def measured(server: Server, folder: Path, *, one_in: int, groups: int) -> tuple
         for number in range(BATCHES):
             if number == 1:  # the first claims its shard and takes the rules up
                 before = (float(meter.write_units), meter.read_units)
-            for shard in range(SHARDS):
-                world.tell(*_events(world, number, f"shard-{shard}", one_in, groups))
             for shard in world.log.shards():
+                world.tell(*_events(world, number, shard.id, one_in, groups))
                 records = [r for r in world.log.records() if r.position.shard == shard.id][number * BATCH :][:BATCH]
                 rules.judge(batch_of(shard.id, records))
     events = (BATCHES - 1) * SHARDS * BATCH

@@ -127,3 +127,21 @@ def test_what_is_too_much_by_itself_stops_the_catching_up(world: World) -> None:
 
 def _has_windows(commit: Commit) -> bool:
     return any(key.startswith("w//") for key in commit.changes.documents)
+
+
+def test_catching_up_reads_on_to_where_the_shard_was_folded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.rules.engine.taking_up._READ_EVENTS", 2)
+    world.tell(*(seen(n, what="fine" if n < 5 else "failed", subject="s") for n in range(7)))
+    world.judge()
+    world.publish(rule())
+    world.judge()
+    assert len(world.alerts()) == 2
+
+
+def test_what_the_log_holds_no_more_is_not_caught_up_with(world: World) -> None:
+    world.tell(*(seen(n, what="failed", subject="s") for n in range(3)))
+    world.judge()
+    world.log.forget(world.log.shard_of("s"), 3)
+    world.publish(rule())
+    world.judge()
+    assert world.alerts() == []

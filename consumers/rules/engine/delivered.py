@@ -37,7 +37,7 @@ class DeliveredRules:
         self._log = log
         self._store_of = store_of
         self._book = book
-        self._news = News(book, clock=clock)
+        self._news = News(book, clock=clock, patience_us=0)  # other shards would not wait
         self._told = Told()
         self._taking_up = TakingUp(log)
         self._stores: dict[str, SettlingStore] = {}

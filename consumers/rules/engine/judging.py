@@ -27,9 +27,6 @@ from consumers.rules.windows import is_late, starts
 from pipeline.log.port import Batch
 from projections.projection import Changes, Document, Rows
 
-REMEMBERED_US: Final = 30 * 86_400_000_000
-"""Of recorded time: for how long an alert that is open is closed by a finding, and a finding closes alerts that come after it."""
-
 _ENDS: Final = {"alert.resolved": True, "alert.withdrawn": True, "alert.reopened": False}
 
 
@@ -90,6 +87,7 @@ class _Work:
     rules: RuleSet
     debt: Debt = field(default_factory=Debt)
     _counted: defaultdict[str, list[_Counted]] = field(default_factory=lambda: defaultdict(list))
+    _known: dict[tuple[str, int, tuple[str, ...], int], Touched] = field(default_factory=dict)
     _raised: defaultdict[str, list[tuple[str, str, int]]] = field(default_factory=lambda: defaultdict(list))
     _closing: defaultdict[str, list[tuple[str, tuple[int, str]]]] = field(default_factory=lambda: defaultdict(list))
     _ended: defaultdict[str, list[tuple[str, int, bool]]] = field(default_factory=lambda: defaultdict(list))
@@ -160,13 +158,20 @@ class _Work:
         value = hit.rule.distinct(hit.document) if threshold.distinct else None
         if group is None or (threshold.distinct and value is None):
             return
-        entry = state.counted(rule.id, version.number, group)
+        most = max(threshold.count, state.MOST_VALUES)
         for start_us in starts(threshold, time_us):
-            page = state.windows_page(rule, start_us, entry)
-            touched = Touched.of(version, group, start_us, page)
-            most = max(threshold.count, state.MOST_VALUES)
-            self._counted[page + self.batch.shard].append(_Counted(touched, hit.place, hit, value, most))
+            touched = self._touched(version, group, start_us)
+            self._counted[touched.page + self.batch.shard].append(_Counted(touched, hit.place, hit, value, most))
+
+    def _touched(self, version: Version, group: tuple[str, ...], start_us: int) -> Touched:
+        """The window, which the batch owes to be summed. A batch has many findings of few windows."""
+        key = version.rule.id, version.number, group, start_us
+        if key not in self._known:
+            entry = state.counted(version.rule.id, version.number, group)
+            page = state.windows_page(version.rule, start_us, entry)
+            self._known[key] = touched = Touched.of(version, group, start_us, page)
             self.debt.touch(touched)
+        return self._known[key]
 
     def _close(self, hit: Hit, version: Version) -> None:
         rule, columns = version.rule, self.batch.columns
@@ -180,17 +185,20 @@ class _Work:
 
     def _tally(self, document: Document, counted: Sequence[_Counted]) -> None:
         columns = self.batch.columns
+        tallies: dict[int, tuple[Touched, Tally]] = {}
         for one in counted:
-            windows = document.setdefault(one.touched.entry, {})
-            start, place = str(one.touched.start_us), one.place
-            finding = columns.time_us[place], columns.id[place]
+            place, touched = one.place, one.touched
             account, region = columns.account[place], columns.region[place]
-            tally = Tally.read(windows[start]) if start in windows else Tally.of(account, region)
-            if tally.add(finding, account, region, one.value, one.most_values):
+            if id(touched) not in tallies:
+                told = document.get(touched.entry, {}).get(str(touched.start_us))
+                tallies[id(touched)] = touched, Tally.read(told) if told else Tally.of(account, region)
+            _, tally = tallies[id(touched)]
+            if tally.add((columns.time_us[place], columns.id[place]), account, region, one.value, one.most_values):
                 rule, resources = one.hit.rule, tuple(columns.resources[place])
                 words = rule.title(one.hit.document), rule.labels(one.hit.document)
                 tally.words = Words(*words, resources, columns.correlation_id[place])
-            windows[start] = tally.written()
+        for touched, tally in tallies.values():
+            document.setdefault(touched.entry, {})[str(touched.start_us)] = tally.written()
 
     def _remember(self, document: Document, page: str) -> None:
         """Alerts and their ends, without what is too old to matter."""
@@ -202,7 +210,7 @@ class _Work:
         for alert_id, time_us, ended in self._ended.get(page, ()):
             document[alert_id] = max(document.get(alert_id, [0, False]), [time_us, ended])
         if page.startswith((state.OPEN, state.CLOSED)):
-            _forget(document, self.batch.recorded_us[-1] - REMEMBERED_US)
+            _forget(document, self.batch.recorded_us[-1] - state.CLOSABLE_US)
 
 
 def _forget(document: Document, before_us: int) -> None:

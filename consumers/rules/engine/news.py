@@ -24,9 +24,10 @@ _ENDED: Final = frozenset({"rule.retired", "rule.switched_off"})
 class News:
     """Has a book brought up to what batches tell of rules. ``clock`` gives microseconds since the epoch."""
 
-    def __init__(self, book: Book, *, clock: Callable[[], int]) -> None:
+    def __init__(self, book: Book, *, clock: Callable[[], int], patience_us: int = PATIENCE_US) -> None:
         self._book = book
         self._clock = clock
+        self._patience_us = patience_us
         self._waiting_since_us: int | None = None
 
     def wait_for(self, batches: Iterable[Batch]) -> None:
@@ -41,7 +42,7 @@ class News:
         now_us = self._clock()
         if self._waiting_since_us is None:
             self._waiting_since_us = now_us
-        if now_us - self._waiting_since_us < PATIENCE_US:
+        if now_us - self._waiting_since_us < self._patience_us:
             kind, body, _ = missing[0]
             message = f"the log tells of {kind} of {body['rule_id']}, which the rules that were read do not know yet"
             raise BookBehind(message)

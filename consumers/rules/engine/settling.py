@@ -136,7 +136,7 @@ class SettlingGeneration:
             told = [page[group] for page in found[state.open_page(group)] if group in page]
             closing = max((tuple(one["closing"]) for one in told if one["closing"]), default=(0, ""))
             for alert_id, last_us in ((alert, at) for one in told for alert, at in one["open"].items()):
-                if closing[0] > last_us and (alert_id, closing) not in self._told:
+                if closing[0] - state.CLOSABLE_US <= last_us < closing[0] and (alert_id, closing) not in self._told:
                     over[alert_id] = closing
         ends = self._pages({state.closed_page(alert_id) for alert_id in over}, shards)
         for alert_id, closing in over.items():

@@ -3,8 +3,8 @@
 =============================  ==================================================================================================
 key                            holds
 =============================  ==================================================================================================
-``w//hour/bucket/shard``       windows (``Tally``) by version and group, and by when they begin; ``hour`` is the one, of recorded
-                               time, after which nothing counts in them any more
+``w//hour/bucket/shard``       windows (``Tally``) by version and group, and by when they begin; from this ``hour`` on, of
+                               recorded time, nothing counts in them any more
 ``o//bucket/shard``            of a group of a rule: alerts that were raised, and the last finding that closes alerts
 ``x//bucket/shard``            of an alert: when it was closed or reopened last, and which of the two
 ``pending//shard``             what the shard's last commit owes (``consumers.rules.engine.debt``)
@@ -29,6 +29,9 @@ HOUR_US: Final = 3_600_000_000
 MOST_VALUES: Final = 1_000
 """Distinct values of which a shard knows in a window, unless the rule asks for more."""
 LONGEST_VALUE: Final = 1_000
+
+CLOSABLE_US: Final = 30 * 86_400_000_000
+"""A finding closes the alerts whose last finding happened at most so long before it. What is older, by recorded time, goes."""
 
 WINDOWS: Final = "w"
 OPEN: Final = "o"
@@ -58,8 +61,13 @@ def named(paths: Sequence[str], values: Sequence[str]) -> dict[str, str]:
 
 
 def windows_page(rule: Rule, start_us: int, entry: str) -> str:
-    """Where the window of an entry stands that begins then; what it lacks is the shard."""
-    return f"{WINDOWS}//{settled_us(rule, start_us) // HOUR_US:08}/{bucket(entry)}/"
+    """Where the window of an entry stands that begins then; what it lacks is the shard.
+
+    Windows that hop share an hour, the end of a span as long as they are, so that a finding touches two documents at most.
+    """
+    span_us = max(rule.threshold.window_us if rule.threshold else 0, HOUR_US)
+    hour = (settled_us(rule, start_us) // span_us + 1) * span_us // HOUR_US
+    return f"{WINDOWS}//{hour:08}/{bucket(entry)}/"
 
 
 def open_page(entry: str) -> str:
@@ -115,8 +123,10 @@ class Tally:
     @classmethod
     def read(cls, told: Sequence[Any]) -> Self:
         """The inverse of ``written``."""
-        count, last_us, account, region, findings, values, words = told
-        return cls(count, last_us, account, region, [(at, one) for at, one in findings], dict.fromkeys(values), Words(*words))
+        count, last_us, account, region, findings, values, (title, labels, resources, correlation_id) = told
+        named = [(at, one) for at, one in findings]
+        words = Words(title, labels, tuple(resources), correlation_id)
+        return cls(count, last_us, account, region, named, dict.fromkeys(values), words)
 
     def written(self) -> list[Any]:
         """As JSON has it."""
