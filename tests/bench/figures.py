@@ -17,7 +17,6 @@ class Target:
     text: str
     ratio: float | None = None
     at_most: float | None = None
-    at_least: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,6 @@ class Figure:
             return None
         if self.target.ratio is not None:
             return self.times_plain is not None and self.times_plain >= self.target.ratio
-        if self.target.at_least is not None:
-            return self.ours >= self.target.at_least
         return self.target.at_most is not None and self.ours <= self.target.at_most
 
 
