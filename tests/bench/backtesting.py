@@ -18,7 +18,7 @@ from schemas.envelope import MAX_TIME_US
 from tests.bench.figures import Figure, Target, contest
 from tests.bench.material import Told
 from tests.bench.naive import Event, Naive
-from tests.bench.rules_material import FIFTY, versions
+from tests.bench.rules_material import versions
 from tests.bench.setting import folder, naive_texts, ours, seconds
 
 Test = Callable[[Event], bool]
@@ -30,7 +30,7 @@ _EVER: Final = Stretch(0, MAX_TIME_US)
 def from_the_log(material: Sequence[Told], rounds: int) -> Iterator[Figure]:
     """Fifty rules over all findings of a log."""
     rules = [compile_rule(version) for version in versions(50)]
-    lambdas = [written(pattern) for pattern in FIFTY]
+    lambdas = [written(rule.version.rule.match) for rule in rules]
     with folder() as path:
         with ours(path / "ours") as parts:
             parts.append(material, _BATCH)
@@ -126,13 +126,13 @@ def _object(wanted: Mapping[str, Any]) -> Callable[[Any], bool]:
 def _value(wanted: Any) -> Callable[[Any], bool]:
     if isinstance(wanted, Mapping):
         return _object(wanted)
-    texts = {one for one in wanted if isinstance(one, str)}
+    exact = {one for one in wanted if isinstance(one, str | int)}
     others = [_operator(one) for one in wanted if isinstance(one, Mapping)]
 
     def holds(value: Any) -> bool:
         if isinstance(value, list):
             return any(holds(one) for one in value)
-        return (isinstance(value, str) and value in texts) or any(test(value) for test in others)
+        return (isinstance(value, str | int) and value in exact) or any(test(value) for test in others)
 
     return holds
 
