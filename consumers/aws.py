@@ -7,6 +7,7 @@ import random
 import time
 
 from consumers.draw import draw_id
+from consumers.jobs.dynamodb import DynamoJobs
 from consumers.notifier.ledger.dynamodb import DynamoLedger
 from consumers.people.dynamodb import DynamoPeople
 from consumers.people.secret_keys import SecretKeys
@@ -42,6 +43,11 @@ def ledger_of(settings: Settings) -> DynamoLedger:
 def people_of(settings: Settings) -> DynamoPeople:
     """The store of people, in the table that the settings name."""
     return DynamoPeople(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def jobs_of(settings: Settings) -> DynamoJobs:
+    """Where long work is kept that was asked for, in the table that the settings name."""
+    return DynamoJobs(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
 
 
 def keys_of(settings: Settings) -> SecretKeys:

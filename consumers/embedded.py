@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from consumers.draw import draw_id
 from consumers.home import Home
+from consumers.jobs.sqlite import SqliteJobs
 from consumers.people.keeping import FileKeys
 from consumers.people.sqlite import SqlitePeople
 from pipeline.errors import SettingRejected
@@ -80,6 +81,13 @@ def open_people(settings: Settings) -> Iterator[SqlitePeople]:
     """The store of people, made if it is absent."""
     with closing(SqlitePeople(open_home(settings).people)) as people:
         yield people
+
+
+@contextmanager
+def open_jobs(settings: Settings) -> Iterator[SqliteJobs]:
+    """Where long work is kept that was asked for, made if it is absent."""
+    with closing(SqliteJobs(open_home(settings).jobs)) as jobs:
+        yield jobs
 
 
 @contextmanager

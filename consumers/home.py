@@ -52,6 +52,7 @@ class Home:
         self.people = path / "people.db"
         self.keys = path / "keys.json"
         self.desks = path / "desks.db"
+        self.jobs = path / "jobs.db"
         self.projections = path / "projections"
         self.rules = path / "rules"
         self._lock = path / "run.lock"

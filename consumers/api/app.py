@@ -52,6 +52,7 @@ from consumers.feed.errors import FeedError
 from consumers.feed.metrics import FeedCollector
 from consumers.feed.stream import HEARTBEAT_SECONDS, SEND_SECONDS
 from consumers.feed.tail import CAPACITY, MOST_CLIENTS, Tail
+from consumers.jobs.asking import Asks
 from consumers.people.errors import PeopleError
 from consumers.people.port import People
 from consumers.people.sign_in import SignIn
@@ -86,6 +87,7 @@ def build(
     *,
     reading: Reading,
     judged: Judged,
+    asks: Asks,
     ingest: Intake,
     log: Log,
     quarantine: Quarantine,
@@ -131,6 +133,7 @@ def build(
         quarantine,
         desk,
         judged=judged,
+        asks=asks,
         assume=assume,
         people=people,
         sign_in=sign_in,

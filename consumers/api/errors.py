@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 
 from consumers.feed.errors import FeedError
+from consumers.jobs.errors import JobsError
 from consumers.people.errors import (
     EmailTaken,
     KeyUnknown,
@@ -220,6 +221,7 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ..
     (ProjectionError, Unavailable, "the projection cannot be read just now"),
     (RequestUnsupportedContentType, BodyUnreadable, "this content type is not read here"),
     (NotFoundError, NothingHere, "there is nothing at this path"),
+    (JobsError, Unavailable, "jobs cannot be reached just now; nothing of this request was kept"),
     (SigningKeysUnusable, Unavailable, "nobody can sign in just now; the server's log tells why"),
     (PeopleUnavailable, Unavailable, "the store of people cannot be reached just now"),
     (FeedError, Unavailable, "no more clients can follow just now; try again later"),

@@ -12,8 +12,10 @@ from consumers.api import service
 from consumers.api.authentication import Authentication
 from consumers.api.overview import Overviews
 from consumers.assuming import StsAssume
-from consumers.aws import catalog_of, desk_of, keys_of, log_of, people_of, quarantine_of
+from consumers.aws import catalog_of, desk_of, jobs_of, keys_of, log_of, people_of, quarantine_of
 from consumers.build import version
+from consumers.draw import draw_id
+from consumers.jobs.asking import Asks
 from consumers.people.sign_in import SignIn
 from consumers.people.tokens import Tokens
 from pipeline.ingest import Ingest
@@ -34,6 +36,7 @@ _resolver: Final = service.resolver(
     _quarantine,
     desk_of(_settings),
     judged=_reading,
+    asks=Asks(jobs_of(_settings), clock=now_us, new_id=draw_id),
     people=_people,
     sign_in=_sign_in,
     authentication=Authentication(_sign_in, local=False, cookies=False),

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.request import Request
 
-from consumers.api import agents, alerts, auth, config, dashboard, events, keys, operations, profiles, rules, tasks, users
+from consumers.api import agents, alerts, auth, config, dashboard, events, jobs, keys, operations, profiles, rules, tasks, users
 from consumers.api.authentication import Authentication
 from consumers.api.commands import Desks
 from consumers.api.freshness import WAIT_SECONDS, Freshness
@@ -17,6 +17,7 @@ from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
 from consumers.assuming import Assume
+from consumers.jobs.asking import Asks
 from consumers.people.port import People
 from consumers.people.sign_in import SignIn
 from consumers.people.user import Entropy
@@ -36,6 +37,7 @@ def resolver(
     desk: Desk,
     *,
     judged: Judged,
+    asks: Asks,
     people: People,
     sign_in: SignIn,
     authentication: Authentication,
@@ -58,6 +60,7 @@ def resolver(
         agents.routes(reading, desks, clock=clock, freshness=freshness),
         config.routes(reading, desks, assume=assume, freshness=freshness),
         rules.routes(judged, desks, freshness=freshness),
+        jobs.routes(judged, desks, asks),
         alerts.routes(judged, reading, desks, clock=clock, freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),

@@ -4,6 +4,7 @@ The ledger is ``<home>/notices.db``. Secrets are read here, once, and go to thei
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -45,6 +46,12 @@ def wiring(settings: Settings, environ: Mapping[str, str]) -> Wiring:
             webhook = _default_webhook(settings)
         senders[name] = None if webhook is None else _slack(webhook)
     return Wiring(routing, senders)
+
+
+def channels_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Routing, AbstractSet[str]]:
+    """The routes, and the channels that have a webhook: what ``decide`` asks for. Raises ``RoutesRejected``."""
+    wired = wiring(settings, environ)
+    return wired.routing, frozenset(name for name, sender in wired.senders.items() if sender is not None)
 
 
 def _slack(webhook: SecretStr) -> Sender:

@@ -66,6 +66,8 @@ _TABLE: Final[Mapping[Access, str]] = {
         GET /users              POST /users             DELETE /users/{}
         GET /keys               POST /keys              DELETE /keys/{}
         POST /rules             PUT /rules/{}           DELETE /rules/{}         POST /rules/lint
+        POST /rules/backtest    POST /rules/diff        POST /rules/{}/reprocess
+        GET /jobs               GET /jobs/{}            DELETE /jobs/{}
         GET /projections        GET /quarantine
     """,
 }

@@ -14,7 +14,7 @@ Role = Callable[[Settings, Event], None]
 """Runs until the event is set, then returns; raises if it cannot go on."""
 
 SAMPLE: Final = "sample"
-NAMES: Final = ("api", "relay", "projector", "rules", "notifier", "reports", "maintainer", SAMPLE)
+NAMES: Final = ("api", "relay", "projector", "rules", "jobs", "notifier", "reports", "maintainer", SAMPLE)
 """Every role. ``sample`` runs only if asked for."""
 
 

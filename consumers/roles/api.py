@@ -12,7 +12,9 @@ from consumers.api.server import listen, names_of, serve
 from consumers.assuming import StsAssume, sts_client
 from consumers.build import version
 from consumers.composition import ingest_into, now_us, open_catalog, open_keys, open_log, open_people, open_quarantine
-from consumers.embedded import open_desk
+from consumers.draw import draw_id
+from consumers.embedded import open_desk, open_jobs
+from consumers.jobs.asking import Asks
 from consumers.notifier.assembly import open_ledger
 from consumers.notifier.ledger.port import Ledger
 from consumers.people.reach import expect_sign_in
@@ -30,12 +32,14 @@ def run(settings: Settings, stop: Event) -> None:
         open_people(settings) as people,
         closing(open_ledger(settings.home.absolute())) as ledger,
         open_desk(settings) as desk,
+        open_jobs(settings) as jobs,
     ):
         expect_sign_in(settings, people)
         tokens = Tokens(open_keys(settings), clock=now_us, entropy=secrets.token_bytes)
         app = build(
             reading=catalog,
             judged=catalog,
+            asks=Asks(jobs, now_us, draw_id),
             ingest=ingest_into(settings, log, quarantine),
             log=log,
             quarantine=quarantine,

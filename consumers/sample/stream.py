@@ -141,6 +141,17 @@ def beats(seed: int, at_us: int, *, mix: Mix = Mix()) -> Iterator[Item]:
         yield Item(turns.draw() % Holes(at_us, random_hexes(rng.getrandbits(320)), _NOTHING), "heartbeat", at_us)
 
 
+def failed_sign_ins(seed: int, start_us: int, *, count: int, step_us: int, address: str, mix: Mix = Mix()) -> Iterator[Item]:
+    """Somebody at ``address`` tries passwords: ``count`` failed sign-ins, to all accounts of ``mix``'s world in turn."""
+    rng = Random(seed)  # noqa: S311 -- as above
+    pool = _Life(rng, mix).pool("sign_in")
+    fixed = {b"ip": address.encode()}
+    for number in range(count):
+        at_us = start_us + number * step_us
+        holes = Holes(at_us, random_hexes(rng.getrandbits(320)), fixed)
+        yield Item(pool[number % len(pool)].draw() % holes, "sign_in", at_us)
+
+
 def _bent(start_us: int, passed_us: float, rhythm: float) -> int:
     """Time bent so that more comes around 14:00 UTC than at 02:00. Order stays, and so does every whole day from the start."""
     if not rhythm:

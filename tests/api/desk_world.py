@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from consumers.api.app import Application, build
 from consumers.assuming import Assume, Attempt
+from consumers.draw import draw_id
+from consumers.jobs.asking import Asks
+from consumers.jobs.worker import Worker
+from consumers.notifier.routes import DEFAULT
 from consumers.people.principal import Principal, Role
 from consumers.people.session import Session
 from consumers.people.sign_in import SignIn
 from consumers.people.sqlite import SqlitePeople
 from consumers.people.tokens import Tokens, Use
 from consumers.people.user import User
+from consumers.rules.history.backtest import Routing
+from consumers.rules.history.jobs import History
 from pipeline.desks.recorder.sqlite import open_sqlite
 from pipeline.desks.relay import Relay
 from pipeline.ingest import Ingest
@@ -23,6 +29,7 @@ from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.contract import Checked
 from tests.api.world import DAY_US, NOW_US, Clock
 from tests.desks.world import Ids, desk_over
+from tests.jobs.memory import MemoryJobs
 from tests.people.signing import MemoryKeys
 from tests.people.stores import PASSWORD, QUICK, entropy
 from tests.support.spine import Spine
@@ -87,6 +94,7 @@ class DeskWorld:
         self.paused = False
         self.url = ""
         self.attempts: list[tuple[str, str]] = []
+        self.jobs = MemoryJobs()
         self.attempt = Attempt("assumed", "fine", "111122223333", "arn:aws:sts::111122223333:assumed-role/reader/x")
         self._assume = assume
         self._lock = threading.Lock()
@@ -114,6 +122,7 @@ class DeskWorld:
             yield build(
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
                 judged=cast("Judged", Prompt(spine.catalog, go_on)),
+                asks=Asks(self.jobs, self.clock, draw_id),
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,
                 quarantine=quarantine,
@@ -126,6 +135,11 @@ class DeskWorld:
                 version="1.2.3",
                 fresh_seconds=0.05,
             )
+
+    def work(self) -> int:
+        """Do the long work that was asked for; returns how many jobs were done."""
+        history = History(self.log, self.spine.catalog, lambda: Routing(DEFAULT.routes), lambda: 0)
+        return Worker(self.jobs, history.kinds(), self.clock).drain()
 
     def headers(self) -> dict[str, str]:
         """Of who asks."""

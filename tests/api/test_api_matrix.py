@@ -51,6 +51,9 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/tasks/{task_id}/comments"): {"comment": "It was me."},
     ("POST", "/rules"): {"text": text("gale")},
     ("POST", "/rules/lint"): {"text": text("gale")},
+    ("POST", "/rules/backtest"): {"rule": {"text": text()}, "since": 1, "until": 2},
+    ("POST", "/rules/diff"): {"former": {"rule_id": "storm"}, "new": {"text": text()}, "since": 1, "until": 2},
+    ("POST", "/rules/{rule_id}/reprocess"): {"since": 1, "until": 2},
     ("PUT", "/rules/{rule_id}"): {"text": text(), "revision": 0},
     ("PUT", "/alerts/{alert_id}/status"): {"status": "resolved"},
 }
@@ -205,6 +208,7 @@ class Request:
             "account": "1" * 12,
             "task_id": task_of(asking.owner, world, desk),
             "config_id": USER.id,
+            "job_id": USER.id,
             "rule_id": "storm",
             "number": "1",
             "alert_id": alert_id(0),

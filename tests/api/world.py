@@ -25,6 +25,8 @@ from consumers.api.metrics import Metrics
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
 from consumers.assuming import Attempt
+from consumers.draw import draw_id
+from consumers.jobs.asking import Asks
 from consumers.people.sign_in import SignIn
 from consumers.people.sqlite import SqlitePeople
 from consumers.people.tokens import Tokens, Use
@@ -41,6 +43,7 @@ from projections.reading import AgentStatus, Configuration, Count, ProjectionSta
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
 from tests.api.judged import MemoryJudged
+from tests.jobs.memory import MemoryJobs
 from tests.people import stores as people
 from tests.people.signing import MemoryKeys
 from tests.support.memory_log import batch_of
@@ -413,6 +416,7 @@ class World:
         self.log = MemoryLog(self.clock)
         self.reading = MemoryReading(self.log)
         self.judged = MemoryJudged()
+        self.asks = Asks(MemoryJobs(), self.clock, draw_id)
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
         self.people = people_store()
@@ -422,7 +426,7 @@ class World:
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
-        given |= {"judged": self.judged}
+        given |= {"judged": self.judged, "asks": self.asks}
         given |= {"desk": desk_in_memory(self.clock), "assume": nobody_assumes}
         given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
@@ -436,6 +440,7 @@ class World:
             self.quarantine,
             desk_in_memory(self.clock),
             judged=self.judged,
+            asks=self.asks,
             assume=nobody_assumes,
             people=self.people,
             sign_in=self.sign_in,

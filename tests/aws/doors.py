@@ -30,6 +30,7 @@ DOORS = (
     "consumers.silence.handler",
     "projections.sweep.handler",
     "consumers.redrive.handler",
+    "consumers.jobs.handler",
 )
 
 

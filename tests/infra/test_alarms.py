@@ -44,6 +44,7 @@ def test_every_functions_errors_ring_and_throttles_but_for_those_that_are_one_on
     assert {part["Dimensions"][0]["Value"] for part in parts if part["MetricName"] == "Throttles"} == functions - {
         "Ref NotifierFunction",
         "Ref RelayFunction",
+        "Ref JobsFunction",
     }
 
 

@@ -41,12 +41,13 @@ NEEDED = {
     "projections.handler": {"pydantic", "pydantic_settings"},
     "consumers.rules.handler": {"pydantic", "pydantic_settings", "jinja2"},
     "consumers.notifier.handler": {"pydantic", "pydantic_settings", "jinja2", "slack_sdk"},
-    "consumers.api.handler": {"pydantic", "pydantic_settings"},
+    "consumers.api.handler": {"pydantic", "pydantic_settings", "jinja2"},
     "consumers.reports.handler": {"pydantic", "pydantic_settings"},
     "consumers.silence.handler": {"pydantic", "pydantic_settings"},
     "pipeline.desks.handler": {"pydantic", "pydantic_settings"},
     "projections.sweep.handler": {"pydantic", "pydantic_settings"},
     "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
+    "consumers.jobs.handler": {"pydantic", "pydantic_settings", "jinja2"},
     COLLECTOR: set(),
 }
 

@@ -121,6 +121,7 @@ def test_timed_functions_are_called_when_they_should(prod: Evaluated) -> None:
         "SweepSchedule": ("rate(1 hour)", "SweepFunction.Arn"),
         "NotifierSchedule": ("rate(1 minute)", "NotifierFunction.Arn"),
         "RelaySchedule": ("rate(1 minute)", "RelayFunction.Arn"),
+        "JobsSchedule": ("rate(1 minute)", "JobsFunction.Arn"),
     }
     assert {each["ScheduleExpressionTimezone"] for each in prod.of("AWS::Scheduler::Schedule").values()} == {"UTC"}
 
@@ -138,7 +139,7 @@ def test_a_function_that_cannot_be_started_leaves_a_dead_letter(prod: Evaluated)
     assert {target["DeadLetterConfig"]["Arn"] for target in targets} == {"TimerDeadLetterQueue.Arn"}
 
 
-@pytest.mark.parametrize("name", ["Notifier", "Relay"])
+@pytest.mark.parametrize("name", ["Notifier", "Relay", "Jobs"])
 def test_there_is_one_of_a_kind_and_its_timer_does_not_pile_up(prod: Evaluated, name: str) -> None:
     assert prod[f"{name}Function"]["ReservedConcurrentExecutions"] == 1
     assert prod[f"{name}FunctionEventInvokeConfig"]["MaximumRetryAttempts"] == 0

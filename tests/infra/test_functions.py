@@ -25,6 +25,7 @@ DOORS = {
     "SilenceFunction": "consumers.silence.handler",
     "SweepFunction": "projections.sweep.handler",
     "RedriveFunction": "consumers.redrive.handler",
+    "JobsFunction": "consumers.jobs.handler",
 }
 ON_AWS_ONLY = {"LOG_URL", "STORE_URL", "BODIES_URL", "SLACK_WEBHOOK_SECRET", "BUS_ARN", "AGENT_VERSION", "LOG_GROUPS"}
 """Settings of doors on AWS, beside those that every door has."""
@@ -64,6 +65,7 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("SilenceFunction", set()),
         ("SweepFunction", set()),
         ("RedriveFunction", set()),
+        ("JobsFunction", set()),
     ],
 )
 def test_a_door_gets_its_settings(prod: Evaluated, function: str, settings: set[str]) -> None:

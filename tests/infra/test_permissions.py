@@ -104,15 +104,15 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
-        ("kinesis:GetRecords", {"Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence"}),
-        ("kinesis:PutRecords", {"Ingest", "Republisher", "Rules", "Notifier", "Relay", "Api", "Report", "Silence"}),
+        ("kinesis:GetRecords", {"Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Jobs"}),
+        ("kinesis:PutRecords", {"Ingest", "Republisher", "Rules", "Notifier", "Relay", "Api", "Report", "Silence", "Jobs"}),
         (
             "dynamodb:PutItem",
-            {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive"},
+            {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive", "Jobs"},
         ),
         (
             "dynamodb:UpdateItem",
-            {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive"},
+            {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive", "Jobs"},
         ),
         ("dynamodb:GetRecords", {"Relay"}),
         ("sts:AssumeRole", {"Api"}),

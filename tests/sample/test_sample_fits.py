@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from consumers.sample import KINDS, Item, Mix, generate
-from consumers.sample.story import HISTORY_ITEMS, history, trickle
+from consumers.sample.story import HISTORY_ITEMS, STORM_ITEMS, history, trickle
 from pipeline.ingest import Ingest
 from pipeline.log.port import Record
 from pipeline.log.sqlite import SqliteLog
@@ -134,7 +134,7 @@ def test_two_stories_of_one_world_tell_of_the_same_accounts(tmp_path: Path) -> N
 def test_the_history_of_a_run_begins_with_its_agents_and_ends_now() -> None:
     told = list(history(START_US))
 
-    assert len(told) == HISTORY_ITEMS
+    assert len(told) == HISTORY_ITEMS + STORM_ITEMS
     assert {item.kind for item in told[:90] if not item.fault} == {"deployment"}
     assert told[-1].at_us < START_US
     assert START_US - told[-1].at_us < 86_400_000_000

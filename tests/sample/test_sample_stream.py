@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from consumers.sample import CALM, KINDS, Item, Mix, generate, spread
-from consumers.sample.story import roll_call
+from consumers.sample.story import HISTORY_ITEMS, STORM_ADDRESS, STORM_ITEMS, history, roll_call, storm
 from consumers.sample.template import Holes, compiled, embedded, random_hexes
 
 START_US = 1_780_000_000_000_000
@@ -170,3 +170,23 @@ def test_a_template_keeps_numbers_percents_and_nested_json() -> None:
     assert told["n"] == START_US // 1000
     assert told["s"] == "100 % at 2026-05-28T20:26:40Z"
     assert orjson.loads(told["m"]) == {"n": START_US // 1000}
+
+
+def test_three_days_ago_somebody_tried_passwords_on_every_account() -> None:
+    items = list(storm(START_US))
+    documents = [orjson.loads(item.payload) for item in items]
+
+    assert len(items) == STORM_ITEMS
+    assert {document["detail"]["sourceIPAddress"] for document in documents} == {STORM_ADDRESS}
+    assert {document["detail"]["responseElements"]["ConsoleLogin"] for document in documents} == {"Failure"}
+    assert len({document["account"] for document in documents}) == 24
+    assert items[0].at_us == START_US - 3 * DAY_US
+    assert items[-1].at_us < START_US - 3 * DAY_US + DAY_US // 48
+
+
+def test_the_history_tells_of_the_storm_in_its_time() -> None:
+    items = list(history(START_US))
+
+    assert len(items) == HISTORY_ITEMS + STORM_ITEMS
+    assert all(before.at_us <= after.at_us for before, after in pairwise(items))
+    assert {item.payload for item in storm(START_US)} <= {item.payload for item in items}
