@@ -2,7 +2,8 @@
 
 Names:   ``source``, ``account``, ``region``, ``time``, ``id``, ``detail_type`` (texts), ``resources``, ``detail``, ``finding``.
 Cost:    CEL has no loops of its own, regular expressions are RE2's, and the library ends an evaluation after 10,000 steps through
-         lists. Converting a document costs time with its size: only the names that are used are handed over.
+         lists. What ``map`` makes of a list may be longer than it, and longer again by the next: one is accepted.
+         Converting a document costs time with its size: only the names that are used are handed over.
 Sources: Common Expression Language, "Language Definition"; cel-expr-python, README. Decision 81.
 """
 
@@ -17,6 +18,8 @@ from consumers.rules.matching import Document
 
 MOST_CHARACTERS: Final = 4096
 """Of an expression."""
+MOST_MAPS: Final = 1
+"""Of an expression: each multiplies what the one before made, so that a line of them fills any memory."""
 
 _OBJECT: Final = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _TYPES: Final = {
@@ -52,7 +55,12 @@ def compiled(expression: str) -> Callable[[Document], bool]:
     if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         message = f"a condition is true or false; this is of type {program.return_type().name()}"
         raise ExpressionRefused(message)
-    words = set(_WORD.findall(expression))
+    words = _WORD.findall(expression)
+    if words.count("map") > MOST_MAPS:
+        message = (
+            "map stands more than once, and could make too much of a list; exists, all and filter may stand as often as needed"
+        )
+        raise ExpressionRefused(message)
     needed = [(name, member) for name, member in _MEMBER.items() if name in words]
 
     def holds(document: Document) -> bool:

@@ -29,6 +29,7 @@ def seen(**detail: Any) -> dict[str, Any]:
         'detail.text.matches("^a.*z$")',
         'timestamp(time) < timestamp("2030-01-01T00:00:00Z")',
         'id != ""',
+        'detail["a-b"].map(item, item.name).exists(name, name == "x")',
         "detail.nothing == null",
         'dyn(detail.deep["er"]).all(item, item > 0)',
     ],
@@ -57,6 +58,7 @@ def test_an_expression_may_not_hold() -> None:
         ("source == '\ud800'", "compile(): incompatible function arguments"),
         ("", "CEL, column 1: Syntax error"),
         ("true && " * 600 + "true", "a condition has at most 4,096 characters"),
+        ("[detail.a].map(x, x + x).map(x, x + x).exists(x, x == 1)", "map stands more than once"),
     ],
 )
 def test_a_bad_expression_is_refused_with_its_place(expression: str, message: str) -> None:

@@ -87,3 +87,17 @@ def test_a_filter_that_does_not_fit_the_value_is_told(template: str) -> None:
 
     with pytest.raises(RuleThrew, match="the template failed: TypeError"):
         templates.compiled(template)(document)
+
+
+def test_what_is_joined_stays_about_as_long_as_the_finding() -> None:
+    document = document_of({"source": "aws.test", "detail-type": "Test", "detail": {"text": "x" * 20_000}})
+
+    told = templates.compiled("{{ detail.text | join(detail.text) | join(detail.text) }}")(document)
+
+    assert len(told) < 200_000
+
+
+def test_members_are_joined() -> None:
+    document = document_of({"source": "aws.test", "detail-type": "Test", "detail": DETAIL})
+
+    assert templates.compiled("{{ detail.objects | join(', ', 'name') }}")(document) == "first, second"
