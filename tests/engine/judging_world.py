@@ -48,6 +48,9 @@ class HandMade:
         return resolve is not None and document.get("what") == resolve["what"]
 
     def group(self, document: Document) -> tuple[str, ...] | None:
+        if document.get("ungrouped"):
+            message = "no group"
+            raise RuleThrew(message)
         values = [document.get(path) for path in self.version.rule.group_by]
         return None if None in values else tuple(map(str, values))
 

@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+import pytest
+
+from consumers.rules.rule import Rule
 from schemas.registry import REGISTRY
 from tests.engine.judging_world import MINUTE_US, World, counting, rule, seen
 from tests.support.facts import MORNING_US
@@ -136,7 +139,16 @@ def test_a_poison_finding_waits_and_the_others_are_judged(world: World) -> None:
 
 
 def test_a_rule_that_fails_on_a_finding_does_not_match_it(world: World) -> None:
-    world.publish(rule())
-    world.tell(seen(1, throws="sign-ins"), seen(2, what="failed", untitled=True), seen(3, what="failed"))
+    world.publish(counting(1))
+    world.tell(seen(1, throws="sign-ins"), seen(2, what="failed", who="ann", ungrouped=True), seen(3, what="failed", who="ann"))
     world.judge()
-    assert len(world.alerts()) == 1
+    assert [alert["event_ids"] for alert in world.alerts()] == [[seen(3, what="failed", who="ann").id]]
+
+
+@pytest.mark.parametrize("of", [rule(), counting(1, group_by=())], ids=["match", "threshold"])
+def test_a_rule_that_finds_no_words_raises_its_alert_all_the_same(world: World, of: Rule) -> None:
+    world.publish(of)
+    world.publish(rule("other"))
+    world.tell(seen(1, what="failed", untitled=True))
+    world.judge()
+    assert sorted(alert["title"] for alert in world.alerts()) == ["other", "sign-ins"]

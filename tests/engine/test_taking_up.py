@@ -1,13 +1,14 @@
 """When a lane learns of a version does not matter: it judges each finding once, and those only that are its own."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from consumers.rules.engine.engine import begin
 from consumers.rules.engine.errors import BookBehind
 from consumers.rules.rule import AHEAD_US
-from projections.errors import CommitTooLarge, Fenced, StoreUnavailable
+from projections.errors import Fenced, StoreUnavailable
 from projections.stores.port import Commit
 from tests.engine.judging_world import MINUTE_US, World, counting, rule, seen
 from tests.support.facts import MORNING_US
@@ -116,13 +117,25 @@ def test_a_take_over_in_the_middle_of_catching_up_counts_nothing_twice(world: Wo
     assert {alert["rule_version"] for alert in world.alerts()} == {1}
 
 
-def test_what_is_too_much_by_itself_stops_the_catching_up(world: World) -> None:
-    world.tell(seen(1, what="failed", who="ann"))
+def test_what_is_too_much_by_itself_is_left_out_and_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.tell(seen(1, what="failed", who="ann"), seen(2, what="failed"))
     world.judge()
     world.publish(counting(3))
+    world.publish(rule("single"))
     world.start(FlakyStore(world.store, lambda: False, _has_windows))
-    with pytest.raises(CommitTooLarge):
-        world.judge()
+    world.judge()
+    assert len(world.alerts()) == 1, "the other finding is judged"
+    assert "is not judged by version 1 of rule sign-ins, version 1 of rule single" in caplog.text
+
+
+def test_a_poison_finding_does_not_stop_the_catching_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    poison = replace(seen(2, subject="s"), body=b"{not json")
+    world.tell(seen(1, what="failed", subject="s"), poison, seen(3, what="failed", subject="s"))
+    world.judge()
+    world.publish(rule())
+    world.judge()
+    assert len(world.alerts()) == 2
+    assert f"{poison.id}, at " in caplog.text
 
 
 def _has_windows(commit: Commit) -> bool:

@@ -93,7 +93,11 @@ class _Work:
     _ended: defaultdict[str, list[tuple[str, int, bool]]] = field(default_factory=lambda: defaultdict(list))
 
     def hit(self, hit: Hit) -> None:
-        """A finding matches a rule, or closes its alerts; one on which the rule fails does neither."""
+        """A finding matches a rule, or closes its alerts; one on which the rule fails does neither.
+
+        A rule that only finds no words for its alert raises it all the same, with its id for a title: a threshold's is worded
+        by whichever finding is the oldest, and must not depend on which one that is by now.
+        """
         version = self.rules.version_of(hit)
         try:
             if hit.matched and version.rule.threshold is None:
@@ -103,7 +107,7 @@ class _Work:
             if hit.resolved:
                 self._close(hit, version)
         except RuleThrew as threw:
-            self.rules.on_fault(Fault(hit.rule, self.batch.columns.id[hit.place], "threw", str(threw)))
+            self._fault(hit, threw)
 
     def fact(self, index: int) -> None:
         """Something happened to an alert."""
@@ -132,16 +136,17 @@ class _Work:
         columns, place, rule = self.batch.columns, hit.place, version.rule
         time_us, event_id = columns.time_us[place], columns.id[place]
         group = (hit.rule.group(hit.document) or ()) if rule.group_by else ()
+        title, labels = self._words(hit)
         alert = Conclusion(
             key=Key(rule.id, (), time_us, cause=event_id),
             version=version.number,
             severity=rule.severity,
-            title=hit.rule.title(hit.document),
+            title=title,
             count=1,
             events=[(time_us, event_id)],
             last_us=time_us,
             group=state.named(rule.group_by, group),
-            labels=hit.rule.labels(hit.document),
+            labels=labels,
             account=columns.account[place],
             region=columns.region[place],
             resources=columns.resources[place],
@@ -194,11 +199,21 @@ class _Work:
                 tallies[id(touched)] = touched, Tally.read(told) if told else Tally.of(account, region)
             _, tally = tallies[id(touched)]
             if tally.add((columns.time_us[place], columns.id[place]), account, region, one.value, one.most_values):
-                rule, resources = one.hit.rule, tuple(columns.resources[place])
-                words = rule.title(one.hit.document), rule.labels(one.hit.document)
-                tally.words = Words(*words, resources, columns.correlation_id[place])
+                resources = tuple(columns.resources[place])
+                tally.words = Words(*self._words(one.hit), resources, columns.correlation_id[place])
         for touched, tally in tallies.values():
             document.setdefault(touched.entry, {})[str(touched.start_us)] = tally.written()
+
+    def _words(self, hit: Hit) -> tuple[str, Mapping[str, str]]:
+        """Title and labels of an alert from a finding."""
+        try:
+            return hit.rule.title(hit.document), hit.rule.labels(hit.document)
+        except RuleThrew as threw:
+            self._fault(hit, threw)
+            return hit.rule.version.rule.id, {}
+
+    def _fault(self, hit: Hit, threw: RuleThrew) -> None:
+        self.rules.on_fault(Fault(hit.rule, self.batch.columns.id[hit.place], "threw", str(threw)))
 
     def _remember(self, document: Document, page: str) -> None:
         """Alerts and their ends, without what is too old to matter."""

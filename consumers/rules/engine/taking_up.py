@@ -3,9 +3,12 @@
 Exact:   a version judges each finding once: by this, up to the shard's checkpoint, or by the fold, behind it. That it has been
          taken up is one commit with the last of what it counted. So it does not matter when a lane learns of a version.
 Repeats: a finding that stands there twice counts where it stands first.
+Poison:  a finding that cannot be judged, or is too much for a commit, is left out, and the log of this process says so: the shard
+         goes on, as it does where the fold parks one.
 Crash:   a piece that was committed says how far it went; the next attempt goes on there.
 """
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
@@ -14,12 +17,15 @@ from consumers.rules.engine.errors import BookBehind
 from consumers.rules.engine.judging import judged
 from consumers.rules.engine.rule_set import FINDING, RuleSet, VersionKey
 from consumers.rules.rule import AHEAD_US
+from pipeline.errors import PipelineError
 from pipeline.log.port import Batch, Log, Position
-from projections.errors import CommitTooLarge
+from projections.errors import CommitTooLarge, ProjectionError
 from projections.projection import Changes, Document, Rows
 from projections.writer import Writer
 
 _READ_EVENTS: Final = 5_000
+
+_logger = logging.getLogger(__name__)
 
 
 class TakingUp:
@@ -63,7 +69,32 @@ class TakingUp:
                 return
 
     def _judge(self, writer: Writer, batch: Batch, rules: RuleSet, taken: "_Taken") -> None:
-        """Commit what a batch comes to, by halves if it is too much at once."""
+        """Commit what a batch comes to, by halves if it is too much at once, or holds what cannot be judged."""
+        broken = self._broken(writer, batch, rules, taken)
+        if broken is None:
+            return
+        if len(batch) == 1:
+            _logger.error(
+                "%s, at %s, is not judged by %s", batch.columns.id[0], batch.positions[0], _names(rules), exc_info=broken
+            )
+            return
+        middle = len(batch) // 2
+        self._judge(writer, batch.select(range(middle)), rules, taken)
+        self._judge(writer, batch.select(range(middle, len(batch))), rules, taken)
+
+    def _broken(self, writer: Writer, batch: Batch, rules: RuleSet, taken: "_Taken") -> Exception | None:
+        """Commit what a batch comes to; or why that cannot be done, whenever it is tried."""
+        try:
+            self._commit(writer, batch, rules, taken)
+        except CommitTooLarge as too_large:
+            return too_large
+        except (PipelineError, ProjectionError):
+            raise  # log or store cannot be read just now: no fault of the finding
+        except Exception as exc:  # noqa: BLE001 -- law 7: what the fold would park must not stop the shard here
+            return exc
+        return None
+
+    def _commit(self, writer: Writer, batch: Batch, rules: RuleSet, taken: "_Taken") -> None:
         hits = list(rules.hits(batch))
         facts = [i for i, kind in enumerate(batch.columns.type) if kind != FINDING]
         if not (hits or facts):
@@ -74,14 +105,11 @@ class TakingUp:
             changes.documents[state.taken(batch.shard)] = taken.on_the_way(rules.versions, batch.positions[-1])
             return changes
 
-        try:
-            writer.amend(changing)
-        except CommitTooLarge:
-            if len(batch) == 1:
-                raise
-            middle = len(batch) // 2
-            self._judge(writer, batch.select(range(middle)), rules, taken)
-            self._judge(writer, batch.select(range(middle, len(batch))), rules, taken)
+        writer.amend(changing)
+
+
+def _names(rules: RuleSet) -> str:
+    return ", ".join(f"version {number} of rule {rule}" for rule, number in rules.versions)
 
 
 def _fresh(batch: Batch, rules: RuleSet, seen: set[str]) -> Iterator[int]:
