@@ -3,7 +3,8 @@
 Passes:  header (columns: no body is touched), the body's beginning (not parsed), then the document, parsed once for all that are
          left; among many of these an index by one of their exact texts chooses.
 Budget:  a condition or a registered function that takes more than 50 ms of CPU time for one finding, or throws, is a fault and
-         counts as not matched. Patterns need none: their tests are linear.
+         counts as not matched. Who judges live has a version given up after some that took too long: nothing else would end a
+         batch of thousands in time. Patterns need none: their tests are linear.
 Memory:  what was worked out for headers is remembered, at most 65,536 of each kind.
 """
 
@@ -48,19 +49,35 @@ class _Want:
 
 
 def make_judge(
-    compiled: Iterable[Compiled], on_fault: Callable[[Fault], None], *, cpu_ns: Callable[[], int] = thread_time_ns
+    compiled: Iterable[Compiled],
+    on_fault: Callable[[Fault], None],
+    *,
+    cpu_ns: Callable[[], int] = thread_time_ns,
+    most_slow: int | None = None,
 ) -> "IndexedJudge":
-    """A judge of these versions. ``cpu_ns`` tells the CPU time used so far."""
-    return IndexedJudge(compiled, on_fault, cpu_ns)
+    """A judge of these versions. ``cpu_ns`` tells the CPU time used so far.
+
+    A version whose conditions took too long over ``most_slow`` findings is not asked any more: it matches nothing.
+    """
+    return IndexedJudge(compiled, on_fault, cpu_ns, most_slow)
 
 
 class IndexedJudge:
     """As ``consumers.rules.matching.Judge``; hits of one finding stand in the order in which the versions were given."""
 
-    def __init__(self, compiled: Iterable[Compiled], on_fault: Callable[[Fault], None], cpu_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        compiled: Iterable[Compiled],
+        on_fault: Callable[[Fault], None],
+        cpu_ns: Callable[[], int],
+        most_slow: int | None = None,
+    ) -> None:
         self._wants = [want for number, rule in enumerate(compiled) for want in _wants(number, rule)]
         self._on_fault = on_fault
         self._cpu_ns = cpu_ns
+        self._most_slow = most_slow
+        self._slow: dict[int, set[str]] = {}
+        """By a version's number here, the findings over which it took too long."""
         self._asked: dict[tuple[str, Any], int] = {}
         self._headers: dict[_Header, int] = {}
         self._beginnings: dict[tuple[int, bytes], Plan[_Want] | None] = {}
@@ -139,6 +156,8 @@ class IndexedJudge:
 
     def _holds(self, want: _Want, document: dict[str, Any]) -> bool:
         """Whether the conditions hold, within the budget."""
+        if self._most_slow is not None and len(self._slow.get(want.number, ())) >= self._most_slow:
+            return False
         begun_ns = self._cpu_ns()
         try:
             holds = all(condition(document) for condition in want.conditions)
@@ -147,6 +166,7 @@ class IndexedJudge:
             return False
         took_ns = self._cpu_ns() - begun_ns
         if took_ns > BUDGET_NS:
+            self._slow.setdefault(want.number, set()).add(document["finding"]["id"])
             detail = f"{took_ns / 1e6:,.0f} ms for one finding; {BUDGET_NS // 1_000_000} ms are allowed"
             self._on_fault(Fault(want.rule, document["finding"]["id"], "too_slow", detail))
             return False

@@ -8,9 +8,11 @@ from consumers.rules.matching import Fault
 from consumers.rules.rule import Version
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Outcome, Receipt
+from projections.errors import StoreUnavailable
 from schemas.registry import REGISTRY
 from tests.engine.judging_world import HandMade, World, compiled, make_judge, rule, seen
 from tests.support.facts import MORNING_US
+from tests.support.flaky import FlakyStore
 
 
 def test_a_version_that_throws_too_often_is_switched_off_and_told_once(world: World) -> None:
@@ -37,6 +39,27 @@ def test_a_version_that_throws_seldom_stays(world: World) -> None:
     world.tell(*(seen(n, throws="sign-ins") for n in range(MOST["threw"] - 1)))
     world.judge()
     assert world.facts("rule.switched_off") == []
+
+
+def test_a_finding_that_is_judged_again_and_again_counts_once(world: World) -> None:
+    outage = [False]
+    world.publish(rule())
+    engine = world.start(FlakyStore(world.store, lambda: False, lambda _: outage[0] and _no_store()))
+    world.judge()
+    world.tell(seen(1, throws="sign-ins"), seen(2, what="failed"))
+    outage[0] = True
+    for _ in range(MOST["threw"] + 1):
+        with pytest.raises(StoreUnavailable):
+            engine.step()
+    outage[0] = False
+    world.judge()
+    assert world.facts("rule.switched_off") == []
+    assert len(world.alerts()) == 1
+
+
+def _no_store() -> bool:
+    message = "the store is away"
+    raise StoreUnavailable(message)
 
 
 def test_slowness_counts_by_itself() -> None:

@@ -277,6 +277,22 @@ def test_a_condition_over_its_budget_is_a_fault_and_no_match() -> None:
     ]
 
 
+def test_a_version_that_is_too_slow_again_and_again_is_given_up() -> None:
+    clock = Clock()
+    faults: list[Fault] = []
+    late = slow(rule({"source": ["aws.test"]}), clock, judging.BUDGET_NS + 1)
+    events = [event(detail={"number": number}) for number in range(20)]
+
+    judge = make_judge([late], faults.append, cpu_ns=clock, most_slow=3)
+    for _ in range(3):
+        assert list(judge.hits(batch(events[:2]))) == []
+    assert len(faults) == 6, "two findings are not three, however often they are judged"
+    assert list(judge.hits(batch(events[2:]))) == []
+
+    assert len(faults) == 7
+    assert clock.now_ns == 7 * (judging.BUDGET_NS + 1)
+
+
 class ByHand:
     """A rule that is compiled by nobody."""
 

@@ -5,7 +5,7 @@ Identity: the fact's id derives from the rule, the version, and when it is switc
 """
 
 import logging
-from collections import Counter
+from collections import defaultdict
 from dataclasses import replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from schemas.envelope import Envelope
 from schemas.identity import derived_id
 
 MOST: Final = {"threw": 10, "too_slow": 3}
-"""Faults of a version, by reason, at which it is switched off."""
+"""Findings on which a version fails, by reason, at which it is switched off."""
 _HIGH: Final = 3
 _LONGEST_DETAIL: Final = 1000
 
@@ -30,16 +30,19 @@ class Faults:
     """Counts faults, and says what follows."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[VersionKey, str]] = Counter()
+        self._findings: defaultdict[tuple[VersionKey, str], set[str]] = defaultdict(set)
         self._over: dict[VersionKey, Fault] = {}
         self._off: dict[VersionKey, int] = {}
         self._untold: list[Envelope] = []
 
     def take(self, fault: Fault) -> None:
-        """A version did wrong once more."""
+        """A version did wrong once more. A finding counts once, however often an outage has it judged again."""
         key = key_of(fault.rule.version)
-        self._counts[key, fault.reason] += 1
-        if self._counts[key, fault.reason] >= MOST[fault.reason] and key not in self._off:
+        if key in self._off:
+            return
+        findings = self._findings[key, fault.reason]
+        findings.add(fault.event_id)
+        if len(findings) >= MOST[fault.reason]:
             self._over.setdefault(key, fault)
 
     def switch_off(self, time_us: int) -> bool:
