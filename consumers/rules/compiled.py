@@ -126,7 +126,11 @@ def registered(name: str) -> Condition:
         there = ", ".join(sorted(found)) or "none is installed"
         message = f"no function {name!r} is registered under {GROUP} ({there})"
         raise ExpressionRefused(message)
-    function: Condition = found[name].load()
+    try:
+        function: Condition = found[name].load()
+    except Exception as broken:  # foreign code may raise anything while it is imported
+        message = f"the function {name!r} cannot be loaded: {type(broken).__name__}"
+        raise ExpressionRefused(message) from broken
     return function
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from consumers.rules import alerting
 from consumers.rules.engine import state
+from consumers.rules.engine.engine import Engine
 from consumers.rules.engine.opening import open_book
 from consumers.rules.engine.published import Published
 from consumers.rules.engine.rule_set import RuleSet
@@ -199,10 +200,11 @@ class Texts:
     def __init__(self) -> None:
         self.asked: list[set[tuple[str, int]]] = []
         self.until_us = 9_000_000
+        self.good = "id: good\ntitle: A good one\nseverity: high\nmatch: {source: [aws.health]}\n"
 
     def rule_versions(self, *, but: Any = ()) -> list[RuleVersion]:
         self.asked.append(set(but))
-        good = "id: good\ntitle: A good one\nseverity: high\nmatch: {source: [aws.health]}\n"
+        good = self.good
         known: dict[str, Any] = {"by": "u1", "published": "", "severity": 3, "title": "x"}
         return [
             RuleVersion(rule_id="bad", number=1, since_us=1, text="id: [", **known),
@@ -211,19 +213,49 @@ class Texts:
         ]
 
 
-def test_published_texts_are_read_once_and_those_that_are_no_rules_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_published_texts_are_read_once_and_nobody_judges_by_those_that_are_no_rules(caplog: pytest.LogCaptureFixture) -> None:
     texts = Texts()
     published = Published(texts)
-    [version] = published()
+    bad, version, other = published()
     assert (version.rule.id, version.number, version.until_us) == ("good", 2, 9_000_000)
+    assert [(one.rule.id, one.rule.match) for one in (bad, other)] == [("bad", {}), ("other", {})]
     texts.until_us = 5_000_000
-    [version] = published()
+    _, version, _ = published()
     assert version.until_us == 5_000_000
     assert texts.asked == [set(), {("bad", 1), ("good", 2), ("other", 1)}]
     assert "version 1 of rule bad cannot be read" in caplog.text
     book = open_book(texts, clock=lambda: 0)
     assert book.refresh()
-    assert list(book.rules.versions) == [("good", 2)]
+    assert list(book.rules.judging) == [("good", 2)]
+
+
+def test_a_version_that_this_build_cannot_read_any_more_stops_nothing(world: World) -> None:
+    world.tell(seen(1))
+    texts = Texts()
+    for text in (texts.good, "id: [", texts.good):
+        texts.good = text
+        with closing(_by_texts(world, texts)) as engine:
+            assert engine.step() > 0
+        world.tell(seen(2))
+
+
+def _by_texts(world: World, texts: Texts) -> Engine:
+    world.life += 1
+    return Engine(
+        world.log, world.store, open_book(texts, clock=lambda: 0), token=f"life {world.life}", clock=lambda: world.now_us
+    )
+
+
+def test_a_version_that_a_later_build_can_read_is_taken_up_then(world: World) -> None:
+    readable = world.publish(rule())
+    world.versions[0] = replace(readable, rule=replace(readable.rule, match={}))
+    world.tell(seen(1, what="failed"))
+    world.judge()
+    assert world.alerts() == []
+    world.versions[0] = readable
+    world.start()
+    world.judge()
+    assert len(world.alerts()) == 1
 
 
 def test_the_log_wakes_it(world: World) -> None:

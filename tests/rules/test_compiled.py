@@ -127,7 +127,8 @@ def throws_on_purpose(_: Document) -> bool:
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     points = [
-        EntryPoint(name.replace("_", "-"), f"{__name__}:{name}", compiled.GROUP) for name in ("counts_three", "throws_on_purpose")
+        EntryPoint(name.replace("_", "-"), f"{__name__}:{name}", compiled.GROUP)
+        for name in ("counts_three", "throws_on_purpose", "not_there")
     ]
     monkeypatch.setattr(compiled, "entry_points", lambda group: points if group == "findstream.rules" else [])
     compiled._entry_points.cache_clear()
@@ -153,8 +154,14 @@ def test_a_function_that_raises_threw() -> None:
 
 @pytest.mark.usefixtures("functions")
 def test_a_function_that_nobody_registered_is_refused() -> None:
-    with pytest.raises(ExpressionRefused, match=r"no function 'other' .* \(counts-three, throws-on-purpose\)"):
+    with pytest.raises(ExpressionRefused, match=r"no function 'other' .* \(counts-three, not-there, throws-on-purpose\)"):
         rule(python="other")
+
+
+@pytest.mark.usefixtures("functions")
+def test_a_function_that_cannot_be_loaded_is_refused() -> None:
+    with pytest.raises(ExpressionRefused, match="'not-there' cannot be loaded: AttributeError"):
+        rule(python="not-there")
 
 
 def test_without_any_function_the_refusal_says_so() -> None:

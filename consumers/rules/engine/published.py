@@ -23,29 +23,29 @@ class Catalog(Protocol):
 class Published:
     """Calling it gives all versions, as they are in force; each text is read once. Raises what the catalogue does.
 
-    One that this build cannot read, or that names another rule than its own, is left out, with a warning.
+    One that this build cannot read, or that names another rule than its own, is there as a rule without a pattern, which nothing
+    compiles: with a warning. Lanes that judged by it, when a build could read it, so know that it has not been forgotten.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._rules: dict[tuple[str, int], Rule | None] = {}
+        self._rules: dict[tuple[str, int], Rule] = {}
 
     def __call__(self) -> list[Version]:
         """All versions, by rule and number."""
-        found = []
-        for told in self._catalog.rule_versions(but=self._rules.keys()):
-            rule = self._rule(told)
-            if rule is not None:
-                found.append(Version(rule, told.number, told.since_us, told.until_us))
-        return found
+        told = self._catalog.rule_versions(but=self._rules.keys())
+        return [Version(self._rule(one), one.number, one.since_us, one.until_us) for one in told]
 
-    def _rule(self, told: RuleVersion) -> Rule | None:
+    def _rule(self, told: RuleVersion) -> Rule:
         key = told.rule_id, told.number
         if key not in self._rules:
-            try:
-                rule: Rule | None = read(told.text)
-            except RuleRefused as refused:
-                _logger.warning("version %d of rule %s cannot be read: %s", told.number, told.rule_id, refused)
-                rule = None
-            self._rules[key] = rule if rule and rule.id == told.rule_id else None
+            self._rules[key] = self._read(told) or Rule(told.rule_id, told.title, told.severity, match={})
         return self._rules[key]
+
+    def _read(self, told: RuleVersion) -> Rule | None:
+        try:
+            rule = read(told.text)
+        except RuleRefused as refused:
+            _logger.warning("version %d of rule %s cannot be read: %s", told.number, told.rule_id, refused)
+            return None
+        return rule if rule.id == told.rule_id else None

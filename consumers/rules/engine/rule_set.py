@@ -4,7 +4,7 @@ Validity: by the time at which a finding happened. So that many versions long go
           change is asked of those in force only; what is older, of all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,6 +74,11 @@ class RuleSet:
     def some(self, keys: Iterable[VersionKey]) -> "RuleSet":
         """Some of them."""
         return RuleSet([self.versions[key] for key in keys], self._compiled, self._make_judge, self.on_fault)
+
+    @property
+    def judging(self) -> Collection[VersionKey]:
+        """Those that are compiled here, and so can judge."""
+        return self._compiled.keys()
 
     def resolving(self, rule_id: str) -> bool:
         """Whether findings may close this rule's alerts."""

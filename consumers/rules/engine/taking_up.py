@@ -35,14 +35,14 @@ class TakingUp:
         self._log = log
 
     def prepare(self, writer: Writer, shard: str, rules: RuleSet) -> None:
-        """Take up all versions of ``rules`` that the shard lacks. Raises ``BookBehind``, or the log's or store's error.
+        """Take up all versions of ``rules`` that the shard lacks, but those that cannot be judged by here.
 
-        Whatever it raises, prepare again: what was committed stays so.
+        Raises ``BookBehind``, or the log's or store's error. Whatever it raises, prepare again: what was committed stays so.
         """
         while True:
             taken = _Taken(writer.generation.documents([state.taken(shard)]).get(state.taken(shard), {}))
             taken.ask_of(rules)
-            wanted = taken.under_way or [key for key in rules.versions if key not in taken.versions]
+            wanted = taken.under_way or [key for key in rules.judging if key not in taken.versions]
             if not wanted:
                 return
             self._take_up(writer, shard, rules.some(wanted), taken)
