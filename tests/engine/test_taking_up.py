@@ -36,6 +36,19 @@ def test_what_was_folded_before_and_what_comes_after_add_up(world: World) -> Non
     assert [alert["count"] for alert in world.alerts()] == [2]
 
 
+def test_a_repeat_on_another_shard_is_not_counted_while_catching_up(world: World) -> None:
+    told = seen(1, what="failed", who="ann", subject="s")
+    for shard in world.log.shards():
+        world.log.put(told, shard=shard.id)
+    world.judge()
+    world.publish(counting(2))
+    world.judge()
+    assert world.alerts() == []
+    world.tell(seen(2, what="failed", who="ann", subject="s"))
+    world.judge()
+    assert [alert["count"] for alert in world.alerts()] == [2]
+
+
 def test_what_was_recorded_long_before_the_publication_is_not_judged(world: World) -> None:
     since = MORNING_US + 60 * MINUTE_US
     early, in_time = seen(61, what="failed", who="ann"), seen(62, what="failed", who="bob")

@@ -154,13 +154,19 @@ class Tally:
 
 
 def summed(tallies: Iterable[Tally], *, distinct: bool) -> Tally:
-    """The tallies of a window on several shards as one: no finding stands in two."""
+    """The tallies of a window on several shards as one.
+
+    A finding that two of them name counts once: a lane that catches up knows the repeats on its own shard only, and after a
+    split what a producer tells again stands on another. Of those that are not named, that is the hundred oldest, none is sought.
+    """
     first, *others = tallies
     whole = Tally.read(first.written())
     for other in others:
         whole._blend(other.last_us, other.account, other.region)  # noqa: SLF001 -- of its own kind
         whole.words = min((whole.named, whole.words), (other.named, other.words), key=lambda pair: pair[0])[1]
-        whole.named = sorted([*whole.named, *other.named])[:MOST_NAMED]
+        named = sorted({*whole.named, *other.named})
+        repeated = len(whole.named) + len(other.named) - len(named)
+        whole.named = named[:MOST_NAMED]
         whole.values |= other.values
-        whole.count = len(whole.values) if distinct else whole.count + other.count
+        whole.count = len(whole.values) if distinct else whole.count + other.count - repeated
     return whole
