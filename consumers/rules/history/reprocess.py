@@ -3,9 +3,11 @@
 Marked:   alerts are ``backfilled`` and name the run; channels hear of them only if that was asked.
 Again:    ids derive from rule, group and window: what stands is not raised twice, neither by this run nor by another one.
 Killed:   a run that ended anywhere is taken up by its id; what it told stands, and its facts and counts come out the same.
-Whole:    what the log no longer holds is not judged, so that no alert is withdrawn whose findings were forgotten.
+Whole:    what the log no longer holds is not judged, so that no alert is withdrawn whose findings were forgotten. Nor does a run
+          withdraw anything in which the rule took too long over a finding: on a calmer machine it may match.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -27,6 +29,8 @@ from schemas.envelope import Envelope
 from schemas.identity import derived_id
 
 _MILLISECOND_US: Final = 1000
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,12 @@ class _Raising:
         self._known = dict(known.alerts)
         self._telling = telling
         self._resolving = Resolving()
+        self._whole = True
 
-    def fault(self, _: Fault) -> None:
+    def fault(self, fault: Fault) -> None:
         """It threw, or took too long."""
         self.told.faults += 1
+        self._whole &= fault.reason != "too_slow"
 
     def finding(self, *_: object) -> None:
         """Nothing."""
@@ -108,7 +114,10 @@ class _Raising:
                 self._resolve(alert_id, *finding)
 
     def withdraw(self) -> None:
-        """Withdraw what stands and was not concluded."""
+        """Withdraw what stands and was not concluded, if all could be judged."""
+        if not self._whole:
+            _logger.warning("%s took too long over some findings; no alert is withdrawn", self.told.rule_id)
+            return
         for alert_id, known in self._known.items():
             if not known.withdrawn:
                 version = self.strand.compiled.version.number

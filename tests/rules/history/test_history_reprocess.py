@@ -282,3 +282,19 @@ def test_a_window_under_way_counts_with_its_threshold() -> None:
     (body,) = bodies(log, "alert.raised")
     assert body["window"] == {"since_us": minute(0), "until_us": minute(30)}
     assert body["count"] == 2
+
+
+@pytest.mark.parametrize(("reason", "withdrawn"), [("threw", 1), ("too_slow", 0)])
+def test_a_run_that_was_too_slow_withdraws_nothing(reason: str, withdrawn: int) -> None:
+    log = MemoryLog(shards=1)
+    log.append([said(1, minute(1)), said(2, minute(2))])
+    run(log, rule())
+
+    def judge(rules: Any, on_fault: Any) -> Any:
+        return plain_judge(rules, lambda fault: on_fault(fault._replace(reason=reason)))
+
+    broken = rule(breaks=lambda _: True)
+    told = reprocess(log, broken, Run(SECOND, DAY, "u1"), make_judge=judge)
+
+    assert (told.faults, told.withdrawn) == (2, 2 * withdrawn)
+    assert len(facts(log, "alert.withdrawn")) == 2 * withdrawn
