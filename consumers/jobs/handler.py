@@ -1,6 +1,7 @@
 """The door of long work: a Lambda function that EventBridge Scheduler starts every minute, never two at a time.
 
-Time:    a job that is not done when the function's time is nearly up fails, and says so: it would begin anew each time.
+Time:    a job that is not done when the function's time is nearly up fails, and says so: it would begin anew each time. One that
+         began after others waits for the next call instead, whose time it has to itself.
 Failure: what is left is taken by the next call, from its beginning.
 """
 

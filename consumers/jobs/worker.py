@@ -40,7 +40,8 @@ _logger = logging.getLogger(__name__)
 class Worker:
     """Does jobs of these kinds. ``clock`` gives microseconds since the epoch; ``ending`` says that the worker is to stop.
 
-    ``undone``: why a job fails that is not done then; without it the job waits for the next worker.
+    ``undone``: why a job fails that is not done then, though it had all of this worker's time; without it, or if others were done
+    before it, the job waits for the next worker.
     """
 
     jobs: Jobs
@@ -49,9 +50,10 @@ class Worker:
     ending: Callable[[], bool] = lambda: False
     undone: str = ""
 
-    def do(self, job_id: str) -> Job | None:
-        """Do a job to its end; the job as it then is, None if it was settled, or was taken from this worker.
+    def do(self, job_id: str, *, first: bool = True) -> Job | None:
+        """Do a job to its end, the ``first`` of this worker's or a later one.
 
+        Returns the job as it then is, None if it was settled, was taken from this worker, or is left to the next.
         Raises ``JobsUnavailable``; the job is then still running, for whoever takes it next.
         """
         job = self.jobs.take(job_id, self.clock())
@@ -59,12 +61,12 @@ class Worker:
             return None
         watch = _Watching(self, job)
         try:
-            return self._settled(self._done(job, watch), watch)
+            return self._settled(self._done(job, watch, first=first), watch)
         except JobTaken as taken:
             _logger.warning("%s", taken)
         return None
 
-    def _done(self, job: Job, watch: "_Watching") -> Job:
+    def _done(self, job: Job, watch: "_Watching", *, first: bool) -> Job:
         work = self.kinds.get(job.kind)
         if work is None:
             return replace(job, state=State.FAILED, error=f"no worker here knows jobs of kind {job.kind}")
@@ -73,16 +75,16 @@ class Worker:
         try:
             result = work(job, Watch(watch.told, watch.cancelled))
         except Cancelled:
-            return self._left(job) if watch.ended else replace(job, state=State.CANCELLED)
+            return self._left(job, first=first) if watch.ended else replace(job, state=State.CANCELLED)
         except (JobTaken, JobsUnavailable):
             raise
         except (ConsumerError, PipelineError, ProjectionError, NotifierError, RulesError) as broken:
             return replace(job, state=State.FAILED, error=str(broken) or type(broken).__name__)
         return replace(job, state=State.DONE, result=result)
 
-    def _left(self, job: Job) -> Job:
+    def _left(self, job: Job, *, first: bool) -> Job:
         """A job that this worker is not to finish."""
-        return replace(job, state=State.FAILED, error=self.undone) if self.undone else job
+        return replace(job, state=State.FAILED, error=self.undone) if self.undone and first else job
 
     def _settled(self, job: Job, watch: "_Watching") -> Job | None:
         """Keep what became of it; of one that this worker leaves undone there is nothing to keep."""
@@ -100,7 +102,7 @@ class Worker:
         """Do what is asked, oldest first, until there is nothing or the worker is to stop; returns how many jobs were settled."""
         settled = 0
         while not self.ending() and (waiting := self.jobs.unsettled(1)):
-            settled += self.do(waiting[0]) is not None
+            settled += self.do(waiting[0], first=not settled) is not None
         self.jobs.forget(self.clock() - KEPT_US)
         return settled
 

@@ -178,6 +178,19 @@ def test_a_worker_without_a_next_one_says_why_it_is_undone(jobs: MemoryJobs, wor
     assert (jobs.kept[asked(5).id].state, jobs.kept[asked(5).id].error) == (State.FAILED, "too long")
 
 
+def test_a_job_that_began_after_others_waits_for_a_worker_with_more_time(jobs: MemoryJobs, worker: Worker) -> None:
+    jobs.add(asked(1))
+    jobs.add(asked(5))
+
+    def ending() -> bool:
+        return jobs.kept[asked(5).id].turn > 0
+
+    assert replace(worker, ending=ending, undone="too long").drain() == 1
+    assert (jobs.kept[asked(1).id].state, jobs.kept[asked(5).id].state) == (State.DONE, State.RUNNING)
+    assert worker.drain() == 1
+    assert jobs.kept[asked(5).id].state == State.DONE
+
+
 def test_a_result_that_cannot_be_kept_fails_the_job(jobs: MemoryJobs, worker: Worker) -> None:
     settle = jobs.settle
 
