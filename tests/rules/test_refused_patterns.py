@@ -120,6 +120,16 @@ def test_more_than_a_thousand_combinations_are_refused() -> None:
         read({**just, "z": {"$or": [*ten, {"b": [1]}]}})
 
 
+def test_alternatives_that_multiply_too_many_fields_are_refused() -> None:
+    many: dict[str, Any] = {f"f{number}": ["x"] for number in range(200)}
+    beside = [{"k": [str(number)], "f0": {"y": ["x"]}} for number in range(600)]
+
+    assert read({**many, "$or": [{"k": ["1"]}, {"l": ["1"]}]}), "nothing is multiplied out where no field stands twice"
+    assert read({**many, "$or": beside[:400]})
+    with pytest.raises(PatternRefused, match="come to more than 100,000; name fewer fields"):
+        read({**many, "$or": beside})
+
+
 def test_too_deep_a_pattern_is_refused() -> None:
     pattern: dict[str, Any] = {"a": ["x"]}
     for _ in range(101):

@@ -15,6 +15,8 @@ from consumers.rules.pattern.tree import Leaf, Node
 
 MOST_COMBINATIONS: Final = 1000
 """Of the alternatives of all ``$or``. Source: the second page named above, "Complex example with $or"."""
+MOST_MULTIPLIED: Final = 100_000
+"""Fields that alternatives come to which are multiplied out: a pattern of 64 KiB could have millions, and fill the memory."""
 DEEPEST: Final = 100
 """Objects within objects."""
 
@@ -79,6 +81,10 @@ def _combinations(node: Node) -> int:
 def _settled(node: Node, path: Path) -> Node:
     """The same, with no field named in two places of which both must hold."""
     if _overlaps(node):
+        if _combinations(node) * _width(node) > MOST_MULTIPLIED:
+            raise PatternRefused(
+                path, f"alternatives of $or and the fields beside them come to more than {MOST_MULTIPLIED:,}; name fewer fields"
+            )
         return Node((), (tuple(_settled(Node(fields), path) for fields in _alternatives(node, path)),))
     fields = tuple((key, _settled(part, (*path, key)) if isinstance(part, Node) else part) for key, part in node.fields)
     either = tuple(tuple(_settled(branch, path) for branch in branches) for branches in node.either)
@@ -91,6 +97,12 @@ def _overlaps(node: Node) -> bool:
         *({key for branch in branches for key in _keys(branch)} for branches in node.either),
     ]
     return sum(map(len, groups)) > len(set().union(*groups))
+
+
+def _width(node: Node) -> int:
+    """How many fields a combination has at most, those within fields included."""
+    within = sum(_width(part) if isinstance(part, Node) else 1 for _, part in node.fields)
+    return within + sum(max(map(_width, branches)) for branches in node.either)
 
 
 def _keys(node: Node) -> Iterator[str]:
