@@ -87,7 +87,7 @@ def listing(
         emit_json(found)
         return
     emit_table(
-        ("Severity", "Status", "Version", "Published (UTC)", "By", "Title", "Id"),
+        ("Severity", "Status", "Version", "In force from (UTC)", "By", "Title", "Id"),
         (
             (severity(r["severity"]), _words(r["status"]), r["version"], *_when(r, "since"), r["title"], r["id"])
             for r in found["items"]
