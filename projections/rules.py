@@ -122,11 +122,11 @@ def _fold(rule: Document, body: Told, event: Envelope) -> None:
     rule["updated_us"] = max(event.time_us, rule.get("updated_us", 0))
     match body:
         case RulePublished():
-            _end(rule["versions"][-1:], event.time_us, "replaced")
+            _end(rule["versions"][-1:], body.since_us, "replaced")
             rule["versions"].append(_begun(body, event))
             rule |= {"revision": body.revision, "retired": False}
-        case RuleRetired(revision=revision):
-            _end(rule["versions"][-1:], event.time_us, "retired")
+        case RuleRetired(revision=revision, until_us=until_us):
+            _end(rule["versions"][-1:], until_us, "retired")
             rule |= {"revision": revision, "retired": True}
         case RuleSwitchedOff():
             version = _version(rule, body.version)
@@ -145,7 +145,7 @@ def _begun(body: RulePublished, event: Envelope) -> Document:
         "severity": body.severity,
         "by": body.by,
         "published": event.id,
-        "since_us": event.time_us,
+        "since_us": body.since_us,
         "until_us": MAX_TIME_US,
         "ended": "",
     }

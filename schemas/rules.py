@@ -1,7 +1,7 @@
 """What happens to a rule. Subject: ``rule/<rule_id>``; people's facts stand on the log in the order they came about.
 
-``version`` numbers the publications of a rule: 1, 2, 3… A version is in force for findings that happened from its publication on
-until the next one, the rule's retirement, or its being switched off; whatever happened earlier is judged by a reprocessing only.
+``version`` numbers the publications of a rule: 1, 2, 3… A version is in force for findings that happened from its ``since_us`` on
+until that of the next one, the rule's end, or its being switched off; what happened earlier is judged by a reprocessing only.
 ``revision`` is that of the rule's own history, after the fact; what the engine tells has none.
 """
 
@@ -19,7 +19,10 @@ RunId = Annotated[str, Field(pattern=r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-
 
 
 class RulePublished(Body):
-    """A version of a rule came into force. ``text`` is the whole document as its author wrote it, severity that of its alerts."""
+    """A version of a rule was published. ``text`` is the whole document as its author wrote it, severity that of its alerts.
+
+    It is in force from ``since_us`` on: at once, or, in the place of another version, soon, so that all who judge learn of it.
+    """
 
     rule_id: RuleId
     version: Version
@@ -27,14 +30,16 @@ class RulePublished(Body):
     title: Annotated[str, Field(min_length=3, max_length=200)]
     severity: Annotated[int, Field(ge=0, le=4)]
     text: Annotated[str, Field(min_length=1, max_length=65_536)]
+    since_us: TimeUs
     comment: Annotated[str, Field(max_length=1000)] = ""
     by: UserId
 
 
 class RuleRetired(Body):
-    """A rule is in force no more; it can be published again."""
+    """A rule is in force no more from ``until_us`` on; it can be published again."""
 
     rule_id: RuleId
+    until_us: TimeUs
     revision: Version
     comment: Annotated[str, Field(max_length=1000)] = ""
     by: UserId

@@ -108,7 +108,7 @@ class RuleView(Answer):
     severity_name: SeverityName
     status: Annotated[Literal["in_force", "retired", "switched_off"], Field(examples=["in_force"])]
     version: Annotated[int, Field(description="The version that was published last.")]
-    published: Annotated[Seconds, Field(description="When that was.")]
+    since: Annotated[Seconds, Field(description="From when on that is in force: it may be a moment ahead.")]
     by: Person | None
     revision: Annotated[int, Field(description="Pass it with edits, and as `at_least`.")]
 

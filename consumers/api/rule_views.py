@@ -21,7 +21,7 @@ def commanded(rule: desk.Rule, people: People) -> RuleView:
         severity_name=severity_name(state.severity),
         status="in_force",
         version=state.number,
-        published=seconds(state.published_us),
+        since=seconds(state.since_us),
         by=people.person(state.by),
         revision=rule.version,
     )
@@ -67,7 +67,7 @@ def _fields(rule: KnownRule, people: People) -> dict[str, Any]:
         "severity_name": severity_name(newest.severity),
         "status": rule.status,
         "version": newest.number,
-        "published": seconds(newest.since_us),
+        "since": seconds(newest.since_us),
         "by": people.person(newest.by),
         "revision": rule.revision,
     }

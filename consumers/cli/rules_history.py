@@ -47,6 +47,7 @@ CountLate = Annotated[
     bool, typer.Option("--count-late", help="Count findings however late they were recorded: for history brought in later.")
 ]
 One = Annotated[str, typer.Argument(metavar="RULE", help="A published rule by its id.")]
+Published = Annotated[list[str] | None, typer.Argument(metavar="RULE", help="Published rules by their ids; all by default.")]
 
 
 def register(rules: typer.Typer) -> None:
@@ -175,22 +176,35 @@ def reprocessing(
     return 0
 
 
-def verifying(rule_id: One, *, as_json: Json = False) -> int:
+def verifying(rule_ids: Published = None, *, as_json: Json = False) -> int:
     """Compare the alerts that were raised live with those that the log says ought to have been. Exit code 3 if they differ.
 
+    Of all rules that were ever published, unless some are named; each is a reading of the log.
+
     Examples:
+      findstream rules verify
       findstream rules verify failed-sign-ins
     """
+    told: list[Verified] = []
+    seconds = 0.0
     with _at_work(as_json=as_json) as work:
-        versions = asking.ever(work.catalog, rule_id)
-        found = work.watched("verify", lambda watch: verify(work.log, versions, make_judge=make_judge, watch=watch))
-    if found is None:
-        return INTERRUPTED
+        for rule_id in rule_ids or [rule.id for rule in work.catalog.rules()]:
+            found = _verified(work, rule_id)
+            if found is None:
+                return INTERRUPTED
+            told.append(found)
+            seconds += work.seconds
+            if not as_json:
+                _show_verified(found)
     if as_json:
-        emit_json(found.document() | {"seconds": work.seconds})
-    else:
-        _show_verified(found)
-    return 0 if found.equal else REFUSED
+        equal = all(found.equal for found in told)
+        emit_json({"equal": equal, "rules": [found.document() for found in told], "seconds": round(seconds, 3)})
+    return 0 if all(found.equal for found in told) else REFUSED
+
+
+def _verified(work: "_Work", rule_id: str) -> Verified | None:
+    versions = asking.ever(work.catalog, rule_id)
+    return work.watched(f"verify {rule_id}", lambda watch: verify(work.log, versions, make_judge=make_judge, watch=watch))
 
 
 class _Work:

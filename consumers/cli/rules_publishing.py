@@ -48,7 +48,8 @@ def publish(files: Files = None, *, starter: Starter = False, comment: Comment =
         emit_json({"rules": answers})
         return
     for answer in answers:
-        emit(plain(f"{answer['id']} version {answer['version']} {'published' if answer['changed'] else 'is in force already'}"))
+        told = f"published, in force from {_moment(answer['since'])}" if answer["changed"] else "is in force already"
+        emit(plain(f"{answer['id']} version {answer['version']} {told}"))
 
 
 def _faults(item: Written) -> Iterator[str]:
@@ -86,9 +87,9 @@ def listing(
         emit_json(found)
         return
     emit_table(
-        ("Severity", "Status", "Version", "Published (UTC)", "By", "Title", "Id"),
+        ("Severity", "Status", "Version", "In force from (UTC)", "By", "Title", "Id"),
         (
-            (severity(r["severity"]), _words(r["status"]), r["version"], *_when(r, "published"), r["title"], r["id"])
+            (severity(r["severity"]), _words(r["status"]), r["version"], *_when(r, "since"), r["title"], r["id"])
             for r in found["items"]
         ),
     )

@@ -2,6 +2,8 @@
 
 Identity: a rule is known by the id that its author chose; the aggregate's derives from it, so that two who publish it at once
           cannot both succeed. A retired one can be published again: its versions go on, and its history.
+Force:    a version that replaces another, and a retirement, take force ``LEAD_US`` after they were told: whoever judges findings
+          knows of it by then, so that each finding is judged by the one version that is in force when it happens.
 Text:     who commands has checked it, and read id, title and severity from it. Publishing what is in force already tells nothing.
 """
 
@@ -17,6 +19,8 @@ from schemas.body import Body
 
 MOST_BYTES: Final = 65_536
 """Of a text in UTF-8: any recorder, log and function takes a fact with it."""
+LEAD_US: Final = 15_000_000
+"""Longer than news of a rule usually take: relay, projector (on AWS it gathers for five seconds), and the engine's next look."""
 MOST_VERSIONS: Final = 1_000
 """Of a rule: whoever reads one reads in short what became of all its versions."""
 
@@ -66,8 +70,10 @@ class RuleState:
     text: str
     comment: str
     by: str
-    published_us: int
+    since_us: int
     retired: bool = False
+    until_us: int = 0
+    """If it is retired: when that takes force."""
 
 
 class Rule(Entity):
@@ -93,10 +99,10 @@ class Rule(Entity):
         """Fold a fact into the state."""
         body = fact.body
         if fact.kind == "rule.published":
-            known = {name: body[name] for name in ("rule_id", "title", "severity", "text", "comment", "by")}
-            self.state = RuleState(number=body["version"], published_us=fact.time_us, **known)
+            known = {name: body[name] for name in ("rule_id", "title", "severity", "text", "since_us", "comment", "by")}
+            self.state = RuleState(number=body["version"], **known)
         else:
-            self.state = replace(self.expect(), retired=True)
+            self.state = replace(self.expect(), retired=True, until_us=body["until_us"])
 
     def _publish(self, command: PublishRule, act: Act) -> None:
         state = self._in_force() if command.change else self._out_of_force()
@@ -115,6 +121,7 @@ class Rule(Entity):
             title=command.title,
             severity=command.severity,
             text=command.text,
+            since_us=self._since(command, act),
             comment=command.comment.strip(),
             by=act.by,
         )
@@ -122,9 +129,26 @@ class Rule(Entity):
 
     def _retire(self, command: RetireRule, act: Act) -> None:
         state = self._in_force()
-        revision = self.version + 1
-        told = checked(rules.RuleRetired, rule_id=state.rule_id, revision=revision, comment=command.comment.strip(), by=act.by)
+        told = checked(
+            rules.RuleRetired,
+            rule_id=state.rule_id,
+            until_us=self._now_us(act) + LEAD_US,
+            revision=self.version + 1,
+            comment=command.comment.strip(),
+            by=act.by,
+        )
         self._tell(act, state.rule_id, told, f"Rule retired: {state.title}")
+
+    def _since(self, command: PublishRule, act: Act) -> int:
+        """When a version takes force: soon if it ends another, else at once, but behind the end of a retired one."""
+        now_us = self._now_us(act)
+        if command.change:
+            return now_us + LEAD_US
+        return max(now_us, self.state.until_us) if self.state else now_us
+
+    def _now_us(self, act: Act) -> int:
+        """The time of the fact to be told."""
+        return max(act.now_us, self.updated_us)
 
     def _in_force(self) -> RuleState:
         """The state. Raises ``NothingThere`` for a rule that is retired or was never published."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.desks.rule import LEAD_US
 from schemas.envelope import Envelope
 from tests.api.desk_world import ADA, BOB, Client
 from tests.api.judged import text
@@ -10,6 +11,7 @@ from tests.api.world import NOW_US, SECOND_US
 from tests.support.facts import rule
 
 NOW = NOW_US / 1e6
+LEAD = LEAD_US / 1e6
 BY_ADA = {"id": ADA.user_id, "name": "Ada"}
 STORM = "/rules/storm"
 
@@ -35,7 +37,7 @@ def test_a_rule_is_published_changed_and_retired(desk_client: Client) -> None:
         "severity_name": "HIGH",
         "status": "in_force",
         "version": 1,
-        "published": NOW,
+        "since": NOW,
         "by": BY_ADA,
         "revision": 1,
     }
@@ -43,12 +45,13 @@ def test_a_rule_is_published_changed_and_retired(desk_client: Client) -> None:
     assert {name: shown[name] for name in changed.json()} == changed.json()
     assert (shown["text"], shown["comment"], shown["runs"]) == (text(title="A gale", severity="CRITICAL"), "", [])
     assert [(v["version"], v["since"], v["until"], v["ended"], v["by"]) for v in shown["versions"]] == [
-        (1, NOW, NOW + 1, "replaced", BY_ADA),
-        (2, NOW + 1, None, "", BY_ADA),
+        (1, NOW, NOW + 1 + LEAD, "replaced", BY_ADA),
+        (2, NOW + 1 + LEAD, None, "", BY_ADA),
     ]
     assert retired.json() == {"id": "storm", "version": 3}
-    assert (gone["status"], gone["versions"][1]["until"], gone["versions"][1]["ended"]) == ("retired", NOW + 2, "retired")
-    assert desk_client.post("/rules", json={"text": text()}).json()["version"] == 3
+    assert (gone["status"], gone["versions"][1]["until"], gone["versions"][1]["ended"]) == ("retired", NOW + 2 + LEAD, "retired")
+    again = desk_client.post("/rules", json={"text": text()}).json()
+    assert (again["version"], again["since"]) == (3, NOW + 2 + LEAD)
 
 
 def test_a_version_is_read_with_its_text(desk_client: Client) -> None:

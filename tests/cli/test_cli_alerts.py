@@ -37,8 +37,8 @@ def test_rules_are_published_listed_shown_and_retired(world: DeskWorld, findstre
     shown = findstream("rules", "show", "storm")
     retired = findstream("rules", "retire", "storm", "--comment", "Too loud")
 
-    assert first.out == "storm version 1 published\ngale version 1 published\n"
-    assert again.out == "storm version 2 published\ngale version 1 is in force already\n"
+    assert first.out == "".join(f"{rule} version 1 published, in force from 2026-11-21 00:00:00Z\n" for rule in ("storm", "gale"))
+    assert again.out == "storm version 2 published, in force from 2026-11-21 00:00:15Z\ngale version 1 is in force already\n"
     assert [line.split()[0] for line in listed.out.splitlines()] == ["Severity", "LOW", "HIGH"]
     assert "A storm again" in listed.out
     assert listed.err == "2 rules\n"
@@ -110,7 +110,10 @@ def test_what_the_engine_and_runs_told_of_a_rule_is_shown(world: DeskWorld, find
     assert "switched off" in shown
     assert "too slow 70 ms" in shown
     assert "Runs over history" in shown
-    assert findstream("rules", "publish", file_of(tmp_path, text())).out == "storm version 2 published\n"
+    assert (
+        findstream("rules", "publish", file_of(tmp_path, text())).out
+        == "storm version 2 published, in force from 2026-11-21 00:00:15Z\n"
+    )
 
 
 def test_who_is_no_admin_publishes_nothing(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:

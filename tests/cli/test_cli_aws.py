@@ -62,7 +62,10 @@ def test_what_is_ingested_is_seen_by_who_looks(
     assert (status["home"], status["run"], status["log"]["events"]) == (None, None, None)
     assert status["log"]["url"] == f"kinesis://{stack.stream}"
     assert len(status["log"]["shards"]) == 2
-    assert {p["name"]: (p["lag_events"], p["generation"]) for p in status["projections"]} == dict.fromkeys(NAMES, (0, 1))
+    assert {p["name"]: (p["lag_events"], p["generation"]) for p in status["projections"]} == {
+        **dict.fromkeys(NAMES, (0, 1)),
+        "judging": (5, 1),
+    }
     in_words = findstream("status").out
     assert f"log        kinesis://{stack.stream}, 2 shards\n" in in_words
     assert "run  " not in in_words

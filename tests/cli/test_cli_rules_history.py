@@ -137,7 +137,8 @@ def test_a_verification_says_whether_live_was_right(findstream: Findstream, stor
     after = findstream("rules", "verify", "password-spray", "--json")
 
     assert (before.code, "THEY DIFFER" in before.out, "Missing" in before.out) == (3, True, True)
-    assert (after.code, after.json["equal"], after.json["expected"]) == (0, True, 96)
+    assert (after.code, after.json["equal"], after.json["rules"][0]["expected"]) == (0, True, 96)
+    assert findstream("rules", "verify").out == findstream("rules", "verify", "password-spray").out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pipeline.desks.alert import Alert, AlertState, MoveAlert
 from pipeline.desks.desk import Asked
 from pipeline.desks.errors import AlreadyThere, CommandRefused, KeyReused, NothingThere, VersionConflict
-from pipeline.desks.rule import PublishRule, RetireRule, Rule, rule_uuid
+from pipeline.desks.rule import LEAD_US, PublishRule, RetireRule, Rule, rule_uuid
 from schemas.registry import REGISTRY
 from tests.desks.world import ADA, Desks
 
@@ -54,6 +54,20 @@ def test_a_rule_is_published_changed_retired_and_published_again(desks: Desks) -
     ]
     assert {(event.subject, event.data["rule_id"], event.data["by"]) for event in told} == {("rule/storm", "storm", "ada")}
     assert (told[1].data["text"], told[1].data["title"], told[1].data["severity"]) == ("id: storm # 2", "A gale", 4)
+
+
+def test_what_ends_a_version_takes_force_after_all_who_judge_have_heard_of_it(desks: Desks) -> None:
+    publish(desks)
+    publish(desks, "id: storm # 2", change=True)
+    retire(desks)
+    publish(desks, "id: storm # 3")
+
+    first, second, retired, third = desks.told()
+
+    assert first.data["since_us"] == first.time_us
+    assert second.data["since_us"] == second.time_us + LEAD_US
+    assert retired.data["until_us"] == retired.time_us + LEAD_US
+    assert third.data["since_us"] == max(third.time_us, retired.data["until_us"])
 
 
 def test_a_rule_in_force_cannot_be_published_as_a_new_one(desks: Desks) -> None:

@@ -61,10 +61,17 @@ BODIES: Mapping[str, dict[str, Any]] = {
         "title": "Many failed sign-ins",
         "severity": 3,
         "text": "id: failed-sign-ins",
+        "since_us": 1_700_000_000_000_000,
         "comment": "First try",
         "by": "u2",
     },
-    "rule.retired": {"rule_id": "failed-sign-ins", "revision": 2, "comment": "Too noisy", "by": "u2"},
+    "rule.retired": {
+        "rule_id": "failed-sign-ins",
+        "until_us": 1_700_000_000_000_000,
+        "revision": 2,
+        "comment": "Too noisy",
+        "by": "u2",
+    },
     "rule.switched_off": {
         "rule_id": "failed-sign-ins",
         "version": 1,

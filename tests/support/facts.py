@@ -76,8 +76,16 @@ def task(kind: str, time_us: int, number: int = 0, **body: Any) -> Envelope:
 def rule(kind: str, time_us: int, rule_id: str = "storm", **body: Any) -> Envelope:
     """An event of the rule of this id: ``kind`` is what stands behind ``rule.``."""
     known: dict[str, dict[str, Any]] = {
-        "published": {"version": 1, "revision": 1, "title": "A storm", "severity": 3, "text": "id: storm", "by": "u1"},
-        "retired": {"revision": 2, "by": "u1"},
+        "published": {
+            "version": 1,
+            "revision": 1,
+            "title": "A storm",
+            "severity": 3,
+            "text": "id: storm",
+            "since_us": time_us,
+            "by": "u1",
+        },
+        "retired": {"revision": 2, "until_us": time_us, "by": "u1"},
         "switched_off": {"version": 1, "reason": "threw"},
         "reprocessed": {
             "version": 1,

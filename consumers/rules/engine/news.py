@@ -63,4 +63,4 @@ def _known(rules: RuleSet, kind: str, body: dict[str, Any], time_us: int) -> boo
     versions = [version for (rule, _), version in rules.versions.items() if rule == rule_id and version.since_us <= time_us]
     if "version" in body:
         versions = [version for version in versions if version.number == body["version"]]
-    return all(version.until_us <= time_us for version in versions)
+    return all(version.until_us <= body.get("until_us", time_us) for version in versions)
