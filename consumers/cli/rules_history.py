@@ -3,8 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Final, TypeVar
@@ -17,10 +17,11 @@ from consumers.cli.exits import INTERRUPTED, REFUSED
 from consumers.cli.freshness import remark_on_lag
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.cli.progress import bar
-from consumers.composition import now_us, open_catalog, open_log, settings_of_data
+from consumers.composition import now_us, open_catalog, open_judging, open_log, settings_of_data
 from consumers.draw import draw_id
 from consumers.errors import Refused
 from consumers.rules.compiled import CompiledRule
+from consumers.rules.engine.passed import passed
 from consumers.rules.errors import RuleRefused
 from consumers.rules.history import asking
 from consumers.rules.history.backtest import HOUR_US, Alert, Backtest, Finding, backtest
@@ -32,9 +33,10 @@ from consumers.rules.history.routing import routing_of
 from consumers.rules.history.strand import Stretch
 from consumers.rules.history.verify import Verified, verify
 from consumers.rules.judge import make_judge
-from pipeline.log.port import Log
+from pipeline.log.port import Log, Position
 from pipeline.settings import Settings
 from projections.catalog import Catalog
+from schemas.rfc3339 import text
 
 _BAR: Final = 40
 _Found = TypeVar("_Found")
@@ -160,14 +162,22 @@ def reprocessing(
         compiled = asking.of_version(work.catalog, rule_id, version)
         started = Run(str(_run_id(run)), Stretch(0, 0))
         asked = asking.stretch(since, until, now_us=started.began_us, count_late=count_late)
+        _expect_same(work.catalog, started.id, rule_id, asked)
         told = work.watched(
             "reprocess",
             lambda watch: reprocess(
-                work.log, compiled, Run(started.id, asked, notify=notify), make_judge=make_judge, watch=watch
+                work.log,
+                compiled,
+                Run(started.id, asked, notify=notify),
+                make_judge=make_judge,
+                passed=work.passed,
+                watch=watch,
             ),
         )
     if told is None:
-        remark(f"what was raised stands; go on with --run {started.id}")
+        options = [f"--since {text(asked.since_us)} --until {text(asked.until_us)}"]
+        options += ["--count-late"] * count_late + ["--notify"] * notify + [f"--version {compiled.version.number}"]
+        remark(f"what was raised stands; go on: findstream rules reprocess {rule_id} {' '.join(options)} --run {started.id}")
         return INTERRUPTED
     if as_json:
         emit_json({name: getattr(told, name) for name in Reprocessed.__slots__} | {"seconds": work.seconds})
@@ -230,6 +240,11 @@ class _Work:
             raise typer.BadParameter(message, param_hint="RULE")
         return asking.of_version(self.catalog, rule_id, int(number) if number else None)
 
+    def passed(self) -> Mapping[str, Position] | None:
+        """How far rules were judged live."""
+        with closing(open_judging(self.settings)) as judging:
+            return passed(judging)
+
     def watched(self, title: str, judge: Callable[[Watch], _Found]) -> _Found | None:
         """What ``judge`` finds; None if Ctrl-C ended it."""
         began = time.monotonic()
@@ -262,6 +277,16 @@ def _at_work(*, as_json: bool) -> Iterator[_Work]:
         if not as_json:
             remark_on_lag(settings, [state for state in catalog.states() if state.name == "rules"], "the list of rules")
         yield _Work(settings, log, catalog)
+
+
+def _expect_same(catalog: Catalog, run_id: str, rule_id: str, asked: Stretch) -> None:
+    """Raise ``Refused`` if this run came to its end and was asked something else."""
+    for rule in catalog.rules():
+        for run in rule.runs:
+            if run.run_id == run_id and (rule.id, run.since_us, run.until_us) != (rule_id, asked.since_us, asked.until_us):
+                judged = _span(Stretch(run.since_us, run.until_us))
+                message = f"run {run_id} was one of {rule.id}, from {judged}; ask for the same, or leave --run away"
+                raise Refused(message)
 
 
 def _run_id(given: str) -> UUID:
@@ -301,8 +326,7 @@ def _show_backtest(found: Backtest, seconds: float) -> None:
     if found.alerts and not found.notices and not found.held:
         emit("no route wants these alerts: nobody would have been told")
     _incomplete(complete=found.complete)
-    if late := sum(rule.late for rule in found.rules):
-        remark(f"{counted(late, 'finding')} came too late to count, as live; --count-late counts what was brought in later, too")
+    _remark_on_late(sum(rule.late for rule in found.rules))
     remark(f"{counted(found.read, 'event')} read in {seconds:.1f} s, {found.read / max(seconds, 0.001):,.0f} events/s")
 
 
@@ -347,7 +371,15 @@ def _show_reprocessed(told: Reprocessed) -> None:
         emit(f"{counted(told.resolved, 'alert')} of these are over already")
     if told.faults:
         remark(f"the rule threw or took too long on {counted(told.faults, 'finding')}")
+    _remark_on_late(told.late)
+    if told.left:
+        remark(f"{counted(told.left, 'event')} left to live judging, which has not come to them yet")
     remark(f"run {told.run_id}")
+
+
+def _remark_on_late(late: int) -> None:
+    if late:
+        remark(f"{counted(late, 'finding')} came too late to count, as live; --count-late counts what was brought in later, too")
 
 
 def _show_verified(found: Verified) -> None:

@@ -12,6 +12,7 @@ from consumers.cli.rules_writing import Files, Starter, written
 from consumers.cli.server import client, drawn_key
 from consumers.rules import checking
 from consumers.rules.shelf import Written
+from pipeline.desks.rule import LEAD_US
 from schemas.identity import MICROSECONDS
 
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, as `rules list` shows it.")]
@@ -134,7 +135,7 @@ def retire(*, rule: RuleId, comment: Comment = "", as_json: Json = False) -> Non
     if as_json:
         emit_json(gone)
     else:
-        emit(f"retired {rule}")
+        emit(f"retired {rule}; it judges findings of the next {LEAD_US // MICROSECONDS} seconds still")
 
 
 def _head(found: Mapping[str, Any]) -> None:

@@ -6,12 +6,14 @@ Failure: what is left is taken by the next call, from its beginning.
 """
 
 import time
+from functools import partial
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from consumers.aws import catalog_of, jobs_of, log_of, quarantine_of
+from consumers.aws import catalog_of, jobs_of, log_of, quarantine_of, store_of
 from consumers.jobs.worker import Worker
+from consumers.rules.engine.passed import passed
 from consumers.rules.history.jobs import History
 from consumers.rules.history.routing import with_every_channel
 from pipeline.opening import now_us
@@ -25,7 +27,13 @@ _TOO_LONG: Final = (
 
 _settings: Final = Settings.load()
 _log: Final = log_of(_settings, quarantine_of(_settings))
-_history: Final = History(_log, catalog_of(_settings, _log), lambda: with_every_channel(_settings), time.perf_counter_ns)
+_history: Final = History(
+    _log,
+    catalog_of(_settings, _log),
+    partial(with_every_channel, _settings),
+    time.perf_counter_ns,
+    partial(passed, store_of(_settings)),
+)
 _jobs: Final = jobs_of(_settings)
 logger: Final = Logger(level=_settings.log_level)
 

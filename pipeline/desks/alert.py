@@ -46,6 +46,7 @@ class Alert(Entity):
     """The aggregate."""
 
     noun: ClassVar[str] = "alert"
+    made_elsewhere: ClassVar[bool] = True
     state: AlertState | None
 
     @classmethod

@@ -142,7 +142,7 @@ class Desk:
             message = f"there is no such {entity.noun}"
             raise NothingThere(message)
         if asked.version is not None and asked.version != entity.version:
-            if not entity.exists:
+            if not (entity.exists or entity.made_elsewhere):
                 entity.expect()
             raise VersionConflict(what=f"the {entity.noun}", version=entity.version)
         entity.obey(command, Act(asked.by, self._clock()))

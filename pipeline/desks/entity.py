@@ -47,6 +47,8 @@ class Entity(Aggregate):
 
     noun: ClassVar[str]
     """What people call it."""
+    made_elsewhere: ClassVar[bool] = False
+    """Whether it is there before the first fact of this desk is told of it."""
     state: Any
 
     @classmethod

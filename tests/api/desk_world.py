@@ -138,7 +138,7 @@ class DeskWorld:
 
     def work(self) -> int:
         """Do the long work that was asked for; returns how many jobs were done."""
-        history = History(self.log, self.spine.catalog, lambda: Routing(DEFAULT.routes), lambda: 0)
+        history = History(self.log, self.spine.catalog, lambda: Routing(DEFAULT.routes), lambda: 0, lambda: None)
         return Worker(self.jobs, history.kinds(), self.clock).drain()
 
     def headers(self) -> dict[str, str]:

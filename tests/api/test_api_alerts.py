@@ -118,6 +118,10 @@ def test_two_who_act_at_once_do_not_overwrite_each_other(client: Client) -> None
     assert error(move(client, "resolved", revision=0)) == (409, "version_conflict", ["version"])
 
 
+def test_who_saw_an_alert_moved_that_nobody_has_moved_is_in_conflict(client: Client) -> None:
+    assert error(move(client, "acknowledged", revision=3)) == (409, "version_conflict", ["version"])
+
+
 def test_what_is_not_shown_yet_counts_all_the_same(client: Client) -> None:
     client.get(URL)
     client.world.paused = True

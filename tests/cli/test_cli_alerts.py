@@ -46,7 +46,7 @@ def test_rules_are_published_listed_shown_and_retired(world: DeskWorld, findstre
     heading, *versions = shown.out.partition("\nVersions\n")[2].splitlines()
     assert re.split(r"  +", heading) == ["Version", "Since (UTC)", "By", "Until (UTC)", "Ended", "Title", "Detail"]
     assert [re.split(r"  +", line)[2::2] for line in versions] == [["Ada", "replaced"], ["Ada", "-"]]
-    assert retired.out == "retired storm\n"
+    assert retired.out == "retired storm; it judges findings of the next 15 seconds still\n"
     assert findstream("rules", "list", "--status", "in_force", "--json").json["items"][0]["id"] == "gale"
     assert findstream("rules", "show", "storm", "--json").json["status"] == "retired"
     assert findstream("rules", "publish", file_of(tmp_path, text()), "--json").json["rules"][0]["version"] == 3

@@ -128,6 +128,18 @@ def test_a_run_is_taken_up_by_its_id(findstream: Findstream, stormy: Path, fold:
     assert (again["run_id"], again["raised"]) == (first["run_id"], 96)
 
 
+def test_a_run_that_was_asked_something_else_is_not_taken_up(findstream: Findstream, stormy: Path, fold: Fold) -> None:
+    assert stormy
+    publish(fold, EVERY)
+    first = findstream("rules", "reprocess", "password-spray", *LAST_WEEK).json
+    fold()
+
+    other = findstream("rules", "reprocess", "password-spray", "--run", first["run_id"], "--since", "2d")
+
+    assert other.code == 3
+    assert f"run {first['run_id']} was one of password-spray, from " in other.err
+
+
 def test_a_verification_says_whether_live_was_right(findstream: Findstream, stormy: Path, fold: Fold) -> None:
     assert stormy
     publish(fold, EVERY)

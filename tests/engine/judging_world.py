@@ -77,6 +77,8 @@ class PlainJudge:
 
     def hits(self, batch: Batch, indices: Sequence[int] | None = None) -> Iterator[Hit]:
         for place in range(len(batch)) if indices is None else indices:
+            if batch.columns.type[place] != "finding.observed":
+                continue
             document = orjson.loads(batch.bodies[place])["raw"]
             for rule in self._compiled:
                 try:

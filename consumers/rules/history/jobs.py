@@ -19,7 +19,7 @@ from consumers.rules.history.lockstep import Watch
 from consumers.rules.history.reprocess import Run, reprocess
 from consumers.rules.history.strand import Stretch
 from consumers.rules.judge import make_judge
-from pipeline.log.port import Log
+from pipeline.log.port import Log, Position
 from projections.judged import Judged
 from schemas.body import TimeUs
 from schemas.rules import RuleId
@@ -90,12 +90,13 @@ class ReprocessAsked(Span):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The kinds of work over this log. ``timer_ns`` gives nanoseconds since any moment."""
+    """The kinds of work over this log. ``passed`` says how far live judging has come; ``timer_ns`` is a clock in nanoseconds."""
 
     log: Log
     published: Judged
     routing: Callable[[], Routing]
     timer_ns: Callable[[], int]
+    passed: Callable[[], Mapping[str, Position] | None]
 
     def kinds(self) -> Mapping[str, Work]:
         """Each kind and what does it."""
@@ -116,4 +117,4 @@ class History:
         asked = TypeAdapter(ReprocessAsked).validate_python(job.parameters)
         compiled = asking.of_version(self.published, asked.rule_id, asked.version)
         run = Run(job.id, asked.stretch, job.by, asked.notify)
-        return asdict(reprocess(self.log, compiled, run, make_judge=make_judge, watch=watch))
+        return asdict(reprocess(self.log, compiled, run, make_judge=make_judge, passed=self.passed, watch=watch))

@@ -6,7 +6,7 @@ Resolved: an alert is resolved if a finding that the rule's ``resolve`` matches,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -17,7 +17,7 @@ from consumers.rules.history.lockstep import Watch, steps
 from consumers.rules.history.strand import Strand, Stretch
 from consumers.rules.matching import Document, Hit, Judge
 from consumers.rules.rule import AHEAD_US, Version
-from pipeline.log.port import Batch, Columns, Log
+from pipeline.log.port import Batch, Columns, Log, Position
 from projections.guard import WINDOW_DAYS, Guard
 from projections.stores.port import Marker
 
@@ -96,13 +96,13 @@ class Judging:
         """From which recorded time on the log is read for these: clocks of sources may be ahead."""
         return max(min(strand.counted.since_us for strand in strands) - AHEAD_US, 0)
 
-    def over(self, log: Log, watch: Watch) -> int:
-        """Judge what the log holds now; returns how many events were read.
+    def over(self, log: Log, watch: Watch, until: Mapping[str, Position] | None = None) -> int:
+        """Judge what the log holds now (up to ``until``, if that is given); returns how many events were read.
 
         Raises ``Cancelled``, ``LogUnavailable`` or ``LogCorrupted``.
         """
         read = 0
-        for batch, read_us in steps(log, self.recorded_us, watch):
+        for batch, read_us in steps(log, self.recorded_us, watch, until):
             read += len(batch)
             self.newest_us = max(self.newest_us, *batch.recorded_us, 0)
             self._judged(batch)

@@ -51,13 +51,15 @@ class _Lane:
     read_us: int = _UNREAD_US
 
 
-def steps(log: Log, recorded_us: int, watch: Watch) -> Iterator[Step]:
-    """All that was recorded from ``recorded_us`` on, and perhaps some of what was before.
+def steps(log: Log, recorded_us: int, watch: Watch, until: Mapping[str, Position] | None = None) -> Iterator[Step]:
+    """All that was recorded from ``recorded_us`` on, and perhaps some before; nothing behind ``until``, if that is given.
 
     Raises ``Cancelled``, ``LogUnavailable`` or ``LogCorrupted``.
     """
     shards = log.shards()  # before the heads: a shard that is made meanwhile holds nothing that belongs to this reading
     heads = log.heads()
+    if until is not None:
+        heads = {shard: min(head, until[shard]) for shard, head in heads.items() if shard in until}
     lanes = {shard.id: _Lane(shard, log.since(shard.id, recorded_us), heads.get(shard.id)) for shard in shards}
     total = log.behind({name: lane.after for name, lane in lanes.items() if lane.after})
     done = 0

@@ -2,12 +2,14 @@
 
 Marked:   alerts are ``backfilled`` and name the run; channels hear of them only if that was asked.
 Again:    ids derive from rule, group and window: what stands is not raised twice, neither by this run nor by another one.
+Live:     what the engine has not judged yet is left to it (``passed``): channels are told of its alerts, not of a run's.
 Killed:   a run that ended anywhere is taken up by its id; what it told stands, and its facts and counts come out the same.
 Whole:    what the log no longer holds is not judged, so that no alert is withdrawn whose findings were forgotten. Nor does a run
           withdraw anything in which the rule took too long over a finding: on a calmer machine it may match.
 """
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -24,7 +26,7 @@ from consumers.rules.history.standing import Known, Standing, standing
 from consumers.rules.history.strand import Strand, Stretch
 from consumers.rules.history.telling import Telling
 from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
-from pipeline.log.port import Batch, Log
+from pipeline.log.port import Batch, Log, Position
 from schemas.envelope import Envelope
 from schemas.identity import derived_id
 
@@ -67,6 +69,10 @@ class Reprocessed:
     standing: int = 0
     resolved: int = 0
     faults: int = 0
+    late: int = 0
+    """Findings of the stretch that came too late to count."""
+    left: int = 0
+    """Events that were left to the engine, which had not come to them yet."""
 
 
 class _Raising:
@@ -147,8 +153,19 @@ class _Raising:
         self.told.resolved += 1
 
 
-def reprocess(log: Log, compiled: Compiled, run: Run, *, make_judge: MakeJudge, watch: Watch | None = None) -> Reprocessed:
+def reprocess(
+    log: Log,
+    compiled: Compiled,
+    run: Run,
+    *,
+    make_judge: MakeJudge,
+    passed: Callable[[], Mapping[str, Position] | None] = lambda: None,
+    watch: Watch | None = None,
+) -> Reprocessed:
     """Judge ``run.stretch`` by a version and tell the log what is new and what is not so.
+
+    ``passed`` says how far the engine has come; it is asked after it is known which alerts stand, so that whatever they were
+    concluded from is judged. None: there is no engine, and all that the log holds is judged.
 
     Raises ``Cancelled``, ``HistoryLost``, ``NotTold``, ``LogUnavailable`` or ``LogCorrupted``; call again with the same run then.
     """
@@ -162,9 +179,12 @@ def reprocess(log: Log, compiled: Compiled, run: Run, *, make_judge: MakeJudge, 
     telling = Telling(log)
     sink = _Raising(compiled, run, known, telling)
     judging = Judging(make_judge([compiled], sink.fault), [sink.strand], sink)
-    judging.over(log, _half(watch, 1))
+    until = passed()
+    sink.told.left = 0 if until is None else log.behind(until)
+    judging.over(log, _half(watch, 1), until)
     sink.withdraw()
     sink.told.judged = judging.judged
+    sink.told.late = sink.strand.late
     telling.tell(_reprocessed(run, sink.told))
     telling.flush()
     return sink.told
