@@ -45,7 +45,8 @@ class Alert:
     """An alert as it stands. ``time_us`` is when its window began, or its finding happened; ``last_us`` its last finding.
 
     ``window_us`` is (since, until), None for a rule without threshold. ``event_ids`` are its findings, oldest first, the first
-    hundred of ``count``. ``raised`` is the id of the event that raised it; ``revision`` counts what people did to it.
+    hundred of ``count``. ``raised`` is the id of the event that raised it, which was recorded at ``raised_us``;
+    ``revision`` counts what people did to it.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Alert:
     event_ids: tuple[str, ...]
     last_us: int
     time_us: int
+    raised_us: int
     updated_us: int
     account: str
     region: str
@@ -77,6 +79,7 @@ class AlertEvent:
     """One thing that happened to an alert. ``cause`` is the id of the finding that led to it, ``run_id`` of the run; or ""."""
 
     time_us: int
+    recorded_us: int
     type: str
     id: str
     by: str
@@ -180,6 +183,7 @@ def _alert(document: Document) -> Alert:
         event_ids=tuple(told["event_ids"]),
         last_us=told["last_us"],
         time_us=told["time_us"],
+        raised_us=told["recorded_us"],
         updated_us=max(time_us for time_us, _, _ in document["last"].values()),
         account=told["account"],
         region=told["region"],

@@ -54,16 +54,16 @@ class Alerts:
         documents = rows.documents(set(batch.columns.subject))
         documents |= rows.documents({_page(alert) for alert in documents.values()})
         for index, subject in enumerate(batch.columns.subject):
-            event = batch.envelope(index)
+            event, recorded_us = batch.envelope(index), batch.recorded_us[index]
             body: Any = REGISTRY.parse(event)  # what is folded has one version
             alert = documents.setdefault(subject, {"id": body.alert_id, "raised": None, "revision": 0, "last": {}, "entries": 0})
             if isinstance(body, AlertRaised):
                 if alert["raised"]:  # again, thirty days later: it says the same
                     continue
-                alert["raised"] = _raised(body, event)
+                alert["raised"] = _raised(body, event, recorded_us)
                 documents[place(event.time_us, body.alert_id)] = _listed(alert)
             _keep_latest(alert, body, event)
-            _remember(documents, alert, event, body)
+            _remember(documents, alert, event, body, recorded_us)
         return Changes(documents=documents)
 
 
@@ -72,10 +72,10 @@ def place(time_us: int, alert_id: str = "") -> str:
     return f"{NEWEST}//{MAX_TIME_US - time_us:018}/{alert_id}"
 
 
-def _raised(body: AlertRaised, event: Envelope) -> Document:
+def _raised(body: AlertRaised, event: Envelope, recorded_us: int) -> Document:
     told = body.model_dump(mode="json", exclude={"alert_id"})
     header = {name: getattr(event, name) for name in ("time_us", "severity", "account", "region", "correlation_id")}
-    return {**told, **header, "event_id": event.id, "resources": list(event.resources)}
+    return {**told, **header, "recorded_us": recorded_us, "event_id": event.id, "resources": list(event.resources)}
 
 
 def _listed(alert: Document) -> Document:
@@ -104,10 +104,11 @@ def _keep_latest(alert: Document, body: Told, event: Envelope) -> None:
     alert["revision"] = max(revision, alert["revision"])
 
 
-def _remember(documents: dict[str, Document], alert: Document, event: Envelope, body: Told) -> None:
+def _remember(documents: dict[str, Document], alert: Document, event: Envelope, body: Told, recorded_us: int) -> None:
     """Add to an alert's history."""
     entry = {
         "time_us": event.time_us,
+        "recorded_us": recorded_us,
         "type": event.type,
         "id": event.id,
         "by": getattr(body, "by", ""),

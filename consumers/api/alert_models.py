@@ -44,6 +44,7 @@ class AlertView(Answer):
     count: Annotated[int, Field(description="Of the findings, or distinct values, that were known when it was raised.")]
     event_ids: Annotated[list[str], Field(description="The findings, oldest first, a hundred at most.")]
     time: Annotated[Seconds, Field(description="When its window began, or its finding happened.")]
+    raised: Annotated[Seconds, Field(description="When it was raised: when the log recorded that.")]
     last: Annotated[Seconds, Field(description="When the last of its findings happened.")]
     updated: Annotated[Seconds, Field(description="When the last thing happened to it.")]
     account: Annotated[str, Field(description="12 digits; empty if its findings are of several.")]
@@ -65,7 +66,10 @@ class AlertList(Answer):
 class AlertHappened(Answer):
     """One thing that happened to an alert."""
 
-    time: Seconds
+    time: Annotated[
+        Seconds, Field(description="Of an alert that was raised its own, of one that a finding closed the finding's.")
+    ]
+    recorded: Annotated[Seconds, Field(description="When the log took it in.")]
     type: Annotated[str, Field(examples=["alert.acknowledged"])]
     id: Annotated[str, Field(description="Of the event on the log that tells it.")]
     by: Person | None

@@ -51,6 +51,7 @@ def _fields(alert: Alert) -> dict[str, Any]:
         "count": alert.count,
         "event_ids": list(alert.event_ids),
         "time": seconds(alert.time_us),
+        "raised": seconds(alert.raised_us),
         "last": seconds(alert.last_us),
         "updated": seconds(alert.updated_us),
         "account": alert.account,
@@ -66,6 +67,7 @@ def _fields(alert: Alert) -> dict[str, Any]:
 def _happened(told: AlertEvent, people: People) -> AlertHappened:
     return AlertHappened(
         time=seconds(told.time_us),
+        recorded=seconds(told.recorded_us),
         type=told.type,
         id=told.id,
         by=people.person(told.by),

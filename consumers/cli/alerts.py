@@ -56,9 +56,9 @@ def listing(
         emit_json(found)
         return
     emit_table(
-        ("Severity", "Status", "Time (UTC)", "Count", "Rule", "Title", "Id"),
+        ("Severity", "Status", "Time (UTC)", "Raised (UTC)", "Count", "Rule", "Title", "Id"),
         (
-            (severity(a["severity"]), a["status"], _moment(a["time"]), a["count"], a["rule_id"], a["title"], a["id"])
+            (severity(a["severity"]), a["status"], _moment(a["time"]), _moment(a["raised"]), a["count"], a["rule_id"], *_named(a))
             for a in found["items"]
         ),
     )
@@ -92,7 +92,7 @@ def show(*, alert: AlertId, as_json: Json = False) -> None:
         return
     _tell(found)
     for name, value in _facts(found):
-        emit(plain(f"  {name + ':':<11}{value}"))
+        emit(plain(f"  {name + ':':<10} {value}"))
     emit_table(
         ("Time (UTC)", "Severity", "Source", "Account", "Summary", "Id"),
         (
@@ -102,13 +102,17 @@ def show(*, alert: AlertId, as_json: Json = False) -> None:
         title=f"\nFindings ({len(found['findings'])} of {found['count']:,})",
     )
     emit_table(
-        ("Time (UTC)", "What", "By", "Comment", "Because of"),
+        ("Told (UTC)", "What", "By", "Comment", "Because of"),
         (
-            (_moment(h["time"]), h["type"].partition(".")[2], _name(h["by"]), h["comment"], h["cause"] or h["run_id"] or "-")
+            (_moment(h["recorded"]), h["type"].partition(".")[2], _name(h["by"]), h["comment"], h["cause"] or h["run_id"] or "-")
             for h in found["history"]
         ),
         title="\nHistory",
     )
+
+
+def _named(found: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{found['title']}{' (over history)' * found['backfilled']}", found["id"]
 
 
 def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -116,7 +120,7 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("rule", f"{found['rule_id']} version {found['rule_version']}")]
     if window:
         facts.append(("window", f"{_moment(window['since'])} to {_moment(window['until'])}"))
-    facts += [("last", _moment(found["last"]))]
+    facts += [("last", _moment(found["last"])), ("raised", _moment(found["raised"]))]
     facts += sorted(found["group"].items()) + sorted(found["labels"].items())
     if found["backfilled"]:
         facts.append(("run", f"{found['run_id']}, over history"))

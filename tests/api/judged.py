@@ -65,6 +65,7 @@ def known_alert(number: int = 0) -> Alert:
         event_ids=("1-x",),
         last_us=MORNING_US,
         time_us=MORNING_US,
+        raised_us=MORNING_US,
         updated_us=MORNING_US,
         account="",
         region="",

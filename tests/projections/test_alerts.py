@@ -62,7 +62,8 @@ def test_a_raised_alert_is_told_with_all_that_its_rule_concluded(tmp_path: Path)
     assert (told.time_us, told.last_us, told.updated_us) == (MORNING_US, MORNING_US + 7, MORNING_US)
     assert (told.account, told.region, told.resources) == ("111122223333", "eu-west-1", ())
     assert (told.backfilled, told.run_id, told.raised) == (False, "", RAISED.id)
-    assert history == [AlertEvent(MORNING_US, "alert.raised", RAISED.id, "", "", 0, "", "", 1)]
+    assert told.raised_us > told.time_us
+    assert history == [AlertEvent(MORNING_US, told.raised_us, "alert.raised", RAISED.id, "", "", 0, "", "", 1)]
 
 
 def test_an_alert_without_a_window_has_none(tmp_path: Path) -> None:

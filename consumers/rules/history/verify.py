@@ -19,6 +19,7 @@ from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
 from consumers.rules.rule import Version
 from pipeline.log.port import Batch, Log
 from schemas.envelope import MAX_TIME_US
+from schemas.identity import MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,10 @@ class _Expecting:
         self.alerts: dict[str, Alert] = {}
         self.faults = 0
 
-    def fault(self, _: Fault) -> None:
-        """A version threw, or took too long."""
-        self.faults += 1
+    def fault(self, fault: Fault) -> None:
+        """A version threw, or took too long, over a finding of its time (to the second, as the finding's id tells it)."""
+        version, second = fault.rule.version, int(fault.event_id.partition("-")[0])
+        self.faults += version.since_us // MICROSECONDS <= second < version.until_us / MICROSECONDS
 
     def finding(self, *_: object) -> None:
         """Nothing."""
