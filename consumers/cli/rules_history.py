@@ -20,9 +20,9 @@ from consumers.cli.progress import bar
 from consumers.composition import now_us, open_catalog, open_judging, open_log, settings_of_data
 from consumers.draw import draw_id
 from consumers.errors import Refused
+from consumers.rules import shelf
 from consumers.rules.compiled import CompiledRule
 from consumers.rules.engine.passed import passed
-from consumers.rules.errors import RuleRefused
 from consumers.rules.history import asking
 from consumers.rules.history.backtest import HOUR_US, Alert, Backtest, Finding, backtest
 from consumers.rules.history.diff import Diff, Side, diff
@@ -33,6 +33,7 @@ from consumers.rules.history.routing import routing_of
 from consumers.rules.history.strand import Stretch
 from consumers.rules.history.verify import Verified, verify
 from consumers.rules.judge import make_judge
+from consumers.rules.shelf import Written
 from pipeline.log.port import Log, Position
 from pipeline.settings import Settings
 from projections.catalog import Catalog
@@ -83,7 +84,7 @@ def backtesting(
         raise typer.BadParameter(message, param_hint="RULE")
     check_range(since, until)
     with _at_work(as_json=as_json) as work:
-        rules = asking.in_force(work.catalog) if published else [work.rule(each) for each in which or ()]
+        rules = asking.in_force(work.catalog) if published else [rule for each in which or () for rule in work.rules(each)]
         if not rules:
             remark("no rule is in force")
             return 0
@@ -227,13 +228,29 @@ class _Work:
         self.seconds = 0.0
 
     def rule(self, given: str) -> CompiledRule:
-        """A rule from a file, or as published. Raises ``Refused`` for a file that holds none, with all its flaws."""
-        if Path(given).is_file():
-            try:
-                return asking.of_text(Path(given).read_text(encoding="utf-8"), self.catalog)
-            except RuleRefused as flawed:
-                message = f"{given}: {'; '.join(map(str, flawed.flaws))}"
-                raise Refused(message) from None
+        """The one rule of a file, or one as published. Raises as ``rules``."""
+        found = self.rules(given)
+        if len(found) != 1:
+            message = f"{given} holds {len(found)} rules; name a file with one"
+            raise typer.BadParameter(message, param_hint="RULE")
+        return found[0]
+
+    def rules(self, given: str) -> list[CompiledRule]:
+        """The rules of a file or folder, or one as published. Raises ``Refused`` if one of them is flawed, with all its flaws."""
+        if Path(given).exists():
+            return [self._sound(written) for written in shelf.of_files([Path(given)])]
+        if given.endswith((".yaml", ".yml")):
+            message = f"there is no file {given}"
+            raise typer.BadParameter(message, param_hint="RULE")
+        return [self._published(given)]
+
+    def _sound(self, written: Written) -> CompiledRule:
+        if written.rule is None:
+            message = f"{written.place}: {'; '.join(map(str, written.flaws))}"
+            raise Refused(message)
+        return asking.of_rule(written.rule, self.catalog)
+
+    def _published(self, given: str) -> CompiledRule:
         rule_id, _, number = given.partition("@")
         if number and not (number.isascii() and number.isdigit()):
             message = f"{given!r} is no version; write it as {rule_id}@2"

@@ -42,8 +42,11 @@ def _of(files: Iterable[Path]) -> Iterable[Written]:
     for file in files:
         if file == _STDIN:
             yield from shelf.of_text(sys.stdin.buffer.read(), "standard input")
-        else:
+        elif file.exists():
             yield from shelf.of_files([file])
+        else:
+            message = f"there is no file {file}"
+            raise typer.BadParameter(message)
 
 
 def tried(files: Files = None, *, starter: Starter = False, as_json: Json = False) -> None:

@@ -164,7 +164,8 @@ class _Reader:
             self._flaw(("group_by",), f"an array of at most {MOST_PATHS} paths, as [account, detail.sourceIPAddress]")
             return ()
         paths = tuple(self._path(path, ("group_by", index)) for index, path in enumerate(value))
-        if len(set(paths)) < len(paths):
+        named = list(filter(None, paths))
+        if len(set(named)) < len(named):
             self._flaw(("group_by",), "a path stands twice")
         return paths
 

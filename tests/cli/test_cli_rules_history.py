@@ -177,6 +177,22 @@ def test_what_cannot_be_done_is_told(
     assert (answer.code, told[1] in " ".join(answer.err.split())) == (told[0], True), answer.err
 
 
+def test_a_file_may_hold_several_rules(findstream: Findstream, stormy: Path) -> None:
+    both = written(stormy, f"{EVERY}\n---\n{EVERY.replace('id: password-spray', 'id: another-spray')}")
+
+    told = findstream("rules", "backtest", both, *LAST_WEEK).json
+
+    assert [rule["rule_id"] for rule in told["rules"]] == ["password-spray", "another-spray"]
+    assert findstream("rules", "diff", both, both).code == 2
+
+
+@pytest.mark.parametrize("command", ["backtest", "lint", "test"])
+def test_a_file_that_is_not_there_is_a_wrong_argument(findstream: Findstream, stormy: Path, command: str) -> None:
+    answer = findstream("rules", command, str(stormy / "nowhere.yaml"))
+
+    assert (answer.code, "there is no file" in answer.err) == (2, True)
+
+
 def test_a_file_that_is_no_rule_is_refused_with_its_flaws(findstream: Findstream, stormy: Path) -> None:
     answer = findstream("rules", "backtest", written(stormy, "id: x\n"))
 

@@ -117,7 +117,7 @@ def test_what_names_no_rule_is_wrong_usage(findstream: Findstream, tmp_path: Pat
     empty = findstream("rules", "lint", str(tmp_path))
     missing = findstream("rules", "lint", str(tmp_path / "missing.yaml"))
 
-    assert (nothing.code, both.code, empty.code, missing.code) == (2, 2, 2, 1)
+    assert (nothing.code, both.code, empty.code, missing.code) == (2, 2, 2, 2)
     assert "name files of rules, or say --starter" in nothing.err
     assert f"there is no rule in {tmp_path}" in empty.err
     assert "missing.yaml" in missing.err

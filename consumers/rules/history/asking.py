@@ -5,7 +5,7 @@ from typing import Final
 from consumers.rules.compiled import CompiledRule, compile_rule
 from consumers.rules.history.errors import RuleUnknown
 from consumers.rules.history.strand import Stretch
-from consumers.rules.rule import Version
+from consumers.rules.rule import Rule, Version
 from consumers.rules.text import read
 from projections.judged import Judged
 from projections.rules import KnownRule
@@ -23,7 +23,11 @@ def stretch(since_us: int | None, until_us: int | None, *, now_us: int, count_la
 
 def of_text(text: str, published: Judged | None = None) -> CompiledRule:
     """A rule that its author wrote, as if it were the next version. Raises ``RuleRefused``."""
-    rule = read(text)
+    return of_rule(read(text), published)
+
+
+def of_rule(rule: Rule, published: Judged | None = None) -> CompiledRule:
+    """A rule as if it were the next version."""
     known = published.rule(rule.id) if published else None
     return compile_rule(Version(rule, known.newest.number + 1 if known else 1))
 

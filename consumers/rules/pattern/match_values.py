@@ -54,7 +54,7 @@ def _operator(given: Mapping[str, Any], path: Path, texts: set[str], tests: list
         texts.add(_text(value, (*path, name)))
         return
     if name not in _OPERATORS:
-        raise PatternRefused(path, f"unknown operator {name!r}; there are {', '.join(sorted(_OPERATORS))}")
+        raise PatternRefused(path, f"unknown operator {name!r}; there are {', '.join(sorted([*_OPERATORS, 'exactly']))}")
     tests.append(_OPERATORS[name](value, (*path, name)))
 
 
