@@ -33,7 +33,8 @@ class AlertRaised(Body):
 
     ``group`` holds the values by which the rule groups, by path. ``window`` is None for a rule without threshold. ``count`` is
     how many findings (or distinct values) were known when it was raised; ``event_ids`` names the first hundred, oldest first,
-    and ``last_us`` is when the last of all these happened. ``backfilled`` ones come from the run ``run_id``; channels are told
+    and ``last_us`` is when the last of all these happened. It was reached at ``reached_us``, by the times of findings: one that
+    closes it must happen later. ``backfilled`` ones come from the run ``run_id``; channels are told
     of them only if ``notify``.
     """
 
@@ -47,6 +48,7 @@ class AlertRaised(Body):
     count: Annotated[int, Field(ge=1)]
     event_ids: EventIds
     last_us: TimeUs
+    reached_us: TimeUs
     backfilled: bool = False
     run_id: RunId = ""
     notify: bool = True

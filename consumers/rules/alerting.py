@@ -47,7 +47,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """An alert to be raised. ``events`` are (time, id) of findings, oldest first; ``last_us``: when the last one happened."""
+    """An alert to be raised. ``events`` are (time, id) of findings, oldest first; ``last_us``: when the last one happened.
+
+    ``reached_us`` is when the one happened by which the threshold was reached: more findings can only make that earlier.
+    """
 
     key: Key
     version: int
@@ -56,6 +59,7 @@ class Conclusion:
     count: int
     events: Sequence[tuple[int, str]]
     last_us: int
+    reached_us: int
     group: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     account: str = ""
@@ -85,6 +89,7 @@ def raised(alert: Conclusion, *, run_id: str = "", notify: bool = True) -> Envel
         "count": alert.count,
         "event_ids": named,
         "last_us": alert.last_us,
+        "reached_us": alert.reached_us,
         "backfilled": bool(run_id),
         "run_id": run_id,
         "notify": notify,

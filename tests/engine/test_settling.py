@@ -155,3 +155,16 @@ def test_alerts_of_rules_that_nothing_resolves_are_not_remembered(world: World) 
     world.judge()
     info = world.store.serving()["judging"]
     assert not [key for key, _ in world.store.open(info).all_documents("o")]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_closes_an_alert_between_its_findings_does_so_however_they_come(world: World, *, at_once: bool) -> None:
+    world.publish(counting(3, window=60, resolve={"what": "fine"}))
+    for minute, what in enumerate(("failed", "failed", "failed", "fine", "failed", "failed"), 1):
+        world.tell(seen(minute, what=what, who="ann"))
+        if not at_once:
+            world.judge()
+    world.judge()
+
+    told = [record.event.type for record in world.log.records() if record.event.type.startswith("alert.")]
+    assert told == ["alert.raised", "alert.resolved"]

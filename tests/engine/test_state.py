@@ -29,6 +29,15 @@ def test_of_distinct_values_no_more_are_kept_than_can_matter() -> None:
     assert tally(*((n, f"{n:03}") for n in range(20)), value="v", most=5).count == 5
 
 
+def test_when_a_threshold_was_reached_is_told_by_the_times_of_findings() -> None:
+    made = tally((5, "e"), (1, "a"), (3, "c"))
+    other = tally((2, "b"), (1, "a"), value="v")
+    both = summed([tally((2, "a"), value="v"), other], distinct=True)
+
+    assert [made.reached_us(needed, distinct=False) for needed in (1, 2, 3, 4)] == [1, 3, 5, 5]
+    assert [both.reached_us(needed, distinct=True) for needed in (1, 2, 3)] == [1, 2, 2]
+
+
 def test_of_findings_the_oldest_hundred_are_named() -> None:
     made = tally(*((n, f"{n:03}") for n in range(200, 0, -1)))
     made.add((500, "late"), "1", "eu", None, 10)

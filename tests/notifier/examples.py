@@ -115,6 +115,7 @@ ALERT = {
     "count": 40,
     "event_ids": ["1714633200-a", "1714633201-b"],
     "last_us": 1_714_634_000_000_000,
+    "reached_us": 1_714_634_000_000_000,
     "backfilled": False,
     "run_id": "",
     "notify": True,

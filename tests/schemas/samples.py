@@ -102,6 +102,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
         "count": 5,
         "event_ids": [FINDING],
         "last_us": 1_700_000_000_000_000,
+        "reached_us": 1_700_000_000_000_000,
         "backfilled": True,
         "run_id": TASK,
         "notify": False,

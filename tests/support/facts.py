@@ -120,6 +120,7 @@ def alert(kind: str, time_us: int, number: int = 0, *, severity: int = 0, accoun
             "count": 3,
             "event_ids": ["1-a", "1-b"],
             "last_us": time_us + 7,
+            "reached_us": time_us + 7,
         },
         "acknowledged": {"revision": 1, "by": "u1"},
         "resolved": {"revision": 1, "by": "u1"},

@@ -67,6 +67,7 @@ class Touched(NamedTuple):
             count=tally.count,
             events=tally.named,
             last_us=tally.last_us,
+            reached_us=tally.reached_us(self.needed, distinct=self.distinct),
             group=state.named(self.paths, self.group),
             labels=words.labels,
             account=tally.account,

@@ -119,7 +119,7 @@ class _Work:
             self._ended[page].append((alert_id, columns.time_us[index], _ENDS[kind]))
         elif self.rules.resolving(told["rule_id"]):
             entry = state.grouped(told["rule_id"], told["group"])
-            self._raised[state.open_page(entry) + self.batch.shard].append((entry, alert_id, told["last_us"]))
+            self._raised[state.open_page(entry) + self.batch.shard].append((entry, alert_id, told["reached_us"]))
             self.debt.groups[entry] = None
 
     def changes(self, rows: Rows) -> Changes:
@@ -145,6 +145,7 @@ class _Work:
             count=1,
             events=[(time_us, event_id)],
             last_us=time_us,
+            reached_us=time_us,
             group=state.named(rule.group_by, group),
             labels=labels,
             account=columns.account[place],
@@ -217,8 +218,8 @@ class _Work:
 
     def _remember(self, document: Document, page: str) -> None:
         """Alerts and their ends, without what is too old to matter."""
-        for entry, alert_id, last_us in self._raised.get(page, ()):
-            document.setdefault(entry, {"open": {}, "closing": None})["open"][alert_id] = last_us
+        for entry, alert_id, reached_us in self._raised.get(page, ()):
+            document.setdefault(entry, {"open": {}, "closing": None})["open"][alert_id] = reached_us
         for entry, at in self._closing.get(page, ()):
             group = document.setdefault(entry, {"open": {}, "closing": None})
             group["closing"] = max(tuple(group["closing"] or ()), at)
@@ -231,7 +232,7 @@ class _Work:
 def _forget(document: Document, before_us: int) -> None:
     for key, told in list(document.items()):
         if isinstance(told, dict):
-            told["open"] = {alert: last_us for alert, last_us in told["open"].items() if last_us >= before_us}
+            told["open"] = {alert: reached_us for alert, reached_us in told["open"].items() if reached_us >= before_us}
             if told["closing"] and told["closing"][0] < before_us:
                 told["closing"] = None
             if not (told["open"] or told["closing"]):

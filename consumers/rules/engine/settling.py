@@ -129,14 +129,14 @@ class SettlingGeneration:
                 yield window.key, alerting.raised(alert)
 
     def _over(self, groups: Collection[str], shards: Sequence[str]) -> Iterator[tuple[Hashable, Envelope]]:
-        """The ends of alerts after whose last finding one happened that closes them."""
+        """The ends of alerts after whose threshold was reached a finding happened that closes them."""
         found = self._pages({state.open_page(group) for group in groups}, shards)
         over: dict[str, tuple[int, str]] = {}
         for group in groups:
             told = [page[group] for page in found[state.open_page(group)] if group in page]
             closing = max((tuple(one["closing"]) for one in told if one["closing"]), default=(0, ""))
-            for alert_id, last_us in ((alert, at) for one in told for alert, at in one["open"].items()):
-                if closing[0] - state.CLOSABLE_US <= last_us < closing[0] and (alert_id, closing) not in self._told:
+            for alert_id, reached_us in ((alert, at) for one in told for alert, at in one["open"].items()):
+                if closing[0] - state.CLOSABLE_US <= reached_us < closing[0] and (alert_id, closing) not in self._told:
                     over[alert_id] = closing
         ends = self._pages({state.closed_page(alert_id) for alert_id in over}, shards)
         for alert_id, closing in over.items():

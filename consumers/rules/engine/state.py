@@ -31,7 +31,7 @@ MOST_VALUES: Final = 1_000
 LONGEST_VALUE: Final = 1_000
 
 CLOSABLE_US: Final = 30 * 86_400_000_000
-"""A finding closes the alerts whose last finding happened at most so long before it. What is older, by recorded time, goes."""
+"""A finding closes the alerts that were reached at most so long before it. What is older, by recorded time, goes."""
 
 WINDOWS: Final = "w"
 OPEN: Final = "o"
@@ -104,7 +104,8 @@ class Words:
 class Tally:
     """What counts in a window, of one shard or of all. ``account`` and ``region`` are "" where findings differ in them.
 
-    ``named`` are (time, id) of the oldest findings; ``values`` digests of distinct values, if these are counted.
+    ``named`` are (time, id) of the oldest findings; ``values`` are digests of distinct values, if these are
+    counted, with when the first finding happened that brought each.
     """
 
     count: int
@@ -112,7 +113,7 @@ class Tally:
     account: str
     region: str
     named: list[tuple[int, str]]
-    values: dict[str, None]
+    values: dict[str, int]
     words: Words
 
     @classmethod
@@ -126,26 +127,33 @@ class Tally:
         count, last_us, account, region, findings, values, (title, labels, resources, correlation_id) = told
         named = [(at, one) for at, one in findings]
         words = Words(title, labels, tuple(resources), correlation_id)
-        return cls(count, last_us, account, region, named, dict.fromkeys(values), words)
+        return cls(count, last_us, account, region, named, dict(values), words)
 
     def written(self) -> list[Any]:
         """As JSON has it."""
         words = self.words
         told = [words.title, dict(words.labels), list(words.resources), words.correlation_id]
-        return [self.count, self.last_us, self.account, self.region, self.named, list(self.values), told]
+        return [self.count, self.last_us, self.account, self.region, self.named, self.values, told]
 
     def add(self, finding: tuple[int, str], account: str, region: str, value: str | None, most_values: int) -> bool:
         """Count a finding, or the value that it brings; whether it is the oldest by now, and should word the alert."""
         if value is None:
             self.count += 1
-        elif len(self.values) < most_values:
-            self.values[blake2b(value.encode(), digest_size=12).hexdigest()] = None
-            self.count = len(self.values)
+        else:
+            digest = blake2b(value.encode(), digest_size=12).hexdigest()
+            if digest in self.values or len(self.values) < most_values:
+                self.values[digest] = min(finding[0], self.values.get(digest, finding[0]))
+                self.count = len(self.values)
         self._blend(finding[0], account, region)
         if len(self.named) < MOST_NAMED or finding < self.named[-1]:
             insort(self.named, finding)
             del self.named[MOST_NAMED:]
         return self.named[0] == finding
+
+    def reached_us(self, needed: int, *, distinct: bool) -> int:
+        """When ``needed`` was reached, by the times of findings. Of more than are named, when the last one happened."""
+        times = sorted(self.values.values()) if distinct else [at for at, _ in self.named]
+        return times[needed - 1] if needed <= len(times) else self.last_us
 
     def _blend(self, last_us: int, account: str, region: str) -> None:
         self.last_us = max(self.last_us, last_us)
@@ -167,6 +175,6 @@ def summed(tallies: Iterable[Tally], *, distinct: bool) -> Tally:
         named = sorted({*whole.named, *other.named})
         repeated = len(whole.named) + len(other.named) - len(named)
         whole.named = named[:MOST_NAMED]
-        whole.values |= other.values
+        whole.values |= {value: min(at, whole.values.get(value, at)) for value, at in other.values.items()}
         whole.count = len(whole.values) if distinct else whole.count + other.count - repeated
     return whole

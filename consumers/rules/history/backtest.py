@@ -248,7 +248,7 @@ class _Tallies:
         if tally.wants(alert.key.time_us, alert.account):
             tally.keep(alert)
         if strand.rule.resolve is not None:
-            tally.resolving.alert(tuple(alert.group.values()), alert.last_us)
+            tally.resolving.alert(tuple(alert.group.values()), alert.reached_us)
 
     def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
         """Count the alerts that it closes."""

@@ -107,7 +107,7 @@ class _Raising:
         alert_id = alert.key.alert_id
         known = self._known.pop(alert_id, None)
         if self._raised(alert, known) and strand.rule.resolve is not None and not (known and known.resolved):
-            closed = self._resolving.alert(tuple(alert.group.values()), alert.last_us, alert_id)
+            closed = self._resolving.alert(tuple(alert.group.values()), alert.reached_us, alert_id)
             if closed:
                 self._resolve(alert_id, *closed)
 

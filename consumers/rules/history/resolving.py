@@ -1,4 +1,4 @@
-"""Which alerts of one rule are over: those after whose last finding one came that the rule's ``resolve`` matches.
+"""Which alerts of one rule are over: those after whose threshold was reached one came that the rule's ``resolve`` matches.
 
 Order: none matters. Memory: a time for each group that was ever resolved, and one for each alert that is open.
 """
@@ -16,13 +16,13 @@ class Resolving:
     _latest: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
     _open: defaultdict[tuple[str, ...], list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
 
-    def alert(self, group: tuple[str, ...], last_us: int, alert_id: str = "") -> tuple[int, str] | None:
+    def alert(self, group: tuple[str, ...], reached_us: int, alert_id: str = "") -> tuple[int, str] | None:
         """An alert is there. Returns the finding that closes it, as (time, id); None if none did yet."""
         latest = self._latest.get(group)
-        if latest and latest[0] > last_us:
+        if latest and latest[0] > reached_us:
             self.count += 1
             return latest
-        heappush(self._open[group], (last_us, alert_id))
+        heappush(self._open[group], (reached_us, alert_id))
         return None
 
     def resolver(self, group: tuple[str, ...], time_us: int, event_id: str) -> list[str]:

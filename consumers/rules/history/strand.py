@@ -60,7 +60,7 @@ class _Window:
     region: str
     count: int = 0
     last_us: int = 0
-    values: set[str] = field(default_factory=set)
+    values: dict[str, int] = field(default_factory=dict)
     named: list[tuple[int, str]] = field(default_factory=list)
     told: Told | None = None
 
@@ -70,7 +70,8 @@ class _Window:
         if value is None:
             self.count += 1
         else:
-            self.values.add(value)
+            time_us = columns.time_us[place]
+            self.values[value] = min(time_us, self.values.get(value, time_us))
             self.count = len(self.values)
         if self.account != columns.account[place]:
             self.account = ""
@@ -81,6 +82,12 @@ class _Window:
         if len(self.named) < MOST_NAMED or finding < self.named[-1]:
             insort(self.named, finding)
             del self.named[MOST_NAMED:]
+
+    def reached_us(self, threshold: Threshold | None) -> int:
+        """When the threshold was reached, by the times of findings, as ``consumers.rules.engine.state`` reckons it."""
+        times = sorted(self.values.values()) if self.values else [at for at, _ in self.named]
+        needed = threshold.count if threshold else 1
+        return times[needed - 1] if needed <= len(times) else self.last_us
 
 
 class Strand:
@@ -175,6 +182,7 @@ class Strand:
             count=window.count,
             events=window.named,
             last_us=window.last_us,
+            reached_us=window.reached_us(self.threshold),
             group=dict(zip(self.rule.group_by, group, strict=False)),
             labels=told.labels,
             account=window.account,

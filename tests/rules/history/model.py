@@ -29,13 +29,21 @@ def once(records: Iterable[Record]) -> list[Record]:
     return [record for record in first.values() if record.event.type == "finding.observed"]
 
 
+def reached_us(counted: Iterable[tuple[int, str]], needed: int) -> int:
+    """When the value came by which there were so many, each counted when it came first."""
+    firsts: dict[str, int] = {}
+    for time_us, value in sorted(counted):
+        firsts.setdefault(value, time_us)
+    return sorted(firsts.values())[needed - 1]
+
+
 def expected(records: Iterable[Record], rule: Words, stretch: Stretch) -> Expected:
     """By definition."""
     findings = [(record, orjson.loads(record.event.body)) for record in once(records)]
     matching = [(r, d) for r, d in findings if rule.matches(d)]
     matched = {r.event.id for r, _ in matching if stretch.since_us <= r.event.time_us < stretch.until_us}
     alerts: dict[str, int] = {}
-    lasts: list[tuple[tuple[str, ...], int]] = []
+    reached: list[tuple[tuple[str, ...], int]] = []
     if threshold := rule.version.rule.threshold:
         start = (stretch.since_us - threshold.window_us) // threshold.hop_us * threshold.hop_us
         while start < stretch.until_us:
@@ -55,13 +63,13 @@ def expected(records: Iterable[Record], rule: Words, stretch: Stretch) -> Expect
                     count = len({value for _, value in counted})
                     if count >= threshold.count:
                         alerts[Key(rule.version.rule.id, group, start, threshold.window_us).alert_id] = count
-                        lasts.append((group, max(r.event.time_us for r, _ in counted)))
+                        reached.append((group, reached_us([(r.event.time_us, value) for r, value in counted], threshold.count)))
             start += threshold.hop_us
     else:
         for r, d in matching:
             if r.event.id in matched:
                 alerts[Key(rule.version.rule.id, (), r.event.time_us, cause=r.event.id).alert_id] = 1
-                lasts.append((rule.group(d) or (), r.event.time_us))
+                reached.append((rule.group(d) or (), r.event.time_us))
     closing = [(rule.group(d), r.event.time_us) for r, d in findings if rule.resolves(d)]
-    resolved = sum(any(g == group and at > last for g, at in closing) for group, last in lasts)
+    resolved = sum(any(g == group and at > since for g, at in closing) for group, since in reached)
     return Expected(matched, alerts, resolved)
