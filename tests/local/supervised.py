@@ -1,6 +1,6 @@
 """A supervisor over small made-up roles, for the tests: tells what it does as JSON lines on stdout.
 
-Usage: supervised.py '{"role": "python code of the role, which gets its lifeline as LIFELINE", ...}' [grace seconds]
+Usage: supervised.py '{"role": "python code of the role, which gets its lifeline as LIFELINE", ...}' [grace seconds [healthy seconds]]
 """
 
 import sys
@@ -16,6 +16,7 @@ from consumers.local import Patience, Supervisor
 
 CODES: dict[str, str] = orjson.loads(sys.argv[1])
 GRACE = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
+HEALTHY = float(sys.argv[3]) if len(sys.argv) > 3 else 60.0
 
 
 def tell(**fields: Any) -> None:
@@ -37,6 +38,6 @@ Supervisor(
     clock=time.monotonic,
     now_us=lambda: 7,
     command=command,
-    patience=Patience(first_pause=0.05, longest_pause=0.2, healthy=0.5, grace=GRACE),
+    patience=Patience(first_pause=0.05, longest_pause=0.2, healthy=HEALTHY, grace=GRACE),
 ).run()
 tell(said="over")

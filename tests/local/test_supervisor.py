@@ -64,8 +64,9 @@ class Supervised:
 
 
 @contextmanager
-def supervised(grace: float = 10.0, **codes: str) -> Iterator[Supervised]:
-    command = [sys.executable, str(Path(__file__).with_name("supervised.py")), orjson.dumps(codes).decode(), str(grace)]
+def supervised(grace: float = 10.0, healthy: float = 60.0, **codes: str) -> Iterator[Supervised]:
+    command = [sys.executable, str(Path(__file__).with_name("supervised.py")), orjson.dumps(codes).decode()]
+    command += [str(grace), str(healthy)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         told = Supervised(process)
@@ -124,7 +125,7 @@ def test_the_pause_before_a_restart_doubles_up_to_its_limit() -> None:
 
 def test_a_healthy_life_resets_the_pause() -> None:
     lives_when_told = "import os, sys, time; time.sleep(0.7 if os.path.exists(PATH) else 0); sys.exit(1)"
-    with supervised(one=lives_when_told.replace("PATH", repr(__file__))) as told:
+    with supervised(healthy=0.5, one=lives_when_told.replace("PATH", repr(__file__))) as told:
         pauses = [told.until(lambda line: line.get("level") == "warning")["said"].rpartition("again in ")[2] for _ in range(3)]
 
     assert pauses == ["0.05 s", "0.05 s", "0.05 s"]
