@@ -1,6 +1,6 @@
 """A supervisor over small made-up roles, for the tests: tells what it does as JSON lines on stdout.
 
-Usage: supervised.py '{"role": "python code of the role, which gets its lifeline as LIFELINE", ...}' [grace seconds [healthy seconds]]
+Usage: supervised.py '{"role": "python code of the role, which gets its lifeline as LIFELINE", ...}' [grace [healthy]], in seconds
 """
 
 import sys
