@@ -202,3 +202,17 @@ def test_readers_and_writers_go_on_meanwhile(log: SqliteLog) -> None:
     assert broken == []
     assert log.behind({}) == 400
     assert log.check() == []
+
+
+def test_what_was_recorded_since_a_time_is_found_within_a_block(log: SqliteLog, clock: Clock) -> None:
+    times = []
+    for number in range(30):
+        log.append([event(number, subject="one")])
+        times.append(clock.now_us)
+        clock.now_us += 1_000_000
+    assert log.repack(tail=True).after == 1
+    [shard] = log.heads()
+
+    for number in (1, 7, 29):
+        behind = log.read(shard, log.since(shard, times[number]), 100)
+        assert behind.recorded_us == times[number:]

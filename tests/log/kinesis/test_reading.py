@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.errors import LogUnavailable
 from pipeline.log.kinesis import Kind, KinesisLog, Unreadable, quarantining
+from pipeline.log.kinesis.reading import ShardReader
+from pipeline.log.kinesis.topology import StreamShard
 from pipeline.log.port import Position, Shard
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from schemas.envelope import Envelope
@@ -457,3 +459,18 @@ def test_waiting_is_over_when_another_producer_has_put_something() -> None:
     kinesis.put(of(*events(0, 1)))
 
     assert log.wait({}, 5) is True
+
+
+def test_what_comes_while_the_end_is_looked_for_is_not_passed_over_by_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinesis = FakeKinesis()
+    told = filled(kinesis, records=1)
+    log = log_of(kinesis)
+    too_early = iter((True,))
+    looked = ShardReader._first_since
+
+    def first_since(reader: ShardReader, shard: StreamShard, arrived_us: int) -> int | None:
+        return None if next(too_early, False) else looked(reader, shard, arrived_us)
+
+    monkeypatch.setattr(ShardReader, "_first_since", first_since)
+
+    assert read_all(log, after=log.since(SHARD, BEGIN_US)) == told
