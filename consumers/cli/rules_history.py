@@ -260,7 +260,7 @@ class _Work:
     def passed(self) -> Mapping[str, Position] | None:
         """How far rules were judged live."""
         with closing(open_judging(self.settings)) as judging:
-            return passed(judging)
+            return passed(judging, self.log)
 
     def watched(self, title: str, judge: Callable[[Watch], _Found]) -> _Found | None:
         """What ``judge`` finds; None if Ctrl-C ended it."""

@@ -32,7 +32,7 @@ _history: Final = History(
     catalog_of(_settings, _log),
     partial(with_every_channel, _settings),
     time.perf_counter_ns,
-    partial(passed, store_of(_settings)),
+    partial(passed, store_of(_settings), _log),
 )
 _jobs: Final = jobs_of(_settings)
 logger: Final = Logger(level=_settings.log_level)

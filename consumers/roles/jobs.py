@@ -24,5 +24,5 @@ def run(settings: Settings, stop: Event) -> None:
         open_jobs(settings) as jobs,
     ):
         routing = partial(routing_of, settings, os.environ)
-        history = History(log, catalog, routing, time.perf_counter_ns, partial(passed, judging))
+        history = History(log, catalog, routing, time.perf_counter_ns, partial(passed, judging, log))
         Worker(jobs, history.kinds(), now_us, stop.is_set).run(stop)

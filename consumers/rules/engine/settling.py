@@ -78,6 +78,10 @@ class SettlingGeneration:
     def claim(self, token: str, shards: Collection[str]) -> None:
         """Become the writer of these shards, and owe what former writers did not settle."""
         self._generation.claim(token, shards)
+        self.owe(shards)
+
+    def owe(self, shards: Collection[str]) -> None:
+        """Owe what the last commits of these shards owed, told or not. Telling it needs no claim."""
         keys = {state.pending(shard): shard for shard in shards}
         for key, document in self._generation.documents(keys).items():
             if debt := Debt.read(document):

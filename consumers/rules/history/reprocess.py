@@ -164,8 +164,8 @@ def reprocess(
 ) -> Reprocessed:
     """Judge ``run.stretch`` by a version and tell the log what is new and what is not so.
 
-    ``passed`` says how far the engine has come; it is asked after it is known which alerts stand, so that whatever they were
-    concluded from is judged. None: there is no engine, and all that the log holds is judged.
+    ``passed`` says how far the engine has come; it is asked again after it is known which alerts stand, so that whatever they
+    were concluded from is judged. None: there is no engine, and all that the log holds is judged.
 
     Raises ``Cancelled``, ``HistoryLost``, ``NotTold``, ``LogUnavailable`` or ``LogCorrupted``; call again with the same run then.
     """
@@ -175,6 +175,7 @@ def reprocess(
         message = "the log no longer holds the whole stretch, and alerts would be withdrawn wrongly; choose a later --since"
         raise HistoryLost(message)
     rule_id = compiled.version.rule.id
+    passed()  # what live judging owes the log stands there then
     known = standing(log, rule_id, run.stretch, recorded_us, _half(watch, 0))
     telling = Telling(log)
     sink = _Raising(compiled, run, known, telling)
