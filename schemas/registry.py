@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import agents, alerts, config, findings, notices, reports, rules, tasks
+from schemas import agents, alerts, config, findings, notices, reports, routing, rules, silences, tasks
 from schemas.body import Body
 from schemas.envelope import Envelope, validated
 from schemas.errors import EventRejected
@@ -41,6 +41,10 @@ MODELS: Final[Mapping[tuple[str, int], Any]] = MappingProxyType(
         ("notice.suppressed", 1): notices.NoticeSuppressed,
         ("notice.failed", 1): notices.NoticeFailed,
         ("report.issued", 1): reports.ReportIssued,
+        ("routing.published", 1): routing.RoutingPublished,
+        ("silence.created", 1): silences.SilenceCreated,
+        ("silence.changed", 1): silences.SilenceChanged,
+        ("silence.expired", 1): silences.SilenceExpired,
         ("rule.published", 1): rules.RulePublished,
         ("rule.retired", 1): rules.RuleRetired,
         ("rule.switched_off", 1): rules.RuleSwitchedOff,

@@ -3,14 +3,15 @@
     pending ──► sending ──► sent
        ▲           ├──────► failed (a dead letter; redrive makes it pending again)
        └───────────┘ retry
-    suppressed: never to be sent, with the reason
+    pending ──► merged: it waited in a storm, and a digest tells of it; its fate is the digest's
+    suppressed: not sent, with the reason
 
-Identity: ``Key``. It derives from route and event, so that deciding twice about an event gives one notice.
+Identity: ``Key``.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from pipeline.log.port import Position
 from schemas.identity import MICROSECONDS
@@ -23,6 +24,8 @@ class State(StrEnum):
     SENDING = "sending"
     """A request may be out. Found so at a start, its outcome is unknown."""
     SENT = "sent"
+    MERGED = "merged"
+    """A digest tells of its events; ``Notice.merged_into`` says which."""
     FAILED = "failed"
     SUPPRESSED = "suppressed"
 
@@ -31,6 +34,30 @@ class Reason(StrEnum):
     """Why a notice is as it is."""
 
     ROUTE_MATCHED = "route_matched"
+    NEWLY_FIRING = "newly_firing"
+    """Something fires, or happened, that the group's last message did not tell."""
+    NEWLY_RESOLVED = "newly_resolved"
+    """Something that was told is over; other things fire on."""
+    ALL_RESOLVED = "all_resolved"
+    """Nothing fires any more of what the last message told."""
+    REPEATED = "repeated"
+    """Nothing new, but the last message is older than the route's ``repeat_interval``."""
+    STORM = "storm"
+    """More waited than the channel could take in time: one digest for all of it."""
+    INHIBITED = "inhibited"
+    """Something that fires makes this not worth telling."""
+    OUT_OF_HOURS = "out_of_hours"
+    """The route is muted, or not active, at this time."""
+    SILENCED = "silenced"
+    """Somebody silenced it."""
+    ALREADY_TOLD = "already_told"
+    """It fires on, and that was told."""
+    RESOLVED_UNTOLD = "resolved_untold"
+    """It was over before anybody was told that it fires."""
+    NOT_FIRING = "not_firing"
+    """It ends what fires for nobody."""
+    IN_DIGEST = "in_digest"
+    """A digest of the channel tells of it."""
     NO_WEBHOOK = "no_webhook"
     """The channel has no webhook: nothing can be sent."""
     DELIVERED = "delivered"
@@ -54,9 +81,10 @@ class Reason(StrEnum):
 
 
 class Key(NamedTuple):
-    """What tells a notice apart: its route, its group in that route, and which of the group's messages it is (from 0).
+    """What tells a notice apart: its route, its group in that route, and which of the group's messages it is.
 
-    For now each event is a group of its own: ``group`` is the event id, ``flush`` is 0.
+    ``flush`` grows with every message of a group; it is when that was decided, in milliseconds since the epoch, or one more than
+    the last one. A digest's route is ``DIGEST``, its group the channel.
     """
 
     route: str
@@ -78,11 +106,22 @@ class Key(NamedTuple):
         return cls(route, group, int(flush))
 
 
+DIGEST: Final = "digest"
+"""The route of digests; no other may have the name."""
+
+
 class Cause(NamedTuple):
-    """An event that a notice tells of, and where the log holds it."""
+    """An event that a notice tells of, where the log holds it, and what counts of it in a summary.
+
+    ``kind`` is the finding's kind, of others the event's type; ``resource`` the first one, "" if it names none.
+    """
 
     event_id: str
     position: Position
+    severity: int = 0
+    kind: str = ""
+    resource: str = ""
+    resolved: bool = False
 
     @property
     def time_us(self) -> int:
@@ -95,7 +134,10 @@ class Notice:
     """A notice as the ledger holds it. Times are microseconds since the epoch, UTC.
 
     ``attempt`` counts the requests made. ``unsure``: the outcome of an earlier one is unknown, so the next may be a repeat.
-    ``detail`` is a few words about the last outcome, free of secrets.
+    ``detail`` is a few words about the last outcome, or why it is held, without secrets; ``severity`` that of the worst cause.
+    ``causes`` are what it is sent for, ``still`` some that fire on; ``firing`` and ``resolved`` count all that the group had.
+    ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from the
+    root to its own.
     """
 
     key: Key
@@ -110,6 +152,13 @@ class Notice:
     attempt: int = 0
     unsure: bool = False
     detail: str = ""
+    severity: int = 0
+    why: Reason = Reason.ROUTE_MATCHED
+    path: tuple[str, ...] = ()
+    still: tuple[Cause, ...] = ()
+    firing: int = 0
+    resolved: int = 0
+    merged_into: Key | None = None
 
     def attempted(self, now_us: int) -> Self:
         """The notice as a request about it goes out."""

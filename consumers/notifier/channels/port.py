@@ -7,7 +7,10 @@ Secrets:  an answer holds no part of the channel's address.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+from consumers.notifier.notice import Notice
+from schemas.envelope import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,53 @@ class Unavailable:
     unsure: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: ``per_second`` tokens a second, at most ``burst`` at once; each request takes one."""
+
+    per_second: float = 1.0
+    burst: int = 1
+
+
+Payload: TypeAlias = Mapping[str, Any]
+"""A message as some kind of channel takes it."""
+
 Answer = Delivered | RateLimited | Refused | Unavailable
 
 
-class Sender(Protocol):
-    """Sends to one channel. Called by one thread at a time."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a notice is to say.
 
-    def send(self, payload: Mapping[str, Any]) -> Answer:
-        """Make one request with this message."""
+    ``told`` are those of its events that are named, the worst first, each with whether it is over; ``more`` counts the others.
+    ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced. ``zone`` is the readers' time zone.
+    """
+
+    notice: Notice
+    told: tuple[tuple[Envelope, bool], ...]
+    more: int
+    link: str
+    silence: str
+    zone: str = "UTC"
+
+
+class Channel(Protocol):
+    """One channel: how messages look there, and how they get there. Called by one thread at a time."""
+
+    @property
+    def kind(self) -> str:
+        """slack, email or webhook."""
+        ...
+
+    @property
+    def pace(self) -> Rate:
+        """How fast it may be sent to."""
+        ...
+
+    def render(self, message: Message) -> Payload:
+        """The message as this channel takes it. Pure. Raises ``Unrenderable``."""
+        ...
+
+    def send(self, payload: Payload) -> Answer:
+        """Make one request with it."""
         ...

@@ -10,10 +10,12 @@ Facts:       ``notice.*`` facts are kept with the outcome they tell of, in one w
 Errors:      ``LedgerUnavailable`` from every method, for the while.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
+from consumers.notifier.groups.state import Change, Group, Member
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
 from pipeline.log.port import Position
@@ -35,6 +37,16 @@ class Tally:
     channel: str
     state: State
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Notices to one channel that are pending: how many, and when the first and the last of them was decided (0 if none is)."""
+
+    count: int = 0
+    critical: int = 0
+    first_us: int = 0
+    last_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,30 @@ class Ledger(Protocol):
         """How far each shard has been decided; None before ``begin``. A shard that is missing begins at its first event."""
         ...
 
-    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft]) -> int:
-        """Keep decisions and how far the log was read, together. A draft whose key is known is dropped.
+    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
+        """Keep decisions, what they make of groups, and how far the log was read, together.
 
-        Returns how many were new.
+        A draft whose key is known is dropped; returns how many were new. ``marks`` may be empty: nothing was read, time has passed.
+        """
+        ...
+
+    def groups(self) -> Iterator[tuple[Group, Sequence[Member]]]:
+        """All groups with their members, as they were committed last."""
+        ...
+
+    def known(self, event_ids: Collection[str]) -> AbstractSet[str]:
+        """Which of these events some notice tells of, whatever its state."""
+        ...
+
+    def crowd(self, channel: str) -> Crowd:
+        """What waits for ``channel``."""
+        ...
+
+    def merge(self, token: int, digest: Notice, below: int, now_us: int) -> int:
+        """Make ``digest`` pending, and merge into it what waits for its channel, untried, and is less severe than ``below``.
+
+        The digest takes over what the others tell of (``causes``: the worst and newest thousand; ``firing``, ``resolved``: of all).
+        Each of the others becomes ``merged``, with a fact. Returns how many; if that is 0 there is no digest.
         """
         ...
 
@@ -83,7 +115,7 @@ class Ledger(Protocol):
         ...
 
     def due(self, channel: str, now_us: int) -> Notice | None:
-        """The notice that was decided first of those that are pending and due."""
+        """Of the notices that are pending and due: one that is CRITICAL before all others, and among equals the first decided."""
         ...
 
     def next_due_us(self, channel: str) -> int | None:

@@ -1,0 +1,1 @@
+"""What belongs together is told together: the decisions about groups, as one pure state machine."""

@@ -1,0 +1,1 @@
+"""Who is to be told: the tree of routes, its matchers, its times."""
