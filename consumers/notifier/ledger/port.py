@@ -86,7 +86,7 @@ class Ledger(Protocol):
     def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
         """Keep decisions, what they make of groups, and how far the log was read, together.
 
-        A draft whose key is known is dropped; returns how many were new. ``marks`` may be empty: nothing was read, time has passed.
+        A draft whose key is known is dropped; returns how many were new. ``marks`` may be empty: time has passed, no more.
         """
         ...
 
@@ -103,7 +103,7 @@ class Ledger(Protocol):
         ...
 
     def merge(self, token: int, digest: Notice, below: int, now_us: int) -> int:
-        """Make ``digest`` pending, and merge into it what waits for its channel, untried, and is less severe than ``below``.
+        """Make ``digest`` pending, and merge into it what waits for its channel, untried, if it is less severe than ``below``.
 
         The digest takes over what the others tell of (``causes``: the worst and newest thousand; ``firing``, ``resolved``: of all).
         Each of the others becomes ``merged``, with a fact. Returns how many; if that is 0 there is no digest.
