@@ -46,7 +46,8 @@ class Group:
     """A group that has members. Times are microseconds since the epoch, by the clock of the notifier.
 
     ``next_us`` is when it is to be looked at; ``tick_us`` the next regular tick, which nothing urgent moves, None
-    before the first look. ``last_us`` is when its last message was decided, None if there is none; ``last_fired``: that had something firing.
+    before the first look. ``last_us`` is when its last message was decided, None if there is none; ``last_fired``: something in it
+    was firing.
     ``flush`` numbers the last message; the next has a greater number.
     """
 

@@ -105,7 +105,7 @@ class Ledger(Protocol):
     def merge(self, token: int, digest: Notice, below: int, now_us: int) -> int:
         """Make ``digest`` pending, and merge into it what waits for its channel, untried, if it is less severe than ``below``.
 
-        The digest takes over what the others tell of (``causes``: the worst and newest thousand; ``firing``, ``resolved``: of all).
+        The digest takes over what the others tell of (``causes``: the worst and newest thousand; ``firing``, ``resolved``: all).
         Each of the others becomes ``merged``, with a fact. Returns how many; if that is 0 there is no digest.
         """
         ...
