@@ -58,8 +58,8 @@ class Reason(StrEnum):
     """It ends what fires for nobody."""
     IN_DIGEST = "in_digest"
     """A digest of the channel tells of it."""
-    NO_WEBHOOK = "no_webhook"
-    """The channel has no webhook: nothing can be sent."""
+    NO_CHANNEL = "no_channel"
+    """There is no such channel, or it has no address: nothing can be sent."""
     DELIVERED = "delivered"
     OUTCOME_UNKNOWN = "outcome_unknown"
     """A send may or may not have arrived (a crash, a time-out): it is sent again, and marked so."""
@@ -71,7 +71,7 @@ class Reason(StrEnum):
     GAVE_UP = "gave_up"
     """Tried for as long as the retry policy allows."""
     CHANNEL_REMOVED = "channel_removed"
-    """The channel is no longer configured, or lost its webhook, before the notice went out."""
+    """The channel is no longer configured, or lost its address, before the notice went out."""
     EVENT_MISSING = "event_missing"
     """The log no longer holds the event."""
     UNRENDERABLE = "unrenderable"
@@ -106,6 +106,15 @@ class Key(NamedTuple):
         return cls(route, group, int(flush))
 
 
+class Count(NamedTuple):
+    """How many ``events`` of a digest are of a kind and a severity, and whether they are over."""
+
+    kind: str
+    severity: int
+    resolved: bool
+    events: int
+
+
 DIGEST: Final = "digest"
 """The route of digests; no other may have the name."""
 
@@ -137,7 +146,7 @@ class Notice:
     ``detail`` is a few words about the last outcome, or why it is held, without secrets. ``severity`` is of the worst.
     ``causes`` are what it is sent for, ``still`` some that fire on; ``firing`` and ``resolved`` count all that the group had.
     ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from the
-    root to its own.
+    root to its own. ``counts`` are, of a digest, all of its events, of which ``causes`` are only some, the most frequent first.
     """
 
     key: Key
@@ -159,6 +168,7 @@ class Notice:
     firing: int = 0
     resolved: int = 0
     merged_into: Key | None = None
+    counts: tuple[Count, ...] = ()
 
     def attempted(self, now_us: int) -> Self:
         """The notice as a request about it goes out."""
