@@ -174,3 +174,9 @@ class Notice:
         """The notice as a request about it goes out."""
         first_us = now_us if self.first_attempt_us is None else self.first_attempt_us
         return replace(self, state=State.SENDING, attempt=self.attempt + 1, first_attempt_us=first_us, changed_us=now_us)
+
+    def merged(self, digest: Key, now_us: int) -> Self:
+        """The notice once ``digest`` tells of it."""
+        return replace(
+            self, state=State.MERGED, reason=Reason.IN_DIGEST, detail=str(digest), merged_into=digest, changed_us=now_us
+        )
