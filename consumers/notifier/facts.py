@@ -36,6 +36,8 @@ _WHY: Final = {
     Reason.SILENCED: "it is silenced",
     Reason.ALREADY_TOLD: "it fires on, which was told",
     Reason.RESOLVED_UNTOLD: "it was over before it was told",
+    Reason.RESOLVED_UNWANTED: "it is over, and the route tells no ends",
+    Reason.ROUTE_REMOVED: "no route wants it any more",
     Reason.NOT_FIRING: "it ends what fires for nobody",
     Reason.REFUSED: "it refused the message",
     Reason.GAVE_UP: "it could not be reached for too long",

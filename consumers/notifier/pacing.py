@@ -3,8 +3,8 @@
 Bucket: a token bucket, remembered as one number, ``Pace.full_us``: when it will be full again. Each request takes a token,
         whatever is answered. It is kept in the ledger, so that a restart gives no new tokens.
 Storm:  more than ``STORM`` messages wait. They are held until ``CALM_US`` have passed without another one, or ``LONGEST_US``
-        since the first, and become one digest. What is CRITICAL is counted apart: it goes out one by one meanwhile, before all else,
-        unless there is a storm of it too, which holds everything.
+        since the first, and become one digest. What is CRITICAL is counted apart: it goes out one by one meanwhile, before all
+        else, unless there is a storm of it too, which holds everything.
 """
 
 from dataclasses import replace
