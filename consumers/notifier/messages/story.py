@@ -173,9 +173,9 @@ def _ranked(names: Iterable[str]) -> list[tuple[str, int]]:
 
 
 def _why(notice: Notice) -> str:
-    """``You get this because this is new, by route default › findings, for the group account=…``; "" if nobody decided it."""
+    """``You get this because this is new, by route default → findings, for the group account=…``; "" if nobody decided it."""
     sentence = _WHY.get(notice.why, "")
-    path = " › ".join(map(clean, notice.path))
+    path = " → ".join(map(clean, notice.path))
     group = clean(notice.key.group) if notice.key.route != DIGEST and "=" in notice.key.group else ""
     told = [
         f"because {sentence}" if sentence else "",
