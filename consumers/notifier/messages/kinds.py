@@ -35,10 +35,9 @@ def told_of(event: Envelope, body: Mapping[str, Any], facts: Facts, zone: str) -
     return about(body, summary, zone) if about else _generic(Facts({}), summary, event.type)
 
 
-def noun(event: Envelope, kind: str) -> tuple[str, str]:
-    """What one such event is called, and several."""
-    name = kind if event.type == FINDING else event.type.partition(".")[0] if event.type.startswith("alert.") else event.type
-    one = _NOUNS.get(name, "finding" if event.type == FINDING else "event")
+def noun(kind: str) -> tuple[str, str]:
+    """What one event of a kind is called, and several. ``kind`` as in ``consumers.notifier.notice.Cause``."""
+    one = _NOUNS.get("alert" if kind.startswith("alert.") else kind, "event" if "." in kind else "finding")
     return one, f"{one}s"
 
 

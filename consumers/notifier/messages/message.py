@@ -3,13 +3,14 @@
 Pure. Which events are to be fetched says ``named``: of a thousand that a digest tells of, a few.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 from consumers.notifier.channels.port import Message
-from consumers.notifier.messages.words import body_of, said
+from consumers.notifier.item import Item, of
 from consumers.notifier.notice import DIGEST, Cause, Notice
+from consumers.notifier.routing.tree import Fields
 from schemas.envelope import Envelope
 from schemas.identity import MICROSECONDS
 
@@ -34,38 +35,40 @@ def message_of(notice: Notice, events: Mapping[str, Envelope], console_url: str,
     """The message about ``notice``. ``events`` holds by id those of ``named(notice)`` that the log holds."""
     told = tuple((events[cause.event_id], cause.resolved) for cause in named(notice) if cause.event_id in events)
     base = console_url.rstrip("/")
+    items = [] if notice.key.route == DIGEST else _items(notice, told)
     return Message(
         notice=notice,
         told=told,
-        more=max(_count(notice) - len(told), 0),
-        link=_link(notice, told, base),
-        silence=_silence([] if notice.key.route == DIGEST else [event for event, _ in told], base),
+        more=max(count_of(notice) - len(told), 0),
+        link=_link(notice, _common([item.fields for item in items]), base),
+        silence=_silence(items, base),
         zone=zone,
     )
 
 
-def _count(notice: Notice) -> int:
+def count_of(notice: Notice) -> int:
     """How many events the group had, as far as anybody counted."""
-    return max(notice.firing + notice.resolved, len({cause.event_id for cause in (*notice.causes, *notice.still)}))
+    counted = sum(count.events for count in notice.counts)
+    return max(counted, notice.firing + notice.resolved, len({cause.event_id for cause in (*notice.causes, *notice.still)}))
 
 
-def _link(notice: Notice, told: Sequence[tuple[Envelope, bool]], base: str) -> str:
+def _items(notice: Notice, told: Sequence[tuple[Envelope, bool]]) -> Sequence[Item]:
+    where = {cause.event_id: cause.position for cause in (*notice.causes, *notice.still)}
+    return [item for event, _ in told if (item := of(event, where[event.id]))]
+
+
+def _link(notice: Notice, common: Fields, base: str) -> str:
     """To the events of the time that the notice spans, of the account and source that those named have in common."""
-    times = [cause.time_us for cause in (*notice.causes, *notice.still)]
-    common = _common([event for event, _ in told])
-    asked = {
-        "source": common.get("source", "") if notice.key.route != DIGEST else "",
-        "account": common.get("account", "") if notice.key.route != DIGEST else "",
-        "from": str(min(times) // MICROSECONDS) if times else "",
-        "to": str(max(times) // MICROSECONDS + 1) if times else "",
-    }
+    times = [cause.time_us // MICROSECONDS for cause in (*notice.causes, *notice.still)]
+    span = {"from": str(min(times)), "to": str(max(times) + 1)} if times else {}
+    asked = {"source": common.get("source", ""), "account": common.get("account", ""), **span}
     query = urlencode({name: value for name, value in asked.items() if value})
     return f"{base}/events?{query}" if query else f"{base}/events"
 
 
-def _silence(events: Sequence[Envelope], base: str) -> str:
+def _silence(items: Sequence[Item], base: str) -> str:
     """To the form of a new silence, filled in with what would match these; empty if that is too long for an address."""
-    fields = _precise(events[0]) if len(events) == 1 else _common(events)
+    fields = _precise(items[0]) if len(items) == 1 else _common([item.fields for item in items])
     query = urlencode([("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value])
     address = f"{base}/silences/new"
     return f"{address}?{query}" if 0 < len(query) <= _LONGEST_LINK else address
@@ -76,30 +79,16 @@ def _exactly(value: str) -> str:
     return "".join(f"\\{char}" if char in "\\*?|" else char for char in value)
 
 
-def _common(events: Sequence[Envelope]) -> Mapping[str, str]:
-    each = [_fields(event) for event in events]
-    return {name: each[0][name] for name in _EACH if each and len({fields[name] for fields in each}) == 1}
+def _common(fields: Sequence[Fields]) -> Fields:
+    """What events have in common, of what a group is silenced by."""
+    return {name: fields[0].get(name, "") for name in _EACH if fields and len({each.get(name, "") for each in fields}) == 1}
 
 
-def _precise(event: Envelope) -> Mapping[str, str]:
-    """What tells this one from others: an alert's rule and group, an alarm's name, else where it came from and its resource."""
-    body, fields = body_of(event), _fields(event)
-    if fields["rule"]:
-        group = body.get("group")
-        return {"rule": fields["rule"], **{f"group.{name}": said(value) for name, value in _items(group)}}
-    if fields["kind"] == "cloudwatch_alarm":
-        return {"subject": event.subject}
-    return {**fields, "resource": event.resources[0] if event.resources else ""}
-
-
-def _fields(event: Envelope) -> dict[str, str]:
-    body = body_of(event)
-    kind = said(body.get("kind")) if event.type == "finding.observed" else ""
-    rule = said(body.get("rule_id")) if event.type.startswith(("alert.", "rule.")) else ""
-    shown = event.type if not kind else ""
-    return {"source": event.source, "type": shown, "kind": kind, "account": event.account, "rule": rule}
-
-
-def _items(group: object) -> Iterator[tuple[str, str]]:
-    if isinstance(group, dict):
-        yield from group.items()
+def _precise(item: Item) -> Fields:
+    """What tells this one from others: an alert's rule and group, what else lasts by its subject, a moment by its resource."""
+    fields = item.fields
+    if fields.get("rule"):
+        return {name: value for name, value in fields.items() if name == "rule" or name.startswith("group.")}
+    if item.is_lasting:
+        return {"subject": fields.get("subject", "")}
+    return {name: fields.get(name, "") for name in (*_EACH, "resource")}

@@ -4,7 +4,7 @@ Single: one event is told, with all its details. Group: several, a line each. Di
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,11 +13,11 @@ from consumers import palette
 from consumers.notifier.channels.port import Message
 from consumers.notifier.messages.card import Card, card
 from consumers.notifier.messages.kinds import noun
+from consumers.notifier.messages.message import count_of
 from consumers.notifier.messages.text import clean, line
-from consumers.notifier.messages.words import body_of, moment, said
-from consumers.notifier.notice import DIGEST, Cause, Notice, Reason
+from consumers.notifier.messages.words import moment, said
+from consumers.notifier.notice import DIGEST, Cause, Count, Notice, Reason
 from consumers.palette import SEVERITIES, Tone
-from schemas.envelope import Envelope
 from schemas.identity import MICROSECONDS
 
 _TOP: Final = 5
@@ -113,7 +113,7 @@ def _group_title(message: Message) -> str:
     live = max(notice.firing, sum(not cause.resolved for cause in causes))
     if notice.why is Reason.ALL_RESOLVED:
         live, over = 0, over + live
-    one, many = _noun([event for event, _ in message.told])
+    one, many = _noun(causes)
     counted = f"{live or over:,} {one if (live or over) == 1 else many}"
     told = f"{counted}{' go on' if notice.why is Reason.REPEATED else ''}" if live else f"{counted} resolved"
     ended = f", {over:,} resolved" if live and over else ""
@@ -127,8 +127,8 @@ def _where(message: Message) -> str:
     return f" in account {account}" if sure else ""
 
 
-def _noun(events: Sequence[Envelope]) -> tuple[str, str]:
-    nouns = {noun(event, said(body_of(event).get("kind"))) for event in events}
+def _noun(causes: Sequence[Cause]) -> tuple[str, str]:
+    nouns = {noun(cause.kind) for cause in causes}
     return nouns.pop() if len(nouns) == 1 else ("event", "events")
 
 
@@ -140,36 +140,35 @@ def _note(notice: Notice, zone: str) -> str:
 
 
 def _digest_title(notice: Notice) -> str:
-    return f"{_total(notice):,} events at once"
-
-
-def _total(notice: Notice) -> int:
-    return max(notice.firing + notice.resolved, len(_causes(notice)))
+    return f"{count_of(notice):,} events at once"
 
 
 def _digest_note(notice: Notice, zone: str) -> str:
-    causes = _causes(notice)
-    times = [cause.time_us for cause in causes]
+    times = [cause.time_us for cause in _causes(notice)]
     span = f"From {moment(min(times), zone)} to {moment(max(times) + MICROSECONDS, zone)}." if times else ""
-    part = f" Counted below: the worst and newest {len(causes):,}." if _total(notice) > len(causes) else ""
     over = f" {notice.resolved:,} of them are over." if notice.resolved else ""
-    return f"{span}{over}{part}".strip()
+    return f"{span}{over}".strip()
 
 
 def _counts(notice: Notice) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
+    """By severity and kind all of them; resources are those of the causes that the notice still names."""
     causes = _causes(notice)
-    severity = Counter(min(max(cause.severity, 0), len(SEVERITIES) - 1) for cause in causes)
+    counts = notice.counts or [Count(cause.kind, cause.severity, cause.resolved, 1) for cause in causes]
+    severity, kind = Counter[int](), Counter[str]()
+    for count in counts:
+        severity[min(max(count.severity, 0), len(SEVERITIES) - 1)] += count.events
+        kind[noun(count.kind)[1]] += count.events
     found = [
         ("By severity", [(f"{SEVERITIES[n].emoji} {SEVERITIES[n].word}", severity[n]) for n in sorted(severity, reverse=True)]),
-        ("By kind", _ranked(cause.kind for cause in causes)),
-        ("Top resources", _ranked(cause.resource for cause in causes)),
+        ("By kind", _ranked(kind)),
+        ("Top resources", _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
     ]
     return [(name, rows) for name, rows in found if rows]
 
 
-def _ranked(names: Iterable[str]) -> list[tuple[str, int]]:
-    counts = Counter(filter(None, (line(clean(name)) for name in names)))
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP]
+def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    named = [(name, count) for name, count in counts.items() if name]
+    return sorted(named, key=lambda pair: (-pair[1], pair[0]))[:_TOP]
 
 
 def _why(notice: Notice) -> str:
