@@ -8,8 +8,8 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from consumers.notifier.errors import MatcherRefused, RoutingRefused
 from consumers.notifier.routing import text
-from consumers.notifier.routing.errors import MatcherRefused, RoutingRefused
 from consumers.notifier.routing.tree import Policies, Silence
 from schemas.envelope import Envelope
 
