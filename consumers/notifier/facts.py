@@ -18,7 +18,7 @@ _TYPES: Final = {State.SENT: "notice.sent", State.FAILED: "notice.failed", State
 _SAID: Final = {State.SENT: "sent", State.FAILED: "not sent", State.SUPPRESSED: "kept, not sent"}
 _WHY: Final = {
     Reason.DELIVERED: "",
-    Reason.NO_WEBHOOK: "it has no webhook",
+    Reason.NO_CHANNEL: "there is no such channel, or it has no address",
     Reason.REFUSED: "it refused the message",
     Reason.GAVE_UP: "it could not be reached for too long",
     Reason.CHANNEL_REMOVED: "it is no longer configured",

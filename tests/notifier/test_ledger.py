@@ -326,14 +326,14 @@ def test_notices_are_listed_newest_first_and_paged(ledger: Ledger) -> None:
 
 
 def test_notices_are_found_by_state_reason_channel_and_event(ledger: Ledger) -> None:
-    token = put(ledger, notice(1), notice(2, channel="other"), notice(3, state=State.SUPPRESSED, reason=Reason.NO_WEBHOOK))
+    token = put(ledger, notice(1), notice(2, channel="other"), notice(3, state=State.SUPPRESSED, reason=Reason.NO_CHANNEL))
     ledger.settle(token, ledger.intend(token, notice(1), 40), DEAD, 41)
 
     def found(wanted: Wanted) -> list[int]:
         return [each.decided_us for each in ledger.notices(wanted)]
 
     assert found(Wanted(state=State.FAILED)) == [1]
-    assert found(Wanted(reason=Reason.NO_WEBHOOK)) == [3]
+    assert found(Wanted(reason=Reason.NO_CHANNEL)) == [3]
     assert found(Wanted(channel="other")) == [2]
     assert found(Wanted(event_id="event-2")) == [2]
     assert found(Wanted(channel="ops", state=State.SUPPRESSED)) == [3]
