@@ -28,7 +28,7 @@ from consumers.api.policy_models import (
 from consumers.api.route_taken import Paths
 from consumers.api.routing import Routes, answers
 from consumers.api.routing_checks import linted, sound_routing
-from consumers.notifier.routing.text import DEFAULT
+from consumers.notifier.routing.text import default_text
 from pipeline.desks.routing import ROUTING, PublishRouting, Routing, RoutingState
 from projections.decided import Decided
 from projections.policies import Policies, RoutingVersion
@@ -66,7 +66,7 @@ def _reads(router: Routes, decided: Decided, desks: Desks, freshness: Freshness)
         freshness.at_least(at_least, version)
         known = decided.routing()
         if known is None:
-            return RoutingView(version=0, by=None, published=None, comment="", text=DEFAULT)
+            return RoutingView(version=0, by=None, published=None, comment="", text=default_text())
         current = known.current
         return RoutingView(
             version=current.number,

@@ -1,13 +1,13 @@
 """What the routes ask of the language of routing: whether a text is one, whether matchers are, and what is wrong with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from consumers.api.errors import ValueRefused
 from consumers.api.policy_models import RoutingLinted
 from consumers.api.rule_models import FlawView
 from consumers.notifier.errors import MatcherRefused, RoutingRefused
 from consumers.notifier.routing import matchers, text
-from consumers.notifier.routing.tree import Matchers, Route, Routing
+from consumers.notifier.routing.tree import Matchers, Routing, every
 
 
 def sound_routing(told: str) -> Routing:
@@ -44,17 +44,10 @@ def linted(told: str) -> RoutingLinted:
     except RoutingRefused as refused:
         flaws = [FlawView(line=flaw.line, field=flaw.field, message=flaw.reason) for flaw in refused.flaws]
         return RoutingLinted(sound=False, flaws=flaws, routes=[], channels=[], reports=[])
-    known = list(_routes(routing.root))
     return RoutingLinted(
         sound=True,
         flaws=[],
-        routes=[route.name for route in known],
-        channels=sorted({route.channel for route in known if route.channel}),
+        routes=[route.name for route in every(routing.root)],
+        channels=text.channels_of(routing),
         reports=[report.name for report in routing.reports],
     )
-
-
-def _routes(route: Route) -> Iterator[Route]:
-    yield route
-    for child in route.children:
-        yield from _routes(child)

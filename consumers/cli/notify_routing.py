@@ -41,7 +41,7 @@ def show(
       findstream notify routes show --version 3
     """
     if default:
-        found: dict[str, Any] = {"version": 0, "text": text.DEFAULT, "by": None, "published": None, "comment": ""}
+        found: dict[str, Any] = {"version": 0, "text": text.default_text(), "by": None, "published": None, "comment": ""}
     else:
         with client() as api:
             found = api.get("/routing" if version is None else f"/routing/versions/{version}").json()
