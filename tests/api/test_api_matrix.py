@@ -35,7 +35,10 @@ from tests.api.world import (
 from tests.people.stores import entropy
 from tests.support.facts import alert_id, silence_id
 
-PAGES = [("GET", path) for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in", "/silences/new")]
+PAGES = [
+    ("GET", path)
+    for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in", "/silences/new")
+]
 FORMS = [("POST", "/sign-in"), ("POST", "/sign-out"), ("POST", "/silences/new"), ("POST", "/silences/{silence_id}/expire")]
 BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/events"): {"number": 1, "time": 1},

@@ -192,7 +192,9 @@ def test_what_a_silence_would_match_is_shown_before_it_is_made(desk_client: Clie
     assert error(desk_client.post("/silences/preview", json={"matchers": ["x"]})) == (422, "value_refused", ["matchers.0"])
 
 
-def test_a_preview_looks_at_the_newest_findings_only_and_shows_a_few(desk_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_looks_at_the_newest_findings_only_and_shows_a_few(
+    desk_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("consumers.api.silencing._AT_ONCE", 4)
     monkeypatch.setattr("consumers.api.silencing.MOST_LOOKED_AT", 8)
     monkeypatch.setattr("consumers.api.silencing.SHOWN", 3)
