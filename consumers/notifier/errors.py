@@ -11,6 +11,13 @@ class RoutesRejected(NotifierError):
     """The routes file cannot be accepted; the message names file, key and accepted form, never a secret. Do: correct it."""
 
 
+class ChannelsRejected(NotifierError):
+    """The channels file, or a secret that it names, cannot be accepted; the message names the key and the accepted form.
+
+    Do: correct it. No message shows a secret.
+    """
+
+
 class LedgerUnavailable(NotifierError):
     """The ledger cannot be read or written just now (locked, full disk). Nothing of the call was kept.
 
