@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from consumers.notifier.errors import MatcherRefused, RoutingRefused
-from consumers.notifier.routing import text
+from consumers.notifier.routing import matchers, text
 from consumers.notifier.routing.tree import Policies, Silence
 from schemas.envelope import Envelope
 
@@ -73,8 +73,8 @@ class Policing:
 def _created(event: Envelope) -> Silence | None:
     told = event.data
     try:
-        matchers = tuple(text.matcher(each) for each in told["matchers"])
+        matching = matchers.read_all(told["matchers"])
     except MatcherRefused as refused:
         _logger.error("silence %s cannot be read here, it silences nothing: %s", told["silence_id"], refused)  # noqa: TRY400 -- the flaw says all
         return None
-    return Silence(told["silence_id"], matchers, told["starts_us"], told["ends_us"], told["comment"], told["by"])
+    return Silence(told["silence_id"], matching, told["starts_us"], told["ends_us"], told["comment"], told["by"])

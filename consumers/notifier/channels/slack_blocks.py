@@ -7,6 +7,7 @@ Limits hold by construction: every text passes ``cut``, every list is bounded. A
 Messages are plain dictionaries: ``text`` (for the notification), ``blocks`` (the headline) and one coloured attachment.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,8 @@ from jinja2.filters import do_batch
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from consumers.notifier.channels.port import Message
+from consumers.notifier.messages.rendering import rendered
 from consumers.notifier.messages.report import counted, tables
 from consumers.notifier.messages.story import Story
 from consumers.notifier.messages.text import Escaped, cut, escape, line
@@ -33,6 +36,11 @@ class Blocks:
         template = self._templates.get_template(f"slack/{story.shape}.json.j2")
         message: dict[str, Any] = orjson.loads(template.render({"story": story, _CUTS: []}))
         return message
+
+
+def slack_shown(message: Message, console_url: str) -> Mapping[str, Any]:
+    """The message as Slack would show it, for whom there is no channel. Raises ``Unrenderable``."""
+    return rendered(message, console_url, "", Blocks().render)
 
 
 def environment() -> Environment:
