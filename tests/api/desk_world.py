@@ -12,7 +12,7 @@ from consumers.assuming import Assume, Attempt
 from consumers.draw import draw_id
 from consumers.jobs.asking import Asks
 from consumers.jobs.worker import Worker
-from consumers.notifier.routes import DEFAULT
+from consumers.notifier.routing import text
 from consumers.people.principal import Principal, Role
 from consumers.people.session import Session
 from consumers.people.sign_in import SignIn
@@ -143,7 +143,7 @@ class DeskWorld:
 
     def work(self) -> int:
         """Do the long work that was asked for; returns how many jobs were done."""
-        history = History(self.log, self.spine.catalog, lambda: Routing(DEFAULT.routes), lambda: 0, lambda: None)
+        history = History(self.log, self.spine.catalog, lambda: Routing(text.default()), lambda: 0, lambda: None)
         return Worker(self.jobs, history.kinds(), self.clock).drain()
 
     def headers(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from consumers.rules.history.jobs import Which
 from consumers.rules.history.judging import Markers
 from consumers.rules.history.reprocess import Run
 from consumers.rules.history.resolving import Resolving
-from consumers.rules.history.routing import with_every_channel
+from consumers.rules.history.routing import with_channels, with_every_channel
 from consumers.rules.history.strand import Stretch
 from consumers.rules.matching import Document
 from pipeline.settings import Settings
@@ -97,5 +97,19 @@ def test_a_job_names_a_rule_in_one_way(given: dict[str, str]) -> None:
         Which(**given)
 
 
-def test_who_is_not_to_know_webhooks_takes_each_channel_for_connected() -> None:
-    assert with_every_channel(Settings()).connected == {"default"}
+class Nothing:
+    """Nobody ever published a routing."""
+
+    def routing(self) -> None:
+        return None
+
+
+def test_who_is_not_to_know_addresses_takes_each_channel_for_connected() -> None:
+    assert with_every_channel(cast("Decided", Nothing())).connected == {"default"}
+
+
+def test_channels_without_an_address_are_not_connected() -> None:
+    settings = Settings(slack_webhook=SecretStr("https://127.0.0.1/hook"))
+
+    assert with_channels(cast("Decided", Nothing()), settings, {}).connected == {"default"}
+    assert with_channels(cast("Decided", Nothing()), Settings(), {}).connected == set()
