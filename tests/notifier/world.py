@@ -57,7 +57,7 @@ class Clock:
 
 
 class ScriptedChannel:
-    """A Slack that answers by script, then ``Delivered``. ``told`` are the ids that each request names, ``payloads`` what it was."""
+    """A Slack that answers by script, then ``Delivered``. ``told`` are the ids that each request names."""
 
     kind = "slack"
 

@@ -1,7 +1,9 @@
 """The parts that judging history is made of, where the whole would not tell."""
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from consumers.rules.errors import RuleThrew
 from consumers.rules.history import asking
@@ -21,6 +23,9 @@ from tests.rules.history.test_history_backtest import DAY, of
 from tests.rules.history.test_history_reprocess import bodies, run
 from tests.support.facts import DAY_US
 from tests.support.memory_log import MemoryLog
+
+if TYPE_CHECKING:
+    from projections.decided import Decided
 
 
 class Speechless(Words):
