@@ -1,4 +1,4 @@
-"""The laws of deciding about groups, over random histories: as the slow model has it, whatever restarts; nothing lost, nothing twice."""
+"""The laws of deciding about groups, over random histories: as the slow model has it, nothing lost, nothing twice."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -47,7 +47,7 @@ routes:
 
 
 class History(NamedTuple):
-    """Events by the second at which they come, the policies, and after which seconds with events a process dies, or starts anew."""
+    """Events by the second at which they come, the policies, and with which of these batches a process dies."""
 
     policies: Policies
     batches: list[tuple[int, list[Item]]]
@@ -142,10 +142,7 @@ def test_every_event_that_a_route_wants_is_told_or_held_in_the_end_and_a_moment_
     named = {event_id for _, _, _, events in (*sent(machine), *held(machine)) for event_id in events}
     assert wanted - named == set()
     moments = Counter(
-        (route, event_id)
-        for _, route, _, events in sent(machine)
-        for event_id in events
-        if every[event_id].turn is Turn.MOMENT
+        (route, event_id) for _, route, _, events in sent(machine) for event_id in events if every[event_id].turn is Turn.MOMENT
     )
     assert [moment for moment, times in moments.items() if times > 1] == []
 
