@@ -21,7 +21,7 @@ _MODULES: Final = {
     "ingest": "feeding",
     "sample": "feeding",
     "status": "running",
-    "tail": "looking",
+    "tail": "tailing",
     "events": "looking",
     "replay": "folding",
     "rebuild": "folding",
