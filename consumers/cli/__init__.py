@@ -25,7 +25,7 @@ _MODULES: Final = {
     "events": "looking",
     "replay": "folding",
     "rebuild": "folding",
-    "report": "telling",
+    "report": "reporting",
     "backup": "keeping",
     "restore": "keeping",
     "doctor": "keeping",

@@ -1,4 +1,4 @@
-"""Issues the daily report."""
+"""Issues the daily reports."""
 
 from threading import Event
 
@@ -8,6 +8,6 @@ from pipeline.settings import Settings
 
 
 def run(settings: Settings, stop: Event) -> None:
-    """Issue each day's report when it is due."""
+    """Issue each day's reports when they are due."""
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
         Reporter(log, catalog, clock=now_us).run(stop)
