@@ -48,7 +48,7 @@ def decide(routes: Sequence[Route], event: Envelope, *, connected: AbstractSet[s
         if route.channel in connected:
             decisions.append(Decision(key, route.channel, Verdict.SEND, Reason.ROUTE_MATCHED))
         else:
-            decisions.append(Decision(key, route.channel, Verdict.SUPPRESS, Reason.NO_WEBHOOK))
+            decisions.append(Decision(key, route.channel, Verdict.SUPPRESS, Reason.NO_CHANNEL))
         if route.last:
             break
     return decisions

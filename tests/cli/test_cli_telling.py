@@ -123,10 +123,10 @@ def test_the_ledger_tells_why_nobody_was_told(findstream: Findstream, event: str
 
     (notice,) = findstream("notify", "ledger", "--event", event, "--json").json["notices"]
 
-    assert (notice["state"], notice["reason"]) == ("suppressed", "no_webhook")
+    assert (notice["state"], notice["reason"]) == ("suppressed", "no_channel")
     assert notice["causes"][0]["event_id"] == event
     assert findstream("notify", "ledger", "--state", "sent", "--json").json["notices"] == []
-    assert "no_webhook" in findstream("notify", "ledger").out
+    assert "no_channel" in findstream("notify", "ledger").out
 
 
 def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Slack, event: str) -> None:

@@ -31,7 +31,7 @@ def test_a_route_that_wants_an_event_gets_it_with_the_reason() -> None:
 
 
 def test_a_channel_without_a_webhook_suppresses_with_the_reason() -> None:
-    decision = Decision(Key("all", event().id, 0), "ops", Verdict.SUPPRESS, Reason.NO_WEBHOOK)
+    decision = Decision(Key("all", event().id, 0), "ops", Verdict.SUPPRESS, Reason.NO_CHANNEL)
 
     assert decide([route()], event(), connected=frozenset()) == [decision]
 

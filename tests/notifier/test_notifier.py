@@ -190,10 +190,10 @@ def test_without_a_webhook_a_notice_is_suppressed_with_the_reason(tmp_path: Path
         drain(notifier)
 
         notice = here.notice(event())
-        assert (notice.state, notice.reason, notice.attempt) == (State.SUPPRESSED, Reason.NO_WEBHOOK, 0)
+        assert (notice.state, notice.reason, notice.attempt) == (State.SUPPRESSED, Reason.NO_CHANNEL, 0)
         [fact] = here.facts()
-        assert (fact.type, fact.data["reason"], fact.causation_id) == ("notice.suppressed", "no_webhook", event().id)
-        assert fact.summary == "Notice kept, not sent to channel ops: it has no webhook"
+        assert (fact.type, fact.data["reason"], fact.causation_id) == ("notice.suppressed", "no_channel", event().id)
+        assert fact.summary == "Notice kept, not sent to channel ops: there is no such channel, or it has no address"
 
 
 @pytest.mark.parametrize(

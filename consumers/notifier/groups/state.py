@@ -2,7 +2,8 @@
 
 Group:  what one route tells together: the events that have equal values of the route's ``group_by``.
 Member: something in a group: lasting, as long as it fires and until its end was told; a moment, until it was told.
-Watch:  members of the group ``WATCHED`` are in no message: they fire, and may inhibit others.
+Watch:  members of the group ``WATCHED`` are in no message. What fires for nobody may inhibit others; what is over is
+        remembered, so that what comes late about it is told from news, and an alert that is reopened is known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,12 +44,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group that has members. Times are microseconds since the epoch, by the clock of the notifier.
+    """A group. Times are microseconds since the epoch, by the clock of the notifier.
 
     ``next_us`` is when it is to be looked at; ``tick_us`` the next regular tick, which nothing urgent moves, None
-    before the first look. ``last_us`` is when its last message was decided, None if there is none; ``last_fired``: something in it
-    was firing.
-    ``flush`` numbers the last message; the next has a greater number.
+    before the first look. ``last_us`` is when its last message was decided, None if there is none; ``last_fired``: something
+    lasting in it was firing.
+    ``flush`` numbers the last message or hold; the next has a greater number. ``waiting`` counts what came to be told since the
+    group was looked at. A group may be without members: until its next look, so that what comes then keeps to its tick.
     """
 
     key: GroupKey
@@ -58,6 +60,7 @@ class Group:
     last_us: int | None = None
     last_fired: bool = False
     flush: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Nobody:  a route whose channel is "" tells nobody: what ends there is no notice 
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -103,6 +103,10 @@ class Routing:
         """The routes that decide about an item with these fields, in the order of the tree; never empty."""
         return _deciding(self.root, fields)
 
+    def named(self, name: str) -> Route | None:
+        """The route of this name, or None."""
+        return next((route for route in _all(self.root) if route.name == name), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -126,6 +130,12 @@ class Policies:
 
     routing: Routing
     silences: tuple[Silence, ...] = ()
+
+
+def _all(route: Route) -> Iterator[Route]:
+    yield route
+    for child in route.children:
+        yield from _all(child)
 
 
 def _deciding(route: Route, fields: Fields) -> list[Route]:

@@ -174,7 +174,7 @@ def test_notices_are_what_routing_decides_about_the_alerts() -> None:
     held = run(log, rule(), routing=Routing([route]))
 
     assert (told.notices, told.held) == ({"default": 3}, {})
-    assert (held.notices, held.held) == ({}, {"default: no_webhook": 3})
+    assert (held.notices, held.held) == ({}, {"default: no_channel": 3})
 
 
 def test_a_stretch_that_the_log_forgot_in_part_is_said_to_be_incomplete() -> None:
