@@ -125,7 +125,7 @@ def some_alert(*event_ids: str) -> Alert:
     )
 
 
-REPEATED = "because it had fired on, unchanged, for as long as its route waits before it repeats; route findings"
+REPEATED = "as the outcome of an earlier attempt is unknown, because it had fired on, unchanged, for as long as its route waits before it repeats; route findings"
 DEAD = "it is a dead letter of ops, which can be redriven; route root → findings"
 WANTED = finding(1, severity=3, source_id="envelope-1")
 
@@ -141,7 +141,7 @@ WANTED = finding(1, severity=3, source_id="envelope-1")
         (
             notice(WANTED, State.SENT, Reason.DELIVERED, unsure=True, why=Reason.REPEATED, path=()),
             Verdict.TOLD,
-            f"Told: ops got it at 2024-05-01 01:00:00Z, perhaps twice, as the outcome of an earlier attempt is unknown, {REPEATED}.",
+            f"Told: ops got it at 2024-05-01 01:00:00Z, perhaps twice, {REPEATED}.",
         ),
         (
             notice(WANTED, State.SENDING, Reason.NEWLY_FIRING, attempt=2),
