@@ -8,6 +8,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
+<<<<<<< HEAD
+=======
+from consumers.cli import notify_routing
+from consumers.cli.arguments import day_us
+>>>>>>> n-people
 from consumers.cli.exits import FAILED
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
@@ -23,6 +28,7 @@ from schemas.envelope import Envelope
 from schemas.identity import derived_id
 
 notify = typer.Typer(help="Who was told of what, who was not, and why.")
+notify_routing.register(notify)
 
 _SOURCE: Final = "monitoring.findstream"
 

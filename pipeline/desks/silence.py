@@ -76,7 +76,7 @@ class Silence(Entity):
         """Do what is asked. Raises ``CommandRefused``, ``NothingThere``, ``AlreadyThere``."""
         match command:
             case CreateSilence():
-                self._create(command, act)
+                self._begin(command, act)
             case ChangeSilence():
                 self._change(command, act)
             case _:
@@ -93,7 +93,7 @@ class Silence(Entity):
         else:
             self.state = replace(self.expect(), ends_us=fact.time_us, updated_by=body["by"], expired=True)
 
-    def _create(self, command: CreateSilence, act: Act) -> None:
+    def _begin(self, command: CreateSilence, act: Act) -> None:
         if self.version:
             raise AlreadyThere(self.noun, self.version)
         starts_us = max(act.now_us, command.starts_us or 0)

@@ -11,7 +11,6 @@ from consumers.notifier.groups.state import WATCHED, Group, GroupKey, Member
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import DIGEST, Cause, Key, Notice, Reason, State
 from consumers.notifier.routing.tree import Matcher, Policies, Route, Routing
-from consumers.notifier.routing.tried import tried
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
 from consumers.notifier.why.sentence import Verdict
@@ -125,7 +124,8 @@ def some_alert(*event_ids: str) -> Alert:
     )
 
 
-REPEATED = "as the outcome of an earlier attempt is unknown, because it had fired on, unchanged, for as long as its route waits before it repeats; route findings"
+UNSURE = "as the outcome of an earlier attempt is unknown"
+REPEATED = f"{UNSURE}, because it had fired on, unchanged, for as long as its route waits before it repeats; route findings"
 DEAD = "it is a dead letter of ops, which can be redriven; route root → findings"
 WANTED = finding(1, severity=3, source_id="envelope-1")
 
@@ -387,14 +387,3 @@ def test_a_notice_of_what_is_long_over_needs_no_look_at_the_groups() -> None:
             raise NotImplementedError
 
     assert why(WANTED, Never(kept=[notice(WANTED, State.SENT, Reason.DELIVERED)])).verdict is Verdict.TOLD
-
-
-def test_the_routes_that_decide_are_those_of_the_tree() -> None:
-    goes_on = replace(WANTS, go_on=True)
-    deep = Route("deep", "", ("root", "deep"), (HIGH,), children=(replace(PAGES, matchers=()),))
-    routing = Routing(Route("root", "", ("root",), children=(goes_on, deep, WANTS)))
-    for fields in ({"severity": "HIGH"}, {"severity": "LOW"}, {}):
-        asked = tried(routing, fields)
-
-        assert [each.route for each in asked if each.decides] == routing.deciding(fields)
-    assert [each.route.name for each in tried(routing, {"severity": "HIGH"})] == ["root", "findings", "deep", "pages"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consumers.notifier.groups.naming import homes
 from consumers.notifier.notice import Notice
-from consumers.notifier.routing.tried import Tried, tried
+from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import Known
 from consumers.notifier.why.sentence import Verdict, digests_of, moment, of_notice, path_of, said
 from projections.alert_pages import Alert
@@ -32,13 +32,13 @@ class Explanation:
     sentence: str
     chain: tuple[Link, ...]
     notices: tuple[Notice, ...]
-    asked: tuple[Tried, ...]
+    asked: tuple[Step, ...]
 
 
 def explain(known: Known) -> Explanation:
     """The explanation of an event."""
     verdict, sentence = said(known)
-    asked = tuple(tried(known.policies.routing, known.item.fields)) if known.item else ()
+    asked = tuple(walk(known.policies.routing, known.item.fields)) if known.item else ()
     return Explanation(known.record.event.id, verdict, sentence, tuple(_chain(known)), known.notices, asked)
 
 

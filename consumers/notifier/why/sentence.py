@@ -9,7 +9,7 @@ from consumers.notifier.groups.state import WATCHED
 from consumers.notifier.item import RAISED, Item, Turn
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.routing.tree import Matcher
-from consumers.notifier.routing.tried import Tried, tried
+from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import Known, Progress
 from schemas.identity import MICROSECONDS
 
@@ -157,7 +157,7 @@ def _without_notice(known: Known) -> Said:
         if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told:
             where = f"group {group.key.values} of route {group.key.route}"
             return Said(Verdict.WAITING, f"Waits in {where}, which is looked at next at {moment(group.next_us)}")
-    return _traceless(known.item, tried(known.policies.routing, known.item.fields))
+    return _traceless(known.item, walk(known.policies.routing, known.item.fields))
 
 
 def _never(kind: str) -> Said:
@@ -166,7 +166,7 @@ def _never(kind: str) -> Said:
     return Said(Verdict.NEVER, f"Nobody is told of events of the type {kind}")
 
 
-def _traceless(item: Item, asked: list[Tried]) -> Said:
+def _traceless(item: Item, asked: list[Step]) -> Said:
     if any(each.decides and each.route.channel for each in asked):
         forgotten = "its notice was forgotten with time, or the routing was another when it came"
         before = "it was there before the notifier began"
@@ -175,7 +175,7 @@ def _traceless(item: Item, asked: list[Tried]) -> Said:
     return Said(Verdict.UNWANTED, f"Not told: {over}: {_nearest(asked, item.fields)}")
 
 
-def _nearest(asked: list[Tried], fields: Mapping[str, str]) -> str:
+def _nearest(asked: list[Step], fields: Mapping[str, str]) -> str:
     """What the route that it came nearest to asks for; of those that tell somebody."""
     speaking = [each for each in asked if each.failed and _speaks(each)]
     if not speaking:
@@ -186,7 +186,7 @@ def _nearest(asked: list[Tried], fields: Mapping[str, str]) -> str:
     return f"the route {path_of(nearest.route.path) or nearest.route.name} asks for {failed}{others}"
 
 
-def _speaks(each: Tried) -> bool:
+def _speaks(each: Step) -> bool:
     """Whether somebody is told by this route, or by one below it."""
     waiting = [each.route]
     while waiting:
