@@ -12,6 +12,7 @@ from consumers.cli.output import Json, counted, emit, emit_json, emit_table, pla
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
 from consumers.reports.daily import FOLDED, DailyReport
 from consumers.reports.reporter import Reporter
+from consumers.reports.routed import Routed
 
 
 def report(
@@ -32,7 +33,7 @@ def report(
     """
     settings = settings_of_data()
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
-        reporter = Reporter(log, catalog, clock=now_us)
+        reporter = Reporter(log, catalog, clock=now_us, reports=Routed(catalog))
         built = reporter.report(on, name)
         states = [state for state in catalog.states() if state.name in FOLDED]
         event = reporter.issue(built) if issue else None

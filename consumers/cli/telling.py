@@ -8,11 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-<<<<<<< HEAD
-=======
 from consumers.cli import notify_routing
-from consumers.cli.arguments import day_us
->>>>>>> n-people
 from consumers.cli.exits import FAILED
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data

@@ -3,7 +3,7 @@
 Clocks:  a time that a day lacks (clocks go forward over it) counts as if they had not yet been turned; of one that a day has
          twice it is the first. So each date has one report.
 Windows: from the report's time of the day before to its time of this one, both cut to the whole hour of UTC, by which findings
-         are counted: 24 hours, 23 or 25 where clocks were turned meanwhile. Those of consecutive dates join without gap or overlap.
+         are counted: 24 hours, 23 or 25 where clocks were turned meanwhile. Those of consecutive dates join without a gap.
 Late:    a report that nobody was there to issue is still due for ``MADE_UP_FOR_US``.
 """
 
@@ -26,10 +26,10 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A report of one date. ``at_us`` is when it is due, microseconds since the epoch."""
+    """A report of one ``day``, a date as text. ``at_us`` is when it is due, microseconds since the epoch."""
 
     report: Report
-    date: str
+    day: str
     at_us: int
     window: Window
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools.logging import Logger
 
 from consumers.aws import catalog_of, log_of, quarantine_of
 from consumers.reports.reporter import Reporter
+from consumers.reports.routed import Routed
 from pipeline.opening import now_us
 from pipeline.settings import Settings
 
@@ -17,7 +18,8 @@ _FRESH_SECONDS: Final = 60.0
 
 _settings: Final = Settings.load()
 _log: Final = log_of(_settings, quarantine_of(_settings))
-_reporter: Final = Reporter(_log, catalog_of(_settings, _log), clock=now_us, fresh_seconds=_FRESH_SECONDS)
+_catalog: Final = catalog_of(_settings, _log)
+_reporter: Final = Reporter(_log, _catalog, clock=now_us, reports=Routed(_catalog), fresh_seconds=_FRESH_SECONDS)
 logger: Final = Logger(level=_settings.log_level)
 
 

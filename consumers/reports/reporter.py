@@ -103,7 +103,7 @@ class Reporter:
 
     def _built(self, wanted: Due, now_us: int) -> DailyReport:
         report = wanted.report
-        return build(self._reading, wanted.window, now_us, date=wanted.date, report=report.name, zone=report.zone)
+        return build(self._reading, wanted.window, now_us, date=wanted.day, report=report.name, zone=report.zone)
 
     def _issue(self, wanted: Due, now_us: int) -> Envelope | None:
         event = issued(self._built(wanted, now_us), wanted.at_us, wanted.report.name)

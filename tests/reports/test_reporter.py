@@ -12,11 +12,13 @@ from consumers.notifier.routing.tree import Report
 from consumers.reports.daily import DAY_US, HOUR_US, Window, read
 from consumers.reports.due import DAILY
 from consumers.reports.reporter import Reporter
+from consumers.reports.routed import Routed
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Outcome, Receipt, Shard
 from projections.reading import Count
 from schemas.envelope import Envelope
 from schemas.identity import MICROSECONDS
+from tests.api.decided import MemoryDecided, routing_version
 from tests.notifier.memory_log import MemoryLog
 from tests.reports.readings import Clock, MadeUp
 from tests.support.facts import finding
@@ -258,3 +260,16 @@ def test_the_role_runs_until_it_is_stopped_and_outlives_an_outage(office: Office
 
     assert not thread.is_alive()
     assert "waiting: the test has taken the log down" in caplog.text
+
+
+def test_the_reports_are_those_of_the_routing_that_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = MemoryDecided()
+    routed = Routed(decided)
+    assert routed() == (DAILY,)
+
+    text = "routes: {channel: ops}\nreports: [{name: americas, at: '04:00', zone: America/Lima}]"
+    decided.versions.append(routing_version(1, text))
+
+    assert routed() == (LIMA,)
+    monkeypatch.setattr("consumers.reports.routed.routing_of", None)
+    assert routed() == (LIMA,)
