@@ -43,11 +43,10 @@ class Due:
 def due(report: Report, now_us: int) -> Due | None:
     """The report of the newest date whose time has come, unless that was too long ago."""
     today = (_EPOCH + timedelta(microseconds=now_us)).astimezone(ZoneInfo(report.zone)).date()
-    for day in (today, today - _DAY):
-        found = Due.on(report, day)
-        if found.at_us <= now_us:
-            return found if now_us < found.at_us + MADE_UP_FOR_US else None
-    return None
+    found = Due.on(report, today)
+    if found.at_us > now_us:
+        found = Due.on(report, today - _DAY)
+    return found if found.at_us <= now_us < found.at_us + MADE_UP_FOR_US else None
 
 
 def _moment(report: Report, day: date) -> int:
