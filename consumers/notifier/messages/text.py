@@ -1,4 +1,4 @@
-"""Text from outside, made fit for Slack: cleaned, escaped, cut.
+"""Text from outside, made fit for a message: cleaned and cut for every channel, escaped for Slack.
 
 Escaping: ``&``, ``<`` and ``>`` only, which is all that Slack knows; after it, no text is a mention, a command or a link.
 Cutting:  after escaping, so a limit holds for what Slack counts; never inside an entity or a character, nor between a character
@@ -8,6 +8,8 @@ Source:   Slack API, "Formatting text for app surfaces", Escaping text; "Referen
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 ELLIPSIS: Final = "…"
@@ -54,18 +56,24 @@ def width(text: str) -> int:
 
 def cut(text: str, limit: int) -> tuple[Escaped, bool]:
     """``text`` cleaned, escaped and at most ``limit`` (>= 1) units long, and whether something is missing."""
+    kept, shortened = shorten(text, limit, _ENTITIES)
+    return escape(kept), shortened
+
+
+def shorten(text: str, limit: int, entities: Mapping[str, str] = MappingProxyType({})) -> tuple[str, bool]:
+    """``text`` cleaned, and at most ``limit`` (>= 1) units long once ``entities`` replace characters; whether it was longer."""
     whole = clean(text[:_LONGEST])
     kept, total = 0, 0
     for index, char in enumerate(whole):
-        total += len(_ENTITIES.get(char, char)) + (char > "\uffff")
+        total += len(entities.get(char, char)) + (char > "\uffff")
         if total <= limit - 1:
             kept = index + 1
         elif total > limit:
             break
     else:
         if len(text) <= _LONGEST:
-            return escape(whole), False
-    return Escaped(escape(whole[: _boundary(whole, kept)].rstrip()) + ELLIPSIS), True
+            return whole, False
+    return whole[: _boundary(whole, kept)].rstrip() + ELLIPSIS, True
 
 
 def _boundary(text: str, end: int) -> int:
