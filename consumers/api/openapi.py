@@ -19,6 +19,7 @@ _TAGS: Final = {
     "alerts": "What rules concluded.",
     "routing": "Who is told of what: the routes of notifications.",
     "silences": "What is told to nobody, for a while.",
+    "notifications": "Who was told of what, who was not, and why; the channels.",
     "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
     "people": "Signing in, users, and the keys of producers.",

@@ -150,7 +150,7 @@ class Notice:
     ``detail`` is a few words about the last outcome, or why it is held, without secrets. ``severity`` is of the worst.
     ``causes`` are what it is sent for, ``still`` some that fire on; ``firing`` and ``resolved`` count all that the group had.
     ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from
-    the root to its own. ``counts`` are, of a digest, all of its events, of which ``causes`` are only some, the most frequent first.
+    the root to its own. ``counts`` are, of a digest, all of its events, the most frequent first; ``causes`` are only some.
     """
 
     key: Key

@@ -176,7 +176,9 @@ def test_the_path_of_an_alert_is_that_of_the_event_that_raised_it(desk_client: C
 
     assert (found["told_as"], found["fields"]["type"], found["fields"]["severity"]) == ("firing", "alert.raised", "CRITICAL")
     assert (found["fields"]["subject"], found["fields"]["source"]) == (raised.subject, raised.source)
-    assert found["taken"] == [{"path": ["root", "blue"], "channel": "blue", "group": {"group.detail.ip": "192.0.2.1"}, "alone": False}]
+    assert found["taken"] == [
+        {"path": ["root", "blue"], "channel": "blue", "group": {"group.detail.ip": "192.0.2.1"}, "alone": False}
+    ]
 
 
 def test_fields_can_be_tried_on_a_routing_that_is_not_published(desk_client: Client) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from consumers.notifier.groups.naming import homes
 from consumers.notifier.notice import Notice
+from consumers.notifier.routing.tree import Fields
 from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import Known
 from consumers.notifier.why.sentence import Verdict, digests_of, moment, of_notice, path_of, said
@@ -22,7 +23,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why somebody was, or was not, told. ``asked`` are the routes that are asked about it now, in order.
+    """Why somebody was, or was not, told. ``asked`` are the routes that are asked about its ``fields`` now, in order.
 
     ``notices`` are the decisions about it, the last first.
     """
@@ -33,13 +34,15 @@ class Explanation:
     chain: tuple[Link, ...]
     notices: tuple[Notice, ...]
     asked: tuple[Step, ...]
+    fields: Fields
 
 
 def explain(known: Known) -> Explanation:
     """The explanation of an event."""
     verdict, sentence = said(known)
     asked = tuple(walk(known.policies.routing, known.item.fields)) if known.item else ()
-    return Explanation(known.record.event.id, verdict, sentence, tuple(_chain(known)), known.notices, asked)
+    fields = known.item.fields if known.item else {}
+    return Explanation(known.record.event.id, verdict, sentence, tuple(_chain(known)), known.notices, asked, fields)
 
 
 def _chain(known: Known) -> Iterator[Link]:
