@@ -7,7 +7,7 @@ import orjson
 from aws_lambda_powertools.event_handler.openapi.models import License, Tag
 
 from consumers.api.authentication import COOKIE
-from consumers.api.resolver import Resolver
+from consumers.api.resolver import TAKE_YAML, YAML, Resolver
 from consumers.api.routing import meaning
 from consumers.people.permissions import Access, access_to
 
@@ -54,6 +54,9 @@ def document(resolver: Resolver, *, version: str) -> bytes:
     )
     described["paths"] |= _outside()
     described["components"]["securitySchemes"] = _SCHEMES
+    for method, path in TAKE_YAML:
+        taken = described["paths"][path][method.lower()]["requestBody"]["content"]
+        taken[YAML] = {"schema": {"type": "string", "description": "The document, as it is."}}
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _secure(operation, access_to(method.upper(), path))

@@ -150,7 +150,7 @@ class Notice:
     ``detail`` is a few words about the last outcome, or why it is held, without secrets. ``severity`` is of the worst.
     ``causes`` are what it is sent for, ``still`` some that fire on; ``firing`` and ``resolved`` count all that the group had.
     ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from
-    the root to its own. ``counts`` are, of a digest, all of its events, the most frequent first; ``causes`` are only some.
+    the root to its own. ``counts`` are, of a digest, all its events, the most frequent first; ``causes`` are some of them.
     """
 
     key: Key
@@ -178,6 +178,10 @@ class Notice:
         """The notice as a request about it goes out."""
         first_us = now_us if self.first_attempt_us is None else self.first_attempt_us
         return replace(self, state=State.SENDING, attempt=self.attempt + 1, first_attempt_us=first_us, changed_us=now_us)
+
+    def renumbered(self) -> Self:
+        """The notice under the next number of its group."""
+        return replace(self, key=self.key._replace(flush=self.key.flush + 1))
 
     def merged(self, digest: Key, now_us: int) -> Self:
         """The notice once ``digest`` tells of it."""

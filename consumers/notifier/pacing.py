@@ -20,6 +20,7 @@ STORM: Final = 30
 """Messages that may wait for a channel without becoming a digest."""
 CALM_US: Final = 10 * MICROSECONDS
 LONGEST_US: Final = 60 * MICROSECONDS
+CRITICAL: Final = 4
 
 
 def taken(pace: Pace, rate: Rate, now_us: int) -> Pace:
@@ -58,16 +59,10 @@ class Plan(NamedTuple):
 
 def plan(critical: Crowd, others: Crowd, now_us: int) -> Plan:
     """What to do with what waits and has certainly not arrived."""
-    if critical.count > STORM:
-        over_us = _over_us(critical)
-        return Plan(Next.HOLD, critical=True, until_us=over_us) if now_us < over_us else Plan(Next.DIGEST, critical=True)
-    if others.count <= STORM:
+    storm, is_critical = (critical, True) if critical.count > STORM else (others, False)
+    if storm.count <= STORM:
         return Plan(Next.SEND)
-    over_us = _over_us(others)
-    if now_us >= over_us:
-        return Plan(Next.DIGEST)
-    return Plan(Next.HOLD, until_us=over_us)
-
-
-def _over_us(crowd: Crowd) -> int:
-    return min(crowd.last_us + CALM_US, crowd.first_us + LONGEST_US)
+    over_us = min(storm.last_us + CALM_US, storm.first_us + LONGEST_US)
+    if now_us < over_us <= now_us + LONGEST_US:
+        return Plan(Next.HOLD, is_critical, over_us)
+    return Plan(Next.DIGEST, is_critical)

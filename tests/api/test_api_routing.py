@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from consumers.notifier.routing.text import default_text
+from tests.api.contract import Checked
 from tests.api.decided import TEXT
 from tests.api.desk_world import ADA, BOB, Client
 from tests.api.test_api_tasks import error
-from tests.api.world import NOW_US, SECOND_US, finding
-from tests.support.facts import ACCOUNT, alert, alert_id
+from tests.api.world import NOW_US, SECOND_US, World, finding
+from tests.support.facts import ACCOUNT, alert, alert_id, fact
 
 NOW = NOW_US / 1e6
 BY_ADA = {"id": ADA.user_id, "name": "Ada"}
@@ -110,6 +112,27 @@ def test_a_text_may_have_so_many_bytes(desk_client: Client) -> None:
     assert error(publish(desk_client, TEXT + "#" * 131_072)) == (422, "value_refused", ["text"])
 
 
+@pytest.mark.parametrize("kind", ["application/yaml", "text/yaml; charset=utf-8"])
+def test_a_routing_may_be_sent_as_the_document_that_it_is(desk_client: Client, kind: str) -> None:
+    def put(text: bytes, query: str) -> Any:
+        return desk_client.request("PUT", f"/routing{query}", content=text, headers={"Content-Type": kind})
+
+    published = put(TEXT.encode(), "?version=0&comment=Nights")
+    linted = desk_client.request("POST", "/routing/lint", content=b"x: 1", headers={"Content-Type": kind}).json()
+
+    assert (published.status_code, published.json()["text"], published.json()["comment"]) == (200, TEXT, "Nights")
+    assert linted["sound"] is False
+    assert error(put(OTHER.encode(), "")) == (422, "value_refused", ["version"])
+    assert error(put(b"\xff", "?version=1")) == (422, "value_refused", ["text"])
+    assert error(put(b"", "?version=1")) == (422, "value_refused", ["text"])
+
+
+def test_no_other_command_is_read_as_yaml(desk_client: Client) -> None:
+    answer = desk_client.request("POST", "/rules", content=b"id: x", headers={"Content-Type": "application/yaml"})
+
+    assert answer.status_code == 415
+
+
 def test_the_same_publication_sent_again_is_one(desk_client: Client) -> None:
     sent = {"text": TEXT, "version": 0}
     first = desk_client.put("/routing", sent, headers={"Idempotency-Key": "k1"})
@@ -169,7 +192,8 @@ def test_the_path_of_a_finding_tells_what_failed_and_who_is_told(desk_client: Cl
 def test_the_path_of_an_alert_is_that_of_the_event_that_raised_it(desk_client: Client) -> None:
     raised = alert("raised", NOW_US, severity=4, account=ACCOUNT)
     desk_client.world.log.append([raised])
-    text = "routes:\n  routes:\n  - {name: blue, matchers: [label.team=blue, rule=storm], channel: blue, group_by: [group.detail.ip]}\n"
+    blue = "{name: blue, matchers: [label.team=blue, rule=storm], channel: blue, group_by: [group.detail.ip]}"
+    text = f"routes:\n  routes:\n  - {blue}\n"
     publish(desk_client, text)
 
     found = path(desk_client, alert_id=alert_id(0))
@@ -204,7 +228,18 @@ def test_a_path_tells_which_silences_match_just_now(desk_client: Client) -> None
 
 
 def test_what_cannot_be_tried_is_refused(desk_client: Client) -> None:
-    for body in ({}, {"event_id": "1-x", "alert_id": "2"}, {"fields": {}}):
+    bodies: list[dict[str, Any]] = [{}, {"event_id": "1-x", "alert_id": "2"}, {"fields": {}}]
+    for body in bodies:
         assert desk_client.post("/routing/test", json=body).status_code == 422
     assert desk_client.post("/routing/test", json={"event_id": "1-x"}).status_code == 404
     assert desk_client.post("/routing/test", json={"alert_id": alert_id(9)}).status_code == 404
+
+
+def test_what_is_told_to_nobody_by_its_nature_has_no_path(client: Checked, world: World) -> None:
+    told = orjson.dumps({"channel": "default", "event_ids": ["1-x"]})
+    event = fact("notice.sent", NOW_US, 2, body=told)
+    world.log.append([event])
+
+    found = client.post("/routing/test", json={"event_id": event.id}).json()
+
+    assert (found["told_as"], found["fields"], found["steps"], found["taken"]) == ("nothing", {}, [], [])

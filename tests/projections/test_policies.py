@@ -199,7 +199,7 @@ def test_silences_are_asked_for_by_how_they_stand(tmp_path: Path) -> None:
 def test_silences_are_read_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr("projections.silence_pages._AT_ONCE", at_once)
     with folded(tmp_path, ENDS) as catalog:
-        pages, cursor = [], ""
+        pages, cursor = list[list[int]](), ""
         while not pages or cursor:
             page = catalog.silence_page(SilenceQuery(limit=2, cursor=cursor), now_us=MORNING_US)
             pages.append(numbers(page.silences))

@@ -187,7 +187,8 @@ def _refuse_aliases(text: str, where: str) -> None:
     """They could make a short file an endless one."""
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            message = f"{where}: line {event.start_mark.line + 1}: aliases are not accepted; write the value out"
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            message = f"{where}: line {line}: aliases are not accepted; write the value out"
             raise ChannelsRejected(message)
 
 

@@ -86,6 +86,7 @@ def _goes_on(step: Step, item: Item, key: GroupKey, member: Member) -> None:
     else:
         _supersede(step, key, member)
         step.join(key, replace(latest, told=False, held=""))
+        step.wake(key)
 
 
 def _supersede(step: Step, key: GroupKey, member: Member) -> None:
@@ -102,6 +103,7 @@ def _over(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:
         if member.told:
             _supersede(step, key, member)
             step.join(key, replace(member, cause=item.cause, resolved=True))
+            step.wake(key)
         else:
             step.hold(key, Reason.RESOLVED_UNTOLD, [member.cause, item.cause])
             step.leave(key, item.fingerprint)

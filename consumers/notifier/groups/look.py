@@ -19,7 +19,7 @@ from consumers.notifier.groups.holding import Held, Stages
 from consumers.notifier.groups.inhibition import Inhibitors
 from consumers.notifier.groups.naming import Home, homes
 from consumers.notifier.groups.state import MOST_NEWS, MOST_STILL, WATCHED, Group, GroupKey, Member, Send, World
-from consumers.notifier.groups.step import MOST_WATCHED, WATCH_US, Step
+from consumers.notifier.groups.step import MOST_WATCHED, WATCH_US, Step, tick_after
 from consumers.notifier.notice import Cause, Reason
 from consumers.notifier.routing.tree import Route
 
@@ -28,6 +28,8 @@ MOST_LOOKED: Final = 200
 MOST_KEPT: Final = 5_000
 """Things that one group remembers, once all is told; of more the newest."""
 LASTS_US: Final = 7 * 86_400_000_000
+IDLE_US: Final = 3_600_000_000
+"""How long a group is left alone at most in which nothing waits: ticks between do nothing, and are spared."""
 
 _ALERT: Final = "alert/"
 _MILLISECOND_US: Final = 1000
@@ -199,15 +201,16 @@ def _forget(step: Step, group: Group) -> None:
 
 
 def _schedule(step: Step, group: Group, route: Route) -> None:
-    tick_us = _tick_after(group.tick_us, route.group_interval_us, step.now_us)
-    step.put(replace(step.group(group.key) or group, tick_us=tick_us, next_us=tick_us, waiting=0))
-
-
-def _tick_after(tick_us: int | None, interval_us: int, now_us: int) -> int:
-    """The first regular tick after now."""
-    if tick_us is None:
-        return now_us + interval_us
-    return tick_us if tick_us > now_us else now_us + interval_us - (now_us - tick_us) % interval_us
+    group = step.group(group.key) or group
+    tick_us = tick_after(group.tick_us, route.group_interval_us, step.now_us)
+    next_us = tick_us
+    members = step.members(group.key).values()
+    if members and all(member.told for member in members):
+        idle_us = step.now_us + IDLE_US
+        again_us = (group.last_us or 0) + route.repeat_interval_us
+        until_us = idle_us if all(member.acknowledged for member in members) else min(idle_us, again_us)
+        next_us = tick_after(tick_us, route.group_interval_us, until_us - 1)
+    step.put(replace(group, tick_us=tick_us, next_us=next_us, waiting=0))
 
 
 def _sorted(members: Iterable[Member]) -> list[Member]:

@@ -20,6 +20,13 @@ LONGEST_DETAIL: Final = 300
 _MILLISECOND_US: Final = 1000
 
 
+def tick_after(tick_us: int | None, interval_us: int, now_us: int) -> int:
+    """The first regular tick after now. Without one before it is an interval from now."""
+    if tick_us is None:
+        return now_us + interval_us
+    return tick_us if tick_us > now_us else now_us + interval_us - (now_us - tick_us) % interval_us
+
+
 class Step:
     """Gathers one ``Change``. Reading shows what was decided so far."""
 
@@ -75,9 +82,20 @@ class Step:
         """The group as it awaits something: a new one for its ``group_wait``, another one at the latest for its tick."""
         group = self.group(home.key)
         if group is not None and (group.tick_us is not None or next(iter(self.members(home.key)), None) is not None):
-            return group
+            return self._by_its_tick(group, home.route)
         flush = group.flush if group else 0
         return Group(home.key, begun_us=self.now_us, next_us=self.now_us + home.route.group_wait_us, flush=flush)
+
+    def _by_its_tick(self, group: Group, route: Route) -> Group:
+        if group.tick_us is None:
+            return group
+        return replace(group, next_us=min(group.next_us, tick_after(group.tick_us, route.group_interval_us, self.now_us)))
+
+    def wake(self, key: GroupKey) -> None:
+        """See that a group is looked at by its tick, for something in it is over."""
+        group, route = self.group(key), self.policies.routing.named(key.route)
+        if group and route:
+            self.put(self._by_its_tick(group, route))
 
     def watch(self, member: Member) -> None:
         """Remember something that is in no group."""

@@ -123,9 +123,9 @@ class DynamoLedger:
             merged[:] = self._merging(digest.channel, critical=critical)
             if not merged:
                 return writer, []
-            grown = items.Kept(writer.notices + 1, rows.grown(digest, [kept.notice for kept in merged]))
             before = [kept.notice for kept in merged]
-            after = [notice.merged(digest.key, now_us) for notice in before]
+            grown = items.Kept(writer.notices + 1, rows.grown(self._numbered_anew(digest), before))
+            after = [notice.merged(grown.notice.key, now_us) for notice in before]
             told = [facts.merged(notice, time_us=now_us) for notice in after]
             changed = chain.from_iterable(items.replaced(*pair)[:-1] for pair in zip(merged, after, strict=True))
             counts = items.moved(before, [grown.notice, *after])
@@ -337,6 +337,11 @@ class DynamoLedger:
         for channel in channels:
             for critical in (True, False):
                 yield from self._table.query(items.pending(channel, critical=critical))
+
+    def _numbered_anew(self, digest: Notice) -> Notice:
+        while self._table.get(items.pointer(digest.key)):
+            digest = digest.renumbered()
+        return digest
 
     def _merging(self, channel: str, *, critical: bool) -> list[items.Kept]:
         lanes = (True, False) if critical else (False,)

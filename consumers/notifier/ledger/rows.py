@@ -200,7 +200,8 @@ def fact_of(header: bytes, body: bytes) -> Envelope:
 
 def group_row(group: Group) -> bytes:
     """A group as it is kept, with its key."""
-    return orjson.dumps([*group.key, group.begun_us, group.next_us, group.tick_us, group.last_us, group.last_fired, group.flush])
+    key, *rest = (getattr(group, name) for name in Group.__slots__)
+    return orjson.dumps([*key, *rest])
 
 
 def group_of(kept: bytes) -> Group:

@@ -115,8 +115,8 @@ class SqliteLedger:
         """Merge what waits into a digest, as the port says."""
         with self._writing(token) as db:
             waiting = self._found(db, rows.MERGING, (digest.channel, critical))
-            if waiting:
-                self._insert(db, Draft(rows.grown(digest, waiting)), 0)
+            while waiting and not self._insert(db, Draft(rows.grown(digest, waiting)), 0):
+                digest = digest.renumbered()
             for notice in waiting:
                 merged = notice.merged(digest.key, now_us)
                 self._change(db, notice, merged)

@@ -110,4 +110,4 @@ def _page(event: Envelope, body: Mapping[str, Any]) -> str:
         shown = event.causation_id
     else:
         shown = said(body.get("event_id"))[:_LONGEST_ID] if event.type == "rule.switched_off" else ""
-    return f"events/{quote(shown, safe='')}" if shown else ""
+    return f"events/{quote(shown, safe='', errors='replace')}" if shown else ""

@@ -62,14 +62,14 @@ def _link(notice: Notice, common: Fields, base: str) -> str:
     times = [cause.time_us // MICROSECONDS for cause in (*notice.causes, *notice.still)]
     span = {"from": str(min(times)), "to": str(max(times) + 1)} if times else {}
     asked = {"source": common.get("source", ""), "account": common.get("account", ""), **span}
-    query = urlencode({name: value for name, value in asked.items() if value})
+    query = urlencode({name: value for name, value in asked.items() if value}, errors="replace")
     return f"{base}/events?{query}" if query else f"{base}/events"
 
 
 def _silence(items: Sequence[Item], base: str) -> str:
     """To the form of a new silence, filled in with what would match these; empty if that is too long for an address."""
     fields = _precise(items[0]) if len(items) == 1 else _common([item.fields for item in items])
-    query = urlencode([("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value])
+    query = urlencode([("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value], errors="replace")
     address = f"{base}/silences/new"
     return f"{address}?{query}" if 0 < len(query) <= _LONGEST_LINK else address
 
@@ -81,7 +81,13 @@ def _exactly(value: str) -> str:
 
 def _common(fields: Sequence[Fields]) -> Fields:
     """What events have in common, of what a group is silenced by."""
-    return {name: fields[0].get(name, "") for name in _EACH if fields and len({each.get(name, "") for each in fields}) == 1}
+    same = {name: fields[0].get(name, "") for name in _EACH if fields and len({each.get(name, "") for each in fields}) == 1}
+    return _terse(same)
+
+
+def _terse(fields: Fields) -> Fields:
+    """Without the type of what has a kind: that is a finding."""
+    return {name: value for name, value in fields.items() if value and not (name == "type" and fields.get("kind"))}
 
 
 def _precise(item: Item) -> Fields:
@@ -91,4 +97,4 @@ def _precise(item: Item) -> Fields:
         return {name: value for name, value in fields.items() if name == "rule" or name.startswith("group.")}
     if item.is_lasting:
         return {"subject": fields.get("subject", "")}
-    return {name: fields.get(name, "") for name in (*_EACH, "resource")}
+    return _terse({name: fields.get(name, "") for name in (*_EACH, "resource")})

@@ -23,9 +23,9 @@ from schemas.identity import MICROSECONDS
 _TOP: Final = 5
 _WHY: Final = {
     Reason.NEWLY_FIRING: "this is new",
-    Reason.NEWLY_RESOLVED: "something of this is over, the rest goes on",
+    Reason.NEWLY_RESOLVED: "something of this is over, the rest still fires",
     Reason.ALL_RESOLVED: "all of it that you were told is over",
-    Reason.REPEATED: "it goes on, and you were last told a while ago",
+    Reason.REPEATED: "it still fires, and you were last told a while ago",
     Reason.STORM: "more came than this channel can take one by one",
     Reason.REDRIVEN: "a person sent it on its way again",
 }
@@ -115,7 +115,7 @@ def _group_title(message: Message) -> str:
         live, over = 0, over + live
     one, many = _noun(causes)
     counted = f"{live or over:,} {one if (live or over) == 1 else many}"
-    told = f"{counted}{' go on' if notice.why is Reason.REPEATED else ''}" if live else f"{counted} resolved"
+    told = f"{counted}{' still firing' if notice.why is Reason.REPEATED else ''}" if live else f"{counted} resolved"
     ended = f", {over:,} resolved" if live and over else ""
     return f"{told}{ended}{_where(message)}"
 
@@ -136,7 +136,7 @@ def _note(notice: Notice, zone: str) -> str:
     if notice.why is not Reason.REPEATED:
         return ""
     firing = [cause.time_us for cause in _causes(notice) if not cause.resolved]
-    return f"Goes on since {moment(min(firing), zone)}." if firing else ""
+    return f"Firing since {moment(min(firing), zone)}." if firing else ""
 
 
 def _digest_title(notice: Notice) -> str:

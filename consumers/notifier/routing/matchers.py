@@ -2,8 +2,8 @@
 
 Fields:   ``type``, ``source``, ``kind``, ``severity``, ``account``, ``region``, ``subject``, ``resource``, ``rule``, ``report``,
           ``label.<name>``, ``group.<name>``. One that an item does not have is the empty text.
-``=``:    the value is one or more alternatives with ``|`` between them, each a shell pattern: ``*`` stands for any text, ``?`` for
-          any character, a backslash takes the next character as it is. Upper and lower case differ. ``!=``: ``=`` does not hold.
+``=``:    the value is one or more alternatives with ``|`` between them, each a shell pattern: ``*`` is any text, ``?`` any
+          character, a backslash takes the next character as it is. Upper and lower case differ. ``!=``: ``=`` does not hold.
 Severity: UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL in upper or lower case, also with ``>=``, ``<=``, ``>``, ``<``.
 """
 

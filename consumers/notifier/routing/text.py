@@ -1,7 +1,7 @@
 """The routing as people write it (YAML), read and checked whole: every flaw at once, with line, field, and the accepted form.
 
 ``docs/notifications.md`` tells the form. That a channel is not configured is no flaw: channels are the
-deployment's. A route has what it does not say from the route above it, all but ``name``, ``matchers``, ``continue`` and ``routes``.
+deployment's. What a route does not say it has from the one above it, but for ``name``, ``matchers``, ``continue``, ``routes``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
