@@ -6,11 +6,11 @@ Fresh: a command answers with the routing as it then is, and its version; reads 
 
 from typing import Annotated, Final
 
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from pydantic import Field
 
-from consumers.api.commands import AtLeast, Desks, Key
-from consumers.api.errors import NothingHere
+from consumers.api.commands import MAX_VERSION, AtLeast, Desks, Key
+from consumers.api.errors import NothingHere, ValueRefused
 from consumers.api.freshness import Freshness
 from consumers.api.models import seconds
 from consumers.api.parameters import Fresh, FreshHeader
@@ -19,6 +19,7 @@ from consumers.api.policy_models import (
     RouteTaken,
     RoutingEdit,
     RoutingLinted,
+    RoutingPublished,
     RoutingText,
     RoutingVersionDetail,
     RoutingVersionList,
@@ -27,7 +28,7 @@ from consumers.api.policy_models import (
 )
 from consumers.api.route_taken import Paths
 from consumers.api.routing import Routes, answers
-from consumers.api.routing_checks import linted, sound_routing
+from consumers.api.routing_checks import Channels, hints, linted, sound_routing
 from consumers.notifier.routing.text import default_text
 from pipeline.desks.routing import ROUTING, PublishRouting, Routing, RoutingState
 from projections.decided import Decided
@@ -37,14 +38,17 @@ POLICIES: Final = Policies.name
 _COMMAND: Final = (403, 409, 413, 415)
 
 Number = Annotated[int, Field(ge=1, le=1_000_000_000), Path(description="The version: 1, 2, 3…", examples=[1])]
+SeenIfAny = Annotated[
+    int | None, Field(ge=0, le=MAX_VERSION), Query(description="The version that you saw, if the body does not say it.")
+]
 
 
-def routes(decided: Decided, desks: Desks, paths: Paths, *, freshness: Freshness) -> Routes:
-    """The routes."""
+def routes(decided: Decided, desks: Desks, paths: Paths, *, channels: Channels, freshness: Freshness) -> Routes:
+    """The routes. ``channels`` answers which there are here."""
     router = Routes()
     _reads(router, decided, desks, freshness)
-    _checks(router, paths)
-    _commands(router, desks)
+    _checks(router, paths, channels)
+    _commands(router, desks, channels)
     return router
 
 
@@ -106,7 +110,7 @@ def _reads(router: Routes, decided: Decided, desks: Desks, freshness: Freshness)
         return RoutingVersionDetail(**_short(found), by=desks.people([found.by]).person(found.by), text=found.text)
 
 
-def _checks(router: Routes, paths: Paths) -> None:
+def _checks(router: Routes, paths: Paths, channels: Channels) -> None:
     @router.post(
         "/routing/lint",
         tags=["routing"],
@@ -115,7 +119,7 @@ def _checks(router: Routes, paths: Paths) -> None:
         responses=answers(RoutingLinted, "What was found.", 413, 415),
     )
     def lint_routing(*, routing: Annotated[RoutingText, Body()]) -> RoutingLinted:
-        return linted(routing.text)
+        return linted(routing.text, channels)
 
     @router.post(
         "/routing/test",
@@ -128,26 +132,38 @@ def _checks(router: Routes, paths: Paths) -> None:
         return paths.of(routed)
 
 
-def _commands(router: Routes, desks: Desks) -> None:
+def _commands(router: Routes, desks: Desks, channels: Channels) -> None:
     @router.put(
         "/routing",
         tags=["routing"],
         summary="Publish another routing",
         description="It holds from then on, for all that is decided afterwards. The same text as holds changes nothing. Pass the "
-        "version in the answer as `at_least` to see it in `GET /routing`.",
-        responses=answers(RoutingView, "The routing.", *_COMMAND),
+        "version in the answer as `at_least` to see it in `GET /routing`. The document may be sent as it is, as YAML, with "
+        "version and comment in the address.",
+        responses=answers(RoutingPublished, "The routing.", *_COMMAND),
     )
-    def publish_routing(*, routing: Annotated[RoutingEdit, Body()], key: Key = "") -> RoutingView:
-        sound_routing(routing.text)
-        command = PublishRouting(routing.text, routing.comment)
-        published = desks.desk.do(Routing, ROUTING, command, desks.asked(key, routing.version))
+    def publish_routing(
+        *,
+        routing: Annotated[RoutingEdit, Body()],
+        version: SeenIfAny = None,
+        comment: Annotated[str, Field(max_length=1000), Query(description="Why, if the body does not say it.")] = "",
+        key: Key = "",
+    ) -> RoutingPublished:
+        sound = sound_routing(routing.text)
+        command = PublishRouting(routing.text, routing.comment or comment)
+        seen = version if routing.version is None else routing.version
+        if seen is None:
+            message = "the request has wrong values; see details"
+            raise ValueRefused(message, fields=[("version", "is missing: the version that you saw, 0 if none was published")])
+        published = desks.desk.do(Routing, ROUTING, command, desks.asked(key, seen))
         state: RoutingState = published.expect()
-        return RoutingView(
+        return RoutingPublished(
             version=published.version,
             by=desks.people([state.by]).person(state.by),
             published=seconds(state.time_us),
             comment=state.comment,
             text=state.text,
+            hints=hints(sound, channels),
         )
 
 

@@ -29,7 +29,9 @@ class RoutingEdit(Asking):
     """The next version of the routing, and the version that it was written against."""
 
     text: Text
-    version: Annotated[Against, Field(description="The version that you saw, 0 if none was published; 409 if there is another.")]
+    version: Annotated[
+        Against | None, Field(description="The version that you saw, 0 if none was published; 409 if there is another.")
+    ] = None
     comment: Comment = ""
 
 
@@ -80,6 +82,18 @@ class RoutingView(Answer):
     text: str
 
 
+Hints = Annotated[
+    list[str],
+    Field(description="What is accepted, but likely not meant.", examples=[["no channel is named oncall here"]]),
+]
+
+
+class RoutingPublished(RoutingView):
+    """The routing as it holds from now on."""
+
+    hints: Hints
+
+
 class RoutingLinted(Answer):
     """What was found in a text: its flaws; or the names of the routes, channels and reports of one that is sound."""
 
@@ -88,6 +102,7 @@ class RoutingLinted(Answer):
     routes: list[RouteName]
     channels: Annotated[list[str], Field(examples=[["default", "oncall"]])]
     reports: list[str]
+    hints: Hints
 
 
 class FailedMatcher(Answer):
