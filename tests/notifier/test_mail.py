@@ -69,15 +69,17 @@ def channel(box: Postbox | None = None, *, prefix: str = "[findstream]", zone: s
     return EmailChannel(mail, box or Postbox(), CONSOLE, zone=zone)
 
 
+BOX = Postbox()
+MAILER = channel(BOX)
+
+
 def shown(told: Message) -> Payload:
-    return channel().render(told)
+    return MAILER.render(told)
 
 
 def sent(told: Message) -> EmailMessage:
-    box = Postbox()
-    mailer = channel(box)
-    assert mailer.send(mailer.render(told)) == Delivered()
-    return box.mails[0][2]
+    assert MAILER.send(MAILER.render(told)) == Delivered()
+    return BOX.mails.pop()[2]
 
 
 def flaws(payload: Payload) -> list[str]:
