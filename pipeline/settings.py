@@ -158,6 +158,15 @@ class Settings(BaseSettings):
         ),
     ] = None
 
+    notifier_timer_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^/\s]+/\S+$",
+            examples=["https://sqs.eu-central-1.amazonaws.com/111122223333/notifier-timer"],
+            description="On AWS: the SQS queue whose delayed messages wake the notifier.",
+        ),
+    ] = None
+
     signing_keys_secret: Annotated[
         str | None,
         Field(

@@ -36,6 +36,7 @@ _resolver: Final = service.resolver(
     _quarantine,
     desk_of(_settings),
     judged=_reading,
+    decided=_reading,
     asks=Asks(jobs_of(_settings), clock=now_us, new_id=draw_id),
     people=_people,
     sign_in=_sign_in,

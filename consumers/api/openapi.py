@@ -17,6 +17,8 @@ _TAGS: Final = {
     "tasks": "What people do about findings.",
     "rules": "What is concluded from findings: texts, versions, publishing.",
     "alerts": "What rules concluded.",
+    "routing": "Who is told of what: the routes of notifications.",
+    "silences": "What is told to nobody, for a while.",
     "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
     "people": "Signing in, users, and the keys of producers.",

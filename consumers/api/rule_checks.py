@@ -2,8 +2,9 @@
 
 from consumers.api.errors import ValueRefused
 from consumers.api.rule_models import ExampleView, FlawView, Linted
+from consumers.marked import Flaw
 from consumers.rules import checking, text
-from consumers.rules.errors import Flaw, RuleRefused
+from consumers.rules.errors import RuleRefused
 from consumers.rules.rule import Rule
 
 

@@ -42,6 +42,7 @@ _MODULES: Final = {
     "config": "config",
     "rules": "rules",
     "alerts": "alerts",
+    "silences": "silences",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

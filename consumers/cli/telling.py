@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from consumers.cli import notify_routing
 from consumers.cli.arguments import day_us
 from consumers.cli.exits import FAILED
 from consumers.cli.freshness import remark_on_lag
@@ -27,6 +28,7 @@ from pipeline.settings import Settings
 from schemas.envelope import Envelope
 
 notify = typer.Typer(help="Who was told of what, who was not, and why.")
+notify_routing.register(notify)
 
 _NO_ADDRESS: Final = "has no address (FINDSTREAM_SLACK_WEBHOOK, or webhook in the channels file)"
 _DELIVERED: Final = in_words(Delivered())

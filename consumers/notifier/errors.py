@@ -1,5 +1,8 @@
 """What can break in the notifier. The docstring says when, then what the operator does."""
 
+from collections.abc import Sequence
+
+from consumers.marked import Flaw
 from pipeline.errors import PipelineError
 
 
@@ -9,6 +12,21 @@ class NotifierError(PipelineError):
 
 class RoutesRejected(NotifierError):
     """The routes file cannot be accepted; the message names file, key and accepted form, never a secret. Do: correct it."""
+
+
+class MatcherRefused(NotifierError):
+    """A matcher is none; the message names the accepted form. Do: write it so."""
+
+
+class RoutingRefused(NotifierError):
+    """A text cannot be the routing. ``flaws`` are all that were found, in order of the document.
+
+    Do: mend what each names; ``findstream notify routes lint`` shows them all.
+    """
+
+    def __init__(self, flaws: Sequence[Flaw]) -> None:
+        super().__init__("\n".join(map(str, flaws)))
+        self.flaws = tuple(flaws)
 
 
 class ChannelsRejected(NotifierError):

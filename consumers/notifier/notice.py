@@ -149,8 +149,8 @@ class Notice:
     ``attempt`` counts the requests made. ``unsure``: the outcome of an earlier one is unknown, so the next may be a repeat.
     ``detail`` is a few words about the last outcome, or why it is held, without secrets. ``severity`` is of the worst.
     ``causes`` are what it is sent for, ``still`` some that fire on; ``firing`` and ``resolved`` count all that the group had.
-    ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from the
-    root to its own. ``counts`` are, of a digest, all of its events, of which ``causes`` are only some, the most frequent first.
+    ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from
+    the root to its own. ``counts`` are, of a digest, all its events, the most frequent first; ``causes`` are some of them.
     """
 
     key: Key
@@ -178,3 +178,13 @@ class Notice:
         """The notice as a request about it goes out."""
         first_us = now_us if self.first_attempt_us is None else self.first_attempt_us
         return replace(self, state=State.SENDING, attempt=self.attempt + 1, first_attempt_us=first_us, changed_us=now_us)
+
+    def renumbered(self) -> Self:
+        """The notice under the next number of its group."""
+        return replace(self, key=self.key._replace(flush=self.key.flush + 1))
+
+    def merged(self, digest: Key, now_us: int) -> Self:
+        """The notice once ``digest`` tells of it."""
+        return replace(
+            self, state=State.MERGED, reason=Reason.IN_DIGEST, detail=str(digest), merged_into=digest, changed_us=now_us
+        )

@@ -39,6 +39,7 @@ def run(settings: Settings, stop: Event) -> None:
         app = build(
             reading=catalog,
             judged=catalog,
+            decided=catalog,
             asks=Asks(jobs, now_us, draw_id),
             ingest=ingest_into(settings, log, quarantine),
             log=log,

@@ -1,26 +1,13 @@
 """What can break in rules. The docstring says when, then what the author of the rule, or the operator, does."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from consumers.errors import ConsumerError
+from consumers.marked import Flaw
 
 
 class RulesError(ConsumerError):
     """The base of all below."""
-
-
-class Flaw(NamedTuple):
-    """One thing that is wrong with a rule's document: the line (from 1, 0 if unknown), the field, and the accepted form."""
-
-    line: int
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        """``line 7, match.source: …``."""
-        place = [f"line {self.line}"] if self.line else []
-        return f"{', '.join([*place, self.field] if self.field else place) or 'the rule'}: {self.reason}"
 
 
 class PatternRefused(RulesError):

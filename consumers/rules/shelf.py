@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from consumers.rules import marked
-from consumers.rules.errors import Flaw, RuleRefused
+from consumers import marked
+from consumers.marked import Flaw
+from consumers.rules.errors import RuleRefused
 from consumers.rules.rule import Rule
 from consumers.rules.text import read
 

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from consumers.rules import conditions, marked, templates
+from consumers import marked
+from consumers.marked import Flaw, Marked, Path, TextRefused
+from consumers.rules import conditions, templates
 from consumers.rules.compiled import registered
 from consumers.rules.document import MEMBERS
-from consumers.rules.errors import ExpressionRefused, Flaw, PatternRefused, RuleRefused
-from consumers.rules.marked import Marked, Path
+from consumers.rules.errors import ExpressionRefused, PatternRefused, RuleRefused
 from consumers.rules.pattern import read as read_pattern
 from consumers.rules.rule import MOST_LATE_US, Example, Rule, Threshold
 
@@ -49,7 +50,11 @@ def read(text: str) -> Rule:
     """The rule of one document. Raises ``RuleRefused`` with all its flaws, in order of their lines."""
     if len(text) > MOST_CHARACTERS:
         raise RuleRefused([Flaw(0, "", f"a rule has at most {MOST_CHARACTERS:,} characters, not {len(text):,}")])
-    return _Reader(marked.read(text)).rule()
+    try:
+        document = marked.read(text)
+    except TextRefused as refused:
+        raise RuleRefused(refused.flaws) from None
+    return _Reader(document).rule()
 
 
 class _Reader:

@@ -35,6 +35,8 @@ from tests.people.stores import PASSWORD, QUICK, entropy
 from tests.support.spine import Spine
 
 if TYPE_CHECKING:
+    from consumers.notifier.groups.state import Member
+    from projections.decided import Decided
     from projections.judged import Judged
     from projections.reading import Reading
 
@@ -95,6 +97,7 @@ class DeskWorld:
         self.url = ""
         self.attempts: list[tuple[str, str]] = []
         self.jobs = MemoryJobs()
+        self.firing: list[Member] = []
         self.attempt = Attempt("assumed", "fine", "111122223333", "arn:aws:sts::111122223333:assumed-role/reader/x")
         self._assume = assume
         self._lock = threading.Lock()
@@ -122,6 +125,8 @@ class DeskWorld:
             yield build(
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
                 judged=cast("Judged", Prompt(spine.catalog, go_on)),
+                decided=cast("Decided", Prompt(spine.catalog, go_on)),
+                firing=lambda: self.firing,
                 asks=Asks(self.jobs, self.clock, draw_id),
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,

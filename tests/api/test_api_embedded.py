@@ -51,6 +51,7 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
         app = build(
             reading=MemoryReading(log),
             judged=world.judged,
+            decided=world.decided,
             asks=world.asks,
             ingest=Ingest(log, quarantine, clock=clock),
             log=log,

@@ -42,6 +42,7 @@ from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.api.decided import MemoryDecided
 from tests.api.judged import MemoryJudged
 from tests.jobs.memory import MemoryJobs
 from tests.people import stores as people
@@ -416,6 +417,7 @@ class World:
         self.log = MemoryLog(self.clock)
         self.reading = MemoryReading(self.log)
         self.judged = MemoryJudged()
+        self.decided = MemoryDecided()
         self.asks = Asks(MemoryJobs(), self.clock, draw_id)
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
@@ -426,7 +428,7 @@ class World:
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
-        given |= {"judged": self.judged, "asks": self.asks}
+        given |= {"judged": self.judged, "decided": self.decided, "asks": self.asks}
         given |= {"desk": desk_in_memory(self.clock), "assume": nobody_assumes}
         given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
@@ -440,6 +442,7 @@ class World:
             self.quarantine,
             desk_in_memory(self.clock),
             judged=self.judged,
+            decided=self.decided,
             asks=self.asks,
             assume=nobody_assumes,
             people=self.people,

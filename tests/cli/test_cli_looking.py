@@ -144,7 +144,9 @@ def test_status_tells_of_all_parts(filled: Findstream) -> None:
     assert told["run"] is None
     assert told["log"]["events"] == 6
     assert {each["name"]: each["lag_events"] for each in told["projections"]} == {
-        **dict.fromkeys(("agent_status", "alerts", "configuration", "daily_aggregates", "event_index", "rules", "task_board"), 0),
+        **dict.fromkeys(
+            ("agent_status", "alerts", "configuration", "daily_aggregates", "event_index", "policies", "rules", "task_board"), 0
+        ),
         "judging": 6,
     }
     assert told["quarantine"] == {"held": 0, "released": 0, "discarded": 0}

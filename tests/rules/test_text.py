@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.marked import Flaw
 from consumers.rules import text
 from consumers.rules.compiled import compile_rule
-from consumers.rules.errors import Flaw, RuleRefused
+from consumers.rules.errors import RuleRefused
 from consumers.rules.rule import Example, Rule, Threshold, Version
 
 MINUTE = 60_000_000
@@ -263,7 +264,7 @@ def test_all_flaws_are_told_at_once_in_order_of_their_lines() -> None:
 def test_a_flaw_reads_as_a_sentence() -> None:
     with pytest.raises(RuleRefused, match=r"^line 1, id: 3 to 64 lower-case"):
         text.read(LEAST.replace("a-rule", "A"))
-    assert str(Flaw(0, "", "it is wrong")) == "the rule: it is wrong"
+    assert str(Flaw(0, "", "it is wrong")) == "the document: it is wrong"
     assert str(Flaw(3, "", "it is wrong")) == "line 3: it is wrong"
     assert str(Flaw(0, "late", "it is wrong")) == "late: it is wrong"
 

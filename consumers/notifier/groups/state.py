@@ -47,8 +47,8 @@ class Group:
     """A group. Times are microseconds since the epoch, by the clock of the notifier.
 
     ``next_us`` is when it is to be looked at; ``tick_us`` the next regular tick, which nothing urgent moves, None
-    before the first look. ``last_us`` is when its last message was decided, None if there is none; ``last_fired``: something in it
-    was firing.
+    before the first look. ``last_us`` is when its last message was decided, None if there is none; ``last_fired``: something
+    lasting in it was firing.
     ``flush`` numbers the last message or hold; the next has a greater number. ``waiting`` counts what came to be told since the
     group was looked at. A group may be without members: until its next look, so that what comes then keeps to its tick.
     """

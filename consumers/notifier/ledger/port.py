@@ -109,7 +109,8 @@ class Ledger(Protocol):
 
         What is CRITICAL is merged only if ``critical``. The digest takes over what the others tell of: ``causes`` are the worst
         thousand, of equals the newest; ``counts``, ``firing`` and ``resolved`` count them all. Each of the others becomes
-        ``merged``, with a fact. Returns how many; without any there is no digest. A digest may be merged into another one.
+        ``merged``, with a fact. Returns how many; without any there is no digest. A digest may be merged into another one. If its
+        key is taken, it gets the next number that is free.
         """
         ...
 

@@ -105,7 +105,7 @@ class Routing:
 
     def named(self, name: str) -> Route | None:
         """The route of this name, or None."""
-        return next((route for route in _all(self.root) if route.name == name), None)
+        return next((route for route in every(self.root) if route.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,11 @@ class Policies:
     silences: tuple[Silence, ...] = ()
 
 
-def _all(route: Route) -> Iterator[Route]:
+def every(route: Route) -> Iterator[Route]:
+    """A route and all below it, in the order of the tree."""
     yield route
     for child in route.children:
-        yield from _all(child)
+        yield from every(child)
 
 
 def _deciding(route: Route, fields: Fields) -> list[Route]:

@@ -7,14 +7,14 @@ Source:  YAML 1.2.2, section 10.2, "JSON Schema"; event patterns and CloudFormat
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from consumers.rules.errors import Flaw, RuleRefused
+from consumers.errors import ConsumerError
 
 DEEPEST: Final = 100
 Path: TypeAlias = tuple[str | int, ...]
@@ -26,6 +26,27 @@ _LARGEST: Final = 2.0**63
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _BOOL: Final = "tag:yaml.org,2002:bool"
 _NULL: Final = "tag:yaml.org,2002:null"
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong with a document: the line (from 1, 0 if unknown), the field, and the accepted form."""
+
+    line: int
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        """``line 7, match.source: …``."""
+        place = [f"line {self.line}"] if self.line else []
+        return f"{', '.join([*place, self.field] if self.field else place) or 'the document'}: {self.reason}"
+
+
+class TextRefused(ConsumerError):
+    """A text is no YAML, or more than plain data. Do: as the one of ``flaws`` says."""
+
+    def __init__(self, flaws: Sequence[Flaw]) -> None:
+        super().__init__("\n".join(map(str, flaws)))
+        self.flaws = tuple(flaws)
 
 
 class _Loader(yaml.CSafeLoader):
@@ -63,7 +84,7 @@ def documents(text: str) -> Iterator[tuple[int, str]]:
 
 
 def read(text: str) -> Marked:
-    """Raises ``RuleRefused`` for what is no YAML, or more than plain data."""
+    """Raises ``TextRefused`` for what is no YAML, or more than plain data."""
     try:
         _check(text)
         node = yaml.compose(text, _Loader)
@@ -137,5 +158,5 @@ def _dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _refused(line: int, field: str, reason: str) -> RuleRefused:
-    return RuleRefused([Flaw(line, field, reason)])
+def _refused(line: int, field: str, reason: str) -> TextRefused:
+    return TextRefused([Flaw(line, field, reason)])
