@@ -2,9 +2,9 @@
 
 Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css           pages for people
             (Gate)          /sign-in /sign-out
-                            /silences/new, and what its forms post
+                            /silences/new, and what forms post
                             /events /events/{id} /quarantine /agents
-                            /silences                                     a page for browsers, the API for the rest
+                            /silences /notifications                      a page for browsers, the API for the rest
                             /feed                                         the live feed
                             /metrics /openapi.json
                             everything else                               the API (Gateway ─► Resolver), where it has a route;
@@ -45,9 +45,11 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
-from consumers.api.silencing import Firing, Silencing
+from consumers.api.silencing import Silencing
+from consumers.api.telling import Notified, Telling
 from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
+from consumers.console.notifications import NotificationPages
 from consumers.console.pages import HERE, Pages, palette_css
 from consumers.console.sign_in import SignInPage
 from consumers.console.silences import SilencePages
@@ -94,6 +96,7 @@ def build(
     reading: Reading,
     judged: Judged,
     decided: Decided,
+    notified: Notified,
     asks: Asks,
     ingest: Intake,
     log: Log,
@@ -109,7 +112,6 @@ def build(
     origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
     notices: Callable[[], Mapping[str, int]] | None = None,
-    firing: Firing = tuple,
     timer: Callable[[], float] = perf_counter,
     max_body_bytes: int = MAX_BODY_BYTES,
     threads: int = THREADS,
@@ -124,7 +126,7 @@ def build(
 
     ``local``: only this machine can reach the server. ``entropy`` answers so many random bytes. ``origins`` may read and write
     from a browser; ``hosts`` are names of this server besides those of loopback. ``notices`` answers how many notices have each
-    state, ``firing`` what fires now. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the feed has at
+    state. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the feed has at
     most ``feed_capacity`` messages waiting, and is disconnected if it takes nothing for ``send_seconds``.
     """
     tail = Tail(log, clock=clock, capacity=feed_capacity, most_clients=most_clients)
@@ -142,6 +144,7 @@ def build(
         desk,
         judged=judged,
         decided=decided,
+        notified=notified,
         asks=asks,
         assume=assume,
         people=people,
@@ -152,10 +155,10 @@ def build(
         version=version,
         overviews=overviews,
         taken=metrics.taken,
-        firing=firing,
         fresh_seconds=fresh_seconds,
         lag_limit_seconds=lag_limit_seconds,
     )
+    telling = Telling(notified, decided, judged, reading, log, clock)
     pages = Pages(
         reading,
         log,
@@ -167,14 +170,16 @@ def build(
         notices=notices,
         me=lambda: authentication.caller.signed_in,
         principal=authentication.principal,
+        why=telling.why,
     )
     desks = Desks(desk, principal=authentication.principal, directory=people.users)
     silences = SilencePages(
-        Silencing(decided, reading, log, desks, clock, firing),
+        Silencing(decided, reading, log, desks, clock, notified.firing),
         pages,
         Freshness(reading, wait_seconds=fresh_seconds),
         entropy=entropy,
     )
+    notifications = NotificationPages(telling, pages)
     entrance = SignInPage(sign_in, authentication, pages.render)
     gateway = Gateway(resolver, max_body_bytes=max_body_bytes, threads=threads)
     described = cache(lambda: openapi.document(resolver, version=version))
@@ -220,6 +225,8 @@ def build(
             page("/events/{event_id:path}", "/events/{event_id}", pages.event, gateway),
             page("/quarantine", "/quarantine", pages.quarantine, gateway),
             page("/agents", "/agents", pages.agents, gateway),
+            page("/notifications", "/notifications", notifications.listed, gateway),
+            posted("/notifications/dead", "/notifications/dead", notifications.redrive),
             page("/silences/new", "/silences/new", silences.form),
             posted("/silences/new", "/silences/new", silences.create),
             posted("/silences/{silence_id}/expire", "/silences/{silence_id}/expire", silences.expire),

@@ -6,11 +6,11 @@ Fresh: a command answers with the routing as it then is, and its version; reads 
 
 from typing import Annotated, Final
 
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from pydantic import Field
 
-from consumers.api.commands import AtLeast, Desks, Key
-from consumers.api.errors import NothingHere
+from consumers.api.commands import MAX_VERSION, AtLeast, Desks, Key
+from consumers.api.errors import NothingHere, ValueRefused
 from consumers.api.freshness import Freshness
 from consumers.api.models import seconds
 from consumers.api.parameters import Fresh, FreshHeader
@@ -37,6 +37,9 @@ POLICIES: Final = Policies.name
 _COMMAND: Final = (403, 409, 413, 415)
 
 Number = Annotated[int, Field(ge=1, le=1_000_000_000), Path(description="The version: 1, 2, 3…", examples=[1])]
+SeenIfAny = Annotated[
+    int | None, Field(ge=0, le=MAX_VERSION), Query(description="The version that you saw, if the body does not say it.")
+]
 
 
 def routes(decided: Decided, desks: Desks, paths: Paths, *, freshness: Freshness) -> Routes:
@@ -134,13 +137,24 @@ def _commands(router: Routes, desks: Desks) -> None:
         tags=["routing"],
         summary="Publish another routing",
         description="It holds from then on, for all that is decided afterwards. The same text as holds changes nothing. Pass the "
-        "version in the answer as `at_least` to see it in `GET /routing`.",
+        "version in the answer as `at_least` to see it in `GET /routing`. The document may be sent as it is, as YAML, with "
+        "version and comment in the address.",
         responses=answers(RoutingView, "The routing.", *_COMMAND),
     )
-    def publish_routing(*, routing: Annotated[RoutingEdit, Body()], key: Key = "") -> RoutingView:
+    def publish_routing(
+        *,
+        routing: Annotated[RoutingEdit, Body()],
+        version: SeenIfAny = None,
+        comment: Annotated[str, Field(max_length=1000), Query(description="Why, if the body does not say it.")] = "",
+        key: Key = "",
+    ) -> RoutingView:
         sound_routing(routing.text)
-        command = PublishRouting(routing.text, routing.comment)
-        published = desks.desk.do(Routing, ROUTING, command, desks.asked(key, routing.version))
+        command = PublishRouting(routing.text, routing.comment or comment)
+        seen = version if routing.version is None else routing.version
+        if seen is None:
+            message = "the request has wrong values; see details"
+            raise ValueRefused(message, fields=[("version", "is missing: the version that you saw, 0 if none was published")])
+        published = desks.desk.do(Routing, ROUTING, command, desks.asked(key, seen))
         state: RoutingState = published.expect()
         return RoutingView(
             version=published.version,

@@ -29,7 +29,9 @@ class RoutingEdit(Asking):
     """The next version of the routing, and the version that it was written against."""
 
     text: Text
-    version: Annotated[Against, Field(description="The version that you saw, 0 if none was published; 409 if there is another.")]
+    version: Annotated[
+        Against | None, Field(description="The version that you saw, 0 if none was published; 409 if there is another.")
+    ] = None
     comment: Comment = ""
 
 

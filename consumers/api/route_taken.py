@@ -57,7 +57,7 @@ class Paths:
             version=GIVEN if routing else policies.routing.number,
             told_as=told_as,
             fields=dict(fields),
-            steps=[_step(step, fields) for step in steps],
+            steps=[step_view(step, fields) for step in steps],
             taken=[_taken(step, fields) for step in steps if step.decides],
             silenced_by=[silence.id for silence in policies.silences if silence.mutes(fields, now_us)],
         )
@@ -100,7 +100,8 @@ def _fields(alert: Alert) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def _step(step: Step, fields: Mapping[str, str]) -> StepView:
+def step_view(step: Step, fields: Mapping[str, str]) -> StepView:
+    """A step of the walk by something with these fields."""
     failed = [FailedMatcher(matcher=matcher.text, value=fields.get(matcher.field, "")) for matcher in step.failed]
     return StepView(path=list(step.route.path), matched=step.matched, failed=failed, decides=step.decides)
 

@@ -17,6 +17,7 @@ from consumers.api import (
     events,
     jobs,
     keys,
+    notifications,
     operations,
     policies,
     profiles,
@@ -33,7 +34,8 @@ from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
 from consumers.api.route_taken import Paths
-from consumers.api.silencing import Firing, Silencing
+from consumers.api.silencing import Silencing
+from consumers.api.telling import Notified, Telling
 from consumers.assuming import Assume
 from consumers.jobs.asking import Asks
 from consumers.people.port import People
@@ -57,6 +59,7 @@ def resolver(
     *,
     judged: Judged,
     decided: Decided,
+    notified: Notified,
     asks: Asks,
     people: People,
     sign_in: SignIn,
@@ -67,18 +70,14 @@ def resolver(
     version: str,
     overviews: Overviews,
     taken: Callable[[Tally], None],
-    firing: Firing = tuple,
     fresh_seconds: float = WAIT_SECONDS,
     lag_limit_seconds: float = LAG_LIMIT_SECONDS,
 ) -> Resolver:
-    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles.
-
-    ``firing`` answers what fires now, as the notifier knows it.
-    """
+    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles."""
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
     principal = authentication.principal
     desks = Desks(desk, principal=principal, directory=people.users)
-    silencing = Silencing(decided, reading, log, desks, clock, firing)
+    silencing = Silencing(decided, reading, log, desks, clock, notified.firing)
     return Resolver(
         events.routes(reading, log, ingest, desks, clock=clock, freshness=freshness, taken=taken),
         tasks.routes(reading, log, desks, clock=clock, freshness=freshness),
@@ -89,6 +88,7 @@ def resolver(
         alerts.routes(judged, reading, desks, clock=clock, freshness=freshness),
         policies.routes(decided, desks, Paths(decided, judged, reading, log, clock), freshness=freshness),
         silences.routes(silencing, freshness=freshness),
+        notifications.routes(Telling(notified, decided, judged, reading, log, clock), freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
         auth.routes(sign_in, authentication, address=_address),

@@ -1,4 +1,4 @@
-"""Commands about notices: ``notify`` looks at the ledger, tries channels, redrives; ``report`` is the daily report on demand."""
+"""Commands about notices: ``notify`` looks at the ledger, tries channels, redrives."""
 
 import os
 from collections.abc import Mapping
@@ -9,10 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from consumers.cli import notify_routing
-from consumers.cli.arguments import day_us
 from consumers.cli.exits import FAILED
-from consumers.cli.freshness import remark_on_lag
-from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.errors import Refused
 from consumers.notifier.channels.opening import open_channels
@@ -21,8 +19,6 @@ from consumers.notifier.channels.slack_blocks import slack_shown
 from consumers.notifier.channels.trial import attempt, in_words, message_about
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
-from consumers.reports.daily import FOLDED, DailyReport
-from consumers.reports.reporter import ISSUED_AT_US, Reporter
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
@@ -201,57 +197,3 @@ def _why(notice: Notice) -> str:
 def _notice(notice: Notice) -> Mapping[str, Any]:
     causes = [{"event_id": cause.event_id, "position": str(cause.position)} for cause in notice.causes]
     return asdict(notice) | {"key": str(notice.key), "causes": causes}
-
-
-def report(
-    *,
-    date: Annotated[
-        int | None, typer.Option("--date", parser=day_us, metavar="DAY", help="The 24 hours before 09:00 UTC of this day.")
-    ] = None,
-    issue: Annotated[bool, typer.Option("--issue", help="Also put it on the log, so that the notifier tells it.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show the report over 24 hours: the last ones, or those that a day's report tells of.
-
-    Examples:
-      findstream report
-      findstream report --date 2026-01-31 --json
-      findstream report --issue
-    """
-    settings = settings_of_data()
-    with open_log(settings) as log, open_catalog(settings, log) as catalog:
-        reporter = Reporter(log, catalog, clock=now_us)
-        built = reporter.report(None if date is None else date + ISSUED_AT_US)
-        states = [state for state in catalog.states() if state.name in FOLDED]
-        event = reporter.issue(built) if issue else None
-    remark_on_lag(settings, states, "the report")
-    if as_json:
-        emit_json(built.body() | ({"event_id": event.id} if event else {}))
-        return
-    _show_report(built)
-    if event:
-        remark(f"issued as {event.id}")
-
-
-def _show_report(built: DailyReport) -> None:
-    window = f"{moment(built.window.since_us)} to {moment(built.window.until_us)}"
-    emit(f"{window}: {counted(built.total, 'finding')} ({built.total_change:+,})")
-    emit("")
-    emit_table(
-        ("Severity", "Findings", "Change"),
-        (
-            (severity(n), built.totals.severity.get(str(n), 0), f"{built.change.severity.get(str(n), 0):+}")
-            for n in range(4, -1, -1)
-        ),
-    )
-    for title, now, change in (
-        ("Source", built.totals.source, built.change.source),
-        ("Account", built.totals.account, built.change.account),
-    ):
-        emit("")
-        emit_table(
-            (title, "Findings", "Change"), ((name or "-", count, f"{change.get(name, 0):+}") for name, count in now.items())
-        )
-    emit("")
-    emit_table(("Resource", "Findings"), ((top.resource, top.count) for top in built.top_resources))
-    emit(plain(counted(built.open_tasks, "open task")))

@@ -1,5 +1,6 @@
 """``GET /feed``: reads what the client asks for, refuses what is wrong, streams the rest of what whoever asks may see."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Never
 
@@ -16,8 +17,9 @@ from consumers.feed.tail import Tail
 from consumers.people.principal import Principal
 from pipeline.log.port import Position
 
-_MOST_CHARACTERS: Final = 256
-_PARAMETERS: Final = ("after", "source", "severity", "type")
+_MOST_CHARACTERS: Final = {"source": 256, "type": 256, "resource": 2048, "text": 200}
+_ACCOUNT: Final = re.compile(r"([0-9]{12})?")
+_PARAMETERS: Final = ("account", "after", "resource", "severity", "source", "text", "type")
 
 
 def endpoint(
@@ -47,14 +49,18 @@ def endpoint(
 
 
 def _wanted(parameters: Mapping[str, str], who: Principal) -> Filter:
-    for name in ("source", "type"):
-        if len(parameters.get(name, "")) > _MOST_CHARACTERS:
-            _refuse(name, f"may have {_MOST_CHARACTERS} characters")
+    asked = {name: parameters.get(name, "") for name in _MOST_CHARACTERS}
+    for name, most in _MOST_CHARACTERS.items():
+        if len(asked[name]) > most:
+            _refuse(name, f"may have {most} characters")
+    account = parameters.get("account", "")
+    if not _ACCOUNT.fullmatch(account):
+        _refuse("account", "is no AWS account: give its 12 digits")
     try:
         severity = parse_severity(parameters.get("severity") or 0)
     except ValueError as wrong:
         _refuse("severity", str(wrong))
-    return Filter(parameters.get("source", ""), parameters.get("type", ""), severity, () if who.is_admin else FOR_USERS)
+    return Filter(min_severity=severity, allowed=() if who.is_admin else FOR_USERS, account=account, **asked)
 
 
 def _after(request: Request) -> Mapping[str, Position] | None:

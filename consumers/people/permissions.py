@@ -50,6 +50,7 @@ _TABLE: Final[Mapping[Access, str]] = {
         GET /rules              GET /rules/{}           GET /rules/{}/versions/{}
         GET /alerts             GET /alerts/{}          PUT /alerts/{}/status
         GET /routing            GET /routing/versions   GET /routing/versions/{} POST /routing/test
+        GET /notifications      GET /notifications/channels                     GET /events/{}/why
         GET /silences           POST /silences          POST /silences/preview
         GET /silences/{}        PUT /silences/{}        DELETE /silences/{}
         GET /silences/new       POST /silences/new      POST /silences/{}/expire
@@ -73,6 +74,8 @@ _TABLE: Final[Mapping[Access, str]] = {
         POST /rules/backtest    POST /rules/diff        POST /rules/{}/reprocess
         GET /jobs               GET /jobs/{}            DELETE /jobs/{}
         PUT /routing            POST /routing/lint
+        POST /notifications/redrive                      POST /notifications/test
+        POST /notifications/dead
         GET /projections        GET /quarantine
     """,
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from consumers.api.app import Application, build
+from consumers.api.telling import Notified
 from consumers.assuming import Assume, Attempt
 from consumers.draw import draw_id
 from consumers.jobs.asking import Asks
@@ -27,6 +28,7 @@ from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.contract import Checked
+from tests.api.noted import MemoryLedger
 from tests.api.world import DAY_US, NOW_US, Clock
 from tests.desks.world import Ids, desk_over
 from tests.jobs.memory import MemoryJobs
@@ -35,7 +37,7 @@ from tests.people.stores import PASSWORD, QUICK, entropy
 from tests.support.spine import Spine
 
 if TYPE_CHECKING:
-    from consumers.notifier.groups.state import Member
+    from consumers.notifier.ledger.port import Ledger
     from projections.decided import Decided
     from projections.judged import Judged
     from projections.reading import Reading
@@ -97,7 +99,7 @@ class DeskWorld:
         self.url = ""
         self.attempts: list[tuple[str, str]] = []
         self.jobs = MemoryJobs()
-        self.firing: list[Member] = []
+        self.ledger = MemoryLedger()
         self.attempt = Attempt("assumed", "fine", "111122223333", "arn:aws:sts::111122223333:assumed-role/reader/x")
         self._assume = assume
         self._lock = threading.Lock()
@@ -126,7 +128,7 @@ class DeskWorld:
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
                 judged=cast("Judged", Prompt(spine.catalog, go_on)),
                 decided=cast("Decided", Prompt(spine.catalog, go_on)),
-                firing=lambda: self.firing,
+                notified=Notified(cast("Ledger", self.ledger), dict, "http://127.0.0.1:8321"),
                 asks=Asks(self.jobs, self.clock, draw_id),
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,

@@ -18,6 +18,7 @@ from pipeline.desks.task import CreateTask, Task
 from tests.api.contract import Checked
 from tests.api.decided import TEXT, known_silence
 from tests.api.judged import known_alert, known_rule, text
+from tests.api.noted import Told
 from tests.api.world import (
     ADMIN,
     KEYS,
@@ -39,7 +40,13 @@ PAGES = [
     ("GET", path)
     for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in", "/silences/new")
 ]
-FORMS = [("POST", "/sign-in"), ("POST", "/sign-out"), ("POST", "/silences/new"), ("POST", "/silences/{silence_id}/expire")]
+FORMS = [
+    ("POST", "/sign-in"),
+    ("POST", "/sign-out"),
+    ("POST", "/silences/new"),
+    ("POST", "/silences/{silence_id}/expire"),
+    ("POST", "/notifications/dead"),
+]
 BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/events"): {"number": 1, "time": 1},
     ("POST", "/auth/login"): {"email": "nobody@example.org", "password": "wrong"},
@@ -63,6 +70,8 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("PUT", "/routing"): {"text": TEXT, "version": 0},
     ("POST", "/routing/lint"): {"text": TEXT},
     ("POST", "/routing/test"): {"fields": {"source": "aws.guardduty"}},
+    ("POST", "/notifications/redrive"): {"all": True},
+    ("POST", "/notifications/test"): {"channel": "ops"},
     ("POST", "/silences"): {"matchers": ["source=aws.guardduty"], "ends": NOW_US / 1e6 + 3600, "comment": "We know"},
     ("POST", "/silences/preview"): {"matchers": ["source=aws.guardduty"]},
     ("PUT", "/silences/{silence_id}"): {"comment": "We know"},
@@ -211,6 +220,7 @@ class Request:
         event = finding(1)
         world.log.append([event])
         world.judged.rule_list, world.judged.alert_list = [known_rule()], [known_alert()]
+        world.channels = {"ops": Told()}
         world.decided.silence_list = [known_silence()]
         named = {
             "user_id": asking.owner,

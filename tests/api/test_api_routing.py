@@ -112,6 +112,27 @@ def test_a_text_may_have_so_many_bytes(desk_client: Client) -> None:
     assert error(publish(desk_client, TEXT + "#" * 131_072)) == (422, "value_refused", ["text"])
 
 
+@pytest.mark.parametrize("kind", ["application/yaml", "text/yaml; charset=utf-8"])
+def test_a_routing_may_be_sent_as_the_document_that_it_is(desk_client: Client, kind: str) -> None:
+    def put(text: bytes, query: str) -> Any:
+        return desk_client.request("PUT", f"/routing{query}", content=text, headers={"Content-Type": kind})
+
+    published = put(TEXT.encode(), "?version=0&comment=Nights")
+    linted = desk_client.request("POST", "/routing/lint", content=b"x: 1", headers={"Content-Type": kind}).json()
+
+    assert (published.status_code, published.json()["text"], published.json()["comment"]) == (200, TEXT, "Nights")
+    assert linted["sound"] is False
+    assert error(put(OTHER.encode(), "")) == (422, "value_refused", ["version"])
+    assert error(put(b"\xff", "?version=1")) == (422, "value_refused", ["text"])
+    assert error(put(b"", "?version=1")) == (422, "value_refused", ["text"])
+
+
+def test_no_other_command_is_read_as_yaml(desk_client: Client) -> None:
+    answer = desk_client.request("POST", "/rules", content=b"id: x", headers={"Content-Type": "application/yaml"})
+
+    assert answer.status_code == 415
+
+
 def test_the_same_publication_sent_again_is_one(desk_client: Client) -> None:
     sent = {"text": TEXT, "version": 0}
     first = desk_client.put("/routing", sent, headers={"Idempotency-Key": "k1"})

@@ -173,7 +173,7 @@ def firing(number: int, severity: int, **fields: str) -> Member:
 def test_what_a_silence_would_match_is_shown_before_it_is_made(desk_client: Client) -> None:
     hours = [NOW_US - n * HOUR_US for n in range(4)]
     desk_client.world.log.append([finding(n, time_us=at, source=f"aws.{'xy'[n % 2]}", severity=n) for n, at in enumerate(hours)])
-    desk_client.world.firing = [firing(n, n, source="aws.x" if n < 3 else "aws.y") for n in range(1, 5)]
+    desk_client.world.ledger.firing = [firing(n, n, source="aws.x" if n < 3 else "aws.y") for n in range(1, 5)]
 
     found = desk_client.post("/silences/preview", json={"matchers": ["source=aws.x"], "hours": 3}).json()
     none = desk_client.post("/silences/preview", json={"matchers": ["source=aws.z"]}).json()

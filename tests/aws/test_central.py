@@ -199,7 +199,7 @@ def test_dead_letters_are_driven_again(stack: Central, slack: FakeSlack) -> None
 def test_timers_find_nothing_to_tell_in_a_new_stack(stack: Central) -> None:
     stack.source("projections.handler").drain()
 
-    assert stack.invoke("consumers.reports.handler", {}) == {"issued": None}
+    assert stack.invoke("consumers.reports.handler", {}) == {"issued": []}
     assert stack.invoke("consumers.silence.handler", {}) == {"silent": 0}
 
 

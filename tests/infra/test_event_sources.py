@@ -116,7 +116,7 @@ def test_timed_functions_are_called_when_they_should(prod: Evaluated) -> None:
     }
 
     assert timers == {
-        "ReportSchedule": ("cron(0 9 * * ? *)", "ReportFunction.Arn"),
+        "ReportSchedule": ("cron(0 * * * ? *)", "ReportFunction.Arn"),
         "SilenceSchedule": ("rate(5 minutes)", "SilenceFunction.Arn"),
         "SweepSchedule": ("rate(1 hour)", "SweepFunction.Arn"),
         "NotifierSchedule": ("rate(1 minute)", "NotifierFunction.Arn"),

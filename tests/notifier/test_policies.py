@@ -57,6 +57,13 @@ def test_the_default_holds_if_no_routing_can_be_read(decided: MemoryDecided) -> 
     assert policies_of(decided).routing == text.default()
 
 
+def test_a_version_that_cannot_be_found_is_passed_by(decided: MemoryDecided, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided.versions = [routing_version(1, TEXT), routing_version(2, "x: 1")]
+    monkeypatch.setattr(decided, "routing_version", lambda _: None)
+
+    assert policies_of(decided).routing.number == 0
+
+
 def test_a_silence_mutes_what_all_its_matchers_match_while_it_is_active(decided: MemoryDecided) -> None:
     decided.silence_list = [known_silence(matchers=("source=aws.*", "severity>=HIGH"))]
 
