@@ -15,7 +15,7 @@ from schemas.envelope import Envelope
 from tests.notifier.examples import CLOUDTRAIL, KINDS, TIME_US, body, finding
 from tests.notifier.slack_rules import CONSOLE
 
-GROUP = "type=finding.observed,source=aws.cloudwatch,account=123456789012"
+GROUP = 'type="finding.observed",source="aws.cloudwatch",account="123456789012",rule=""'
 
 HOSTILE = [
     "<!channel>",

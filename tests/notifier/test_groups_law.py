@@ -142,10 +142,7 @@ def test_every_event_that_a_route_wants_is_told_or_held_in_the_end_and_a_moment_
     named = {event_id for _, _, _, events in (*sent(machine), *held(machine)) for event_id in events}
     assert wanted - named == set()
     moments = Counter(
-        (route, event_id)
-        for _, route, _, events in sent(machine)
-        for event_id in events
-        if every[event_id].turn is Turn.MOMENT
+        (route, event_id) for _, route, _, events in sent(machine) for event_id in events if every[event_id].turn is Turn.MOMENT
     )
     assert [moment for moment, times in moments.items() if times > 1] == []
 
