@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from consumers.cli import notify_routing
+from consumers.cli import notify_routing, why
 from consumers.cli.exits import FAILED
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
@@ -25,6 +25,7 @@ from schemas.envelope import Envelope
 
 notify = typer.Typer(help="Who was told of what, who was not, and why.")
 notify_routing.register(notify)
+why.register(notify)
 
 _NO_ADDRESS: Final = "has no address (FINDSTREAM_SLACK_WEBHOOK, or webhook in the channels file)"
 _DELIVERED: Final = in_words(Delivered())

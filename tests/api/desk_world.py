@@ -13,15 +13,14 @@ from consumers.assuming import Assume, Attempt
 from consumers.draw import draw_id
 from consumers.jobs.asking import Asks
 from consumers.jobs.worker import Worker
-from consumers.notifier.routes import DEFAULT
 from consumers.people.principal import Principal, Role
 from consumers.people.session import Session
 from consumers.people.sign_in import SignIn
 from consumers.people.sqlite import SqlitePeople
 from consumers.people.tokens import Tokens, Use
 from consumers.people.user import User
-from consumers.rules.history.backtest import Routing
 from consumers.rules.history.jobs import History
+from consumers.rules.history.routing import with_every_channel
 from pipeline.desks.recorder.sqlite import open_sqlite
 from pipeline.desks.relay import Relay
 from pipeline.ingest import Ingest
@@ -145,7 +144,7 @@ class DeskWorld:
 
     def work(self) -> int:
         """Do the long work that was asked for; returns how many jobs were done."""
-        history = History(self.log, self.spine.catalog, lambda: Routing(DEFAULT.routes), lambda: 0, lambda: None)
+        history = History(self.log, self.spine.catalog, lambda: with_every_channel(self.spine.catalog), lambda: 0, lambda: None)
         return Worker(self.jobs, history.kinds(), self.clock).drain()
 
     def headers(self) -> dict[str, str]:

@@ -48,7 +48,7 @@ class MemoryLedger:
             return notice.state is State.FAILED and key in (None, notice.key)
 
         done = sum(map(dead, self.kept))
-        again = {"state": State.PENDING, "reason": Reason.REDRIVEN, "due_us": now_us}
+        again: dict[str, Any] = {"state": State.PENDING, "reason": Reason.REDRIVEN, "due_us": now_us}
         self.kept = [replace(notice, **again) if dead(notice) else notice for notice in self.kept]
         return done
 

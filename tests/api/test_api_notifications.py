@@ -17,7 +17,7 @@ from tests.api.test_console_pages import HTML, Outline
 from tests.api.world import USER, World, finding, signed_in
 from tests.support.facts import MORNING_US
 
-DEAD = {"state": State.FAILED, "reason": Reason.REFUSED, "detail": "404"}
+DEAD: dict[str, Any] = {"state": State.FAILED, "reason": Reason.REFUSED, "detail": "404"}
 
 
 @pytest.fixture

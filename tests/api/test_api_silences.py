@@ -199,7 +199,7 @@ def test_a_preview_looks_at_the_newest_findings_only_and_shows_a_few(
     monkeypatch.setattr("consumers.api.silencing.MOST_LOOKED_AT", 8)
     monkeypatch.setattr("consumers.api.silencing.SHOWN", 3)
     desk_client.world.log.append([finding(n, time_us=NOW_US - n * SECOND_US) for n in range(12)])
-    desk_client.world.firing = [firing(n, 1, source="aws.guardduty") for n in range(5)]
+    desk_client.world.ledger.firing = [firing(n, 1, source="aws.guardduty") for n in range(5)]
 
     found = desk_client.post("/silences/preview", json={"matchers": ["source=aws.guardduty"]}).json()
 

@@ -87,7 +87,7 @@ def test_silences_are_listed_by_how_they_stand(world: DeskWorld, findstream: Fin
 def test_what_a_silence_would_match_is_shown(world: DeskWorld, findstream: Findstream) -> None:
     world.log.append([finding(n, time_us=NOW_US - n * HOUR_US, severity=n) for n in range(4)])
     cause = Cause("17-x", Position("shard-0", 1), 4)
-    world.firing = [Member("alarm/1", cause, NOW_US, {"source": "aws.guardduty"})]
+    world.ledger.firing = [Member("alarm/1", cause, NOW_US, {"source": "aws.guardduty"})]
 
     shown = findstream("silences", "preview", GUARDDUTY, "--hours", "2")
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from consumers.notifier import item
 from consumers.notifier.notice import Reason
-from consumers.notifier.routing import tree
+from consumers.notifier.routing.tree import Routing as Tree
 from consumers.rules import alerting
 from consumers.rules.alerting import Conclusion
 from consumers.rules.history.judging import Judging
@@ -279,7 +279,7 @@ class _Tallies:
 class Routing:
     """Who would be told: the routes, None if nobody, and the channels that have an address."""
 
-    tree: tree.Routing | None = None
+    tree: Tree | None = None
     connected: AbstractSet[str] = frozenset()
 
 
@@ -335,7 +335,7 @@ def _notices(tallies: Iterable[_Tally], routing: Routing) -> tuple[dict[str, int
     return dict(sent), dict(held)
 
 
-def _channels(alert: Envelope, routing: tree.Routing | None) -> list[str]:
+def _channels(alert: Envelope, routing: Tree | None) -> list[str]:
     """Where an alert would be told."""
     read = item.of(alert, _NOWHERE) if routing else None
     return [route.channel for route in routing.deciding(read.fields) if route.channel] if routing and read else []
