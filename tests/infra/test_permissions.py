@@ -139,6 +139,18 @@ def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secre
     assert [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions] == [f"Ref {secret}"]
 
 
+def test_the_secrets_of_channels_and_the_sending_of_mail_are_granted_by_name_and_only_if_asked_for(
+    prod: Evaluated, templates: Mapping[str, Any]
+) -> None:
+    channels = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:channels-AbCdEf"
+    mail = "arn:aws:ses:eu-central-1:123456789012:identity/example.com"
+    asked = allowed(Evaluated(templates["central"], {"ChannelsSecretArn": channels, "MailIdentityArn": mail}), "NotifierRole")
+
+    assert asked[channels] == {"secretsmanager:GetSecretValue"}
+    assert asked[mail] == {"ses:SendEmail", "ses:SendRawEmail"}
+    assert holders(prod, "ses:SendEmail") == holders(prod, "ses:SendRawEmail") == set()
+
+
 @pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])
 def test_a_reader_of_the_stream_may_do_what_its_event_source_needs(prod: Evaluated, name: str) -> None:
     """AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda"."""
