@@ -3,9 +3,7 @@
 Cookies are not believed here: no page is served, and nothing keeps pages of other origins from writing.
 """
 
-import os
 import secrets
-from functools import cache
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -21,7 +19,6 @@ from consumers.build import version
 from consumers.draw import draw_id
 from consumers.feed import pieces
 from consumers.jobs.asking import Asks
-from consumers.notifier.channels.opening import open_channels
 from consumers.people.sign_in import SignIn
 from consumers.people.tokens import Tokens
 from pipeline.ingest import Ingest
@@ -44,9 +41,7 @@ _resolver: Final = service.resolver(
     desk_of(_settings),
     judged=_reading,
     decided=_reading,
-    notified=Notified(
-        ledger_of(_settings), cache(lambda: open_channels(_settings, os.environ, clock=now_us)), _settings.links_base
-    ),
+    notified=Notified(ledger_of(_settings), None, _settings.links_base),
     asks=Asks(jobs_of(_settings), clock=now_us, new_id=draw_id),
     people=_people,
     sign_in=_sign_in,
