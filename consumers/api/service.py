@@ -91,7 +91,9 @@ def resolver(
         rules.routes(judged, desks, freshness=freshness),
         jobs.routes(judged, desks, asks),
         alerts.routes(judged, reading, desks, clock=clock, freshness=freshness),
-        policies.routes(decided, desks, Paths(decided, judged, reading, log, clock), freshness=freshness),
+        policies.routes(
+            decided, desks, Paths(decided, judged, reading, log, clock), channels=notified.channels, freshness=freshness
+        ),
         silences.routes(silencing, freshness=freshness),
         notifications.routes(Telling(notified, decided, judged, reading, log, clock), freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),

@@ -1,9 +1,9 @@
 """Reading and deciding: what the log says, and what time brings, become notices, groups and marks, in one write of the ledger.
 
 Again:  a batch whose write failed is read and decided anew, with groups and marks as the ledger has them then, for the write
-        may have been kept after all. An event that a notice tells of, or that waits in a group, is a repeat and is dropped.
+        may have been kept after all. An event that some notice tells of, or that waits in a group, is a repeat: it is dropped.
 Order:  the log's within a shard; a shard's after all of its parents'.
-Clock:  decisions are made by a time that never goes back. If the clock does, by more than ``STEP_US``, all groups go back with it.
+Clock:  decisions are made by a time that never goes back. If the clock does by more than ``STEP_US``, all groups go back, too.
 """
 
 import logging

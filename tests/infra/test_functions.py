@@ -58,13 +58,13 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("RepublisherFunction", {"COMPRESS_BODIES"}),
         ("ProjectorFunction", {"BODIES_URL"}),
         ("RulesFunction", set()),
-        ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL"}),
+        ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL", "NOTIFIER_TIMER_URL"}),
         ("RelayFunction", set()),
         ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
         ("SweepFunction", set()),
-        ("RedriveFunction", set()),
+        ("RedriveFunction", {"NOTIFIER_TIMER_URL"}),
         ("JobsFunction", set()),
     ],
 )
@@ -90,6 +90,12 @@ def test_the_notifier_reads_the_webhook_once_there_is_one(templates: Mapping[str
     assert ("FINDSTREAM_SLACK_WEBHOOK_SECRET", "SlackWebhookSecret.Id") in asked["NotifierFunction"]["Environment"][
         "Variables"
     ].items()
+
+
+def test_the_notifier_reads_the_channels_once_there_are_any(templates: Mapping[str, Any]) -> None:
+    asked = Evaluated(templates["central"], PROD | {"ChannelsAreSet": "true"})["NotifierFunction"]["Environment"]["Variables"]
+
+    assert asked["FINDSTREAM_CHANNELS_SECRET"] == "ChannelsSecret.Id"
 
 
 def test_links_lead_to_the_api_unless_told_otherwise(prod: Evaluated) -> None:

@@ -78,10 +78,18 @@ ROLES_OF_OURS = "arn:aws:iam::*:role/findstream-*"
 """In watched accounts: what the API may try to assume."""
 
 
+OF_CHANNELS = {
+    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:stack-channel-*",
+    "arn:aws:ses:*:123456789012:identity/*",
+    "arn:aws:ses:*:123456789012:configuration-set/*",
+}
+"""What a channels file may name."""
+
+
 def test_no_resource_is_named_loosely_but_bodies_and_what_lies_in_watched_accounts(asked: Evaluated) -> None:
     loose = {r for role in asked.of("AWS::IAM::Role") for _, rs in statements(asked, role) for r in rs if "*" in r and r != "*"}
 
-    assert loose <= {"Bucket.Arn/bodies/*", "Table.Arn/stream/*", EVERY_LOG_GROUP, ROLES_OF_OURS}
+    assert loose <= {"Bucket.Arn/bodies/*", "Table.Arn/stream/*", EVERY_LOG_GROUP, ROLES_OF_OURS, *OF_CHANNELS}
 
 
 def test_each_function_writes_to_its_own_log_only(asked: Evaluated) -> None:
@@ -121,7 +129,8 @@ def holders(asked: Evaluated, action: str) -> set[str]:
         ("s3:ListBucket", {"Notifier", "Api"}),
         ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
         ("secretsmanager:PutSecretValue", set()),
-        ("sqs:ReceiveMessage", {"Ingest"}),
+        ("sqs:ReceiveMessage", {"Ingest", "Notifier"}),
+        ("ses:SendEmail", {"Notifier"}),
         ("lambda:InvokeFunction", {"Schedule"}),
         ("s3:DeleteObject", set()),
         ("dynamodb:Scan", set()),
@@ -132,11 +141,28 @@ def test_who_may(prod: Evaluated, action: str, roles: set[str]) -> None:
     assert holders(prod, action) == roles
 
 
-@pytest.mark.parametrize(("name", "secret"), [("Notifier", "SlackWebhookSecret"), ("Api", "SigningKeysSecret")])
-def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secret: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [("Notifier", ["Ref SlackWebhookSecret", "Ref ChannelsSecret"]), ("Api", ["Ref SigningKeysSecret"])],
+)
+def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secrets: list[str]) -> None:
     grants = allowed(prod, f"{name}Role")
 
-    assert [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions] == [f"Ref {secret}"]
+    read = [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions]
+    assert [resource for resource in read if not resource.endswith(":secret:stack-channel-*")] == secrets
+
+
+def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Evaluated) -> None:
+    armed = {
+        role for role in prod.of("AWS::IAM::Role") if "sqs:SendMessage" in allowed(prod, role).get("NotifierTimerQueue.Arn", ())
+    }
+
+    assert armed == {"NotifierRole", "RedriveRole"}
+    assert allowed(prod, "NotifierRole")["NotifierTimerQueue.Arn"] >= {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    }
 
 
 @pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])
