@@ -26,10 +26,14 @@ from projections.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """What a deployment has of notifying. ``channels`` opens them all: by name, None for one without an address."""
+    """What a deployment has of notifying.
+
+    ``channels`` opens them all: by name, None for one without an address. It is None itself where this server is not given
+    their secrets.
+    """
 
     ledger: Ledger
-    channels: Callable[[], Mapping[str, Channel | None]]
+    channels: Callable[[], Mapping[str, Channel | None]] | None
     console_url: str
 
     def firing(self) -> Iterable[Member]:
@@ -94,7 +98,7 @@ class Telling:
 
     def channels(self) -> list[tuple[str, str, dict[str, int]]]:
         """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state."""
-        opened = self.notified.channels()
+        opened = self.notified.channels() if self.notified.channels else {}
         counts: dict[str, dict[str, int]] = {name: {} for name in opened}
         for tally in self.notified.ledger.tallies():
             counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
@@ -109,6 +113,9 @@ class Telling:
 
     def attempt(self, name: str) -> Answer:
         """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``."""
+        if self.notified.channels is None:
+            message = "this server is not given the channels' secrets; findstream notify test tries them where they are"
+            raise Conflict(message)
         opened = self.notified.channels()
         if name not in opened:
             message = f"there is no such channel; there are {', '.join(opened) or 'none'}"

@@ -125,6 +125,35 @@ def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, sla
     assert [len(re.findall(r"probe \d failed", json.dumps(post.payload))) >= 5 for post in slack.posts] == [True]
 
 
+def test_the_feed_is_told_in_pieces_that_join(stack: Central) -> None:
+    def told(**asked: str) -> tuple[list[str], str]:
+        answer = api(stack, "GET", "/feed", headers=signed_in(stack), **asked)
+        assert (answer["statusCode"], answer["headers"]["Content-Type"][:17]) == (200, "text/event-stream")
+        lines = answer["body"].splitlines()
+        return [line for line in lines if line.startswith("data: ")], lines[-2].removeprefix("id: ")
+
+    stack.invoke("pipeline.intake.handler", queued(*(finding(number) for number in range(3))))
+    stack.source("projections.handler").drain()
+    first, place = told(after="genesis")
+    stack.invoke("pipeline.intake.handler", queued(finding(3), finding(4, account="444455556666")))
+    unfolded, still = told(after=place)
+    stack.source("projections.handler").drain()
+    second, _ = told(after=place)
+
+    assert (len(first), unfolded, still, len(second)) == (3, [], place, 2)
+    assert len(told(after=place, account="444455556666")[0]) == 1
+    assert told()[0] == []
+
+
+def test_why_nobody_was_told_is_explained_on_aws_too(stack: Central) -> None:
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    stack.source("projections.handler").drain()
+    [event] = asked(stack, "/events")["items"]
+
+    assert asked(stack, f"/events/{event['id']}/why")["verdict"] == "unread"
+    assert asked(stack, "/notifications") == {"items": [], "next": None}
+
+
 def test_a_command_is_relayed_folded_and_shown_and_counts_once_however_often_it_is_sent(stack: Central) -> None:
     look = {"title": "Look at it", "description": "Somebody ought to look."}
     made = asked(stack, "/tasks", "POST", look)
