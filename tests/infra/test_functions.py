@@ -60,7 +60,7 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("RulesFunction", set()),
         ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL", "NOTIFIER_TIMER_URL"}),
         ("RelayFunction", set()),
-        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET"}),
+        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET", "NOTIFIER_TIMER_URL"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
         ("SweepFunction", set()),

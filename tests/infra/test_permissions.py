@@ -144,7 +144,7 @@ def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Eval
         role for role in prod.of("AWS::IAM::Role") if "sqs:SendMessage" in allowed(prod, role).get("NotifierTimerQueue.Arn", ())
     }
 
-    assert armed == {"NotifierRole", "RedriveRole"}
+    assert armed == {"NotifierRole", "RedriveRole", "ApiRole"}
     assert allowed(prod, "NotifierRole")["NotifierTimerQueue.Arn"] >= {
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
