@@ -156,7 +156,7 @@ def kill_at_random(roles: Roles, log: Log, slack: FakeSlack, *, kills: int, even
 def publish(log: Log) -> None:
     """A routing by which what is HIGH is told by account, every second at most."""
     body = orjson.dumps({"version": 1, "text": ROUTING, "comment": "", "by": "ops"})
-    log.append([event(id="1700000000-routing", type="routing.published", subject="routing", severity=0, body=body)])
+    log.append([event(type="routing.published", subject="routing", severity=0, body=body)])
 
 
 def wanted(log: Log) -> set[str]:
