@@ -1,17 +1,17 @@
 """The decisions about groups, run by hand: items by name, a clock that goes on when told, and what was decided as words.
 
-An event is written ``SECOND NAME WHAT field=value …``: ``0 disk fires``, ``90 disk ends``, ``5 note happens severity=LOW``. What was
-decided is read as ``SECOND REASON NAME …``, what is over as ``-NAME``; what is held as ``SECOND held REASON NAME …``; what fires on
-behind ``still``.
+An event is written ``SECOND NAME WHAT field=value …``: ``0 disk fires``, ``90 disk ends``, ``5 note happens severity=LOW``. What
+was decided is read as ``SECOND REASON NAME …``, what is over as ``-NAME``; what is held as ``SECOND held REASON NAME …``; what
+fires on behind ``still``.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consumers import palette
 from consumers.notifier.groups.decide import decide
 from consumers.notifier.groups.kept import Kept, Overlay
-from consumers.notifier.groups.state import Change, Group, GroupKey, Hold, Member, Send
+from consumers.notifier.groups.state import Group, Hold, Member, Send
 from consumers.notifier.item import Item, Turn
 from consumers.notifier.notice import Cause
 from consumers.notifier.routing import matchers, text

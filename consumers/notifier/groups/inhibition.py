@@ -6,6 +6,7 @@ Source: Prometheus, Alertmanager, "Inhibition": what matches both sides of a rul
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from consumers.notifier.groups.state import Member
 from consumers.notifier.routing.tree import Fields, Inhibition, all_match
@@ -36,8 +37,8 @@ class Inhibitors:
             sources = table.get(_equal(inhibition, member.fields))
             if sources is None or not all_match(inhibition.mute, member.fields):
                 continue
-            candidates = sources.plain if all_match(inhibition.when, member.fields) else [*sources.plain[:2], *sources.both[:2]]
-            for source in candidates:
+            others = [] if all_match(inhibition.when, member.fields) else sources.both
+            for source in chain(sources.plain, others):
                 if source.fingerprint != member.fingerprint:
                     return source
         return None

@@ -61,10 +61,9 @@ class Kept:
         return iter(dict.fromkeys(key for _, key in found))
 
     def firing(self) -> Iterator[Member]:
-        """Every lasting member that fires, each fingerprint once."""
-        for fingerprint, keys in self._holding.items():
-            members = (self._members[key][fingerprint] for key in keys)
-            yield from [member for member in members if member.lasting and not member.resolved][:1]
+        """Every lasting member of every group that fires."""
+        for members in self._members.values():
+            yield from (member for member in members.values() if member.lasting and not member.resolved)
 
     @property
     def next_us(self) -> int | None:
@@ -151,11 +150,11 @@ class Overlay:
         return (group.key for group in sorted(found, key=lambda group: (group.next_us, group.key)))
 
     def firing(self) -> Iterator[Member]:
-        """Every lasting member that fires, each fingerprint once."""
+        """Every lasting member of every group that fires."""
         yield from (member for member in self._world.firing() if member.fingerprint not in self._joined)
         for fingerprint in self._joined:
             members = (self.members(key)[fingerprint] for key in self.holding(fingerprint))
-            yield from [member for member in members if member.lasting and not member.resolved][:1]
+            yield from (member for member in members if member.lasting and not member.resolved)
 
     @property
     def next_us(self) -> int | None:

@@ -131,7 +131,7 @@ class World(Protocol):
         ...
 
     def firing(self) -> Iterator[Member]:
-        """Every lasting member that fires, each fingerprint once: what may inhibit others."""
+        """Every lasting member of every group that fires: what may inhibit others."""
         ...
 
     @property

@@ -89,10 +89,11 @@ class Step:
     def _by_its_tick(self, group: Group, route: Route) -> Group:
         if group.tick_us is None:
             return group
-        return replace(group, next_us=min(group.next_us, tick_after(group.tick_us, route.group_interval_us, self.now_us)))
+        tick_us = tick_after(group.tick_us, route.group_interval_us, self.now_us - 1)
+        return replace(group, next_us=min(group.next_us, tick_us))
 
     def wake(self, key: GroupKey) -> None:
-        """See that a group is looked at by its tick, for something in it is over."""
+        """See that a group is looked at by its tick, for something in it changed."""
         group, route = self.group(key), self.policies.routing.named(key.route)
         if group and route:
             self.put(self._by_its_tick(group, route))
