@@ -15,7 +15,6 @@ from tests.notifier.examples import ALARM, ALERT, REPORT, TIME_US, alert, body, 
 from tests.notifier.slack_rules import CONSOLE
 from tests.notifier.telling import cause_of, message, notice_of, storm
 
-
 SHOWN = "type=finding.observed, source=aws.cloudwatch, account=123456789012"
 
 
@@ -148,6 +147,10 @@ def test_a_message_says_why_it_comes_by_which_route_and_for_which_group(why: Rea
     assert story(message([event(1)], why)).why == f"{sentence}by route default → findings, for the group {SHOWN}"
 
 
+def test_a_report_comes_every_day_and_gives_no_reason() -> None:
+    assert story(message([report()])).why == f"You get this by route default → findings, for the group {SHOWN}"
+
+
 def test_a_digest_says_why_it_is_one() -> None:
     assert story(storm([event(1)])).why == "You get this because more came than this channel can take one by one"
 
@@ -184,7 +187,12 @@ def test_what_nobody_decided_gives_no_reason() -> None:
         ),
         ([event(1)], {"firing": 3, "resolved": 1}, "3 alarms, 1 resolved in account 123456789012"),
         ([event(1)], {"firing": 3, "key": Key("r", "rule=x", 1)}, "3 alarms"),
-        ([event(1)], {"firing": 0, "resolved": 3, "why": Reason.ALL_RESOLVED}, "4 alarms resolved in account 123456789012"),
+        ([event(1)], {"firing": 0, "resolved": 3, "why": Reason.ALL_RESOLVED}, "4 alarms are over in account 123456789012"),
+        (
+            [event(1), event(2)],
+            {"causes": (cause_of(event(1))._replace(resolved=True),)},
+            "1 alarm is over in account 123456789012",
+        ),
         ([finding("cloudtrail", id="1-a"), finding("generic", id="1-b")], {}, "2 findings in account 123456789012"),
         ([switched_off(id="1-a"), switched_off(id="1-b")], {}, "2 switched-off rules"),
     ],

@@ -335,7 +335,7 @@ def test_a_group_that_is_over_is_green() -> None:
     ended = [event(n, body=body("cloudwatch_alarm", ALARM | {"state": "OK"})) for n in range(3)]
     shown = slack(message(ended, Reason.ALL_RESOLVED, resolved=3))
 
-    assert title(shown) == "🟢 RESOLVED · 3 alarms resolved in account 123456789012"
+    assert title(shown) == "🟢 RESOLVED · 3 alarms are over in account 123456789012"
     assert color(shown) == palette.RESOLVED.color
 
 
