@@ -1,4 +1,6 @@
-"""Draws the messages that the documentation shows: ``python -m tests.notifier.pictures docs/pictures`` (needs Chromium; pngquant makes them smaller).
+"""Draws the messages that the documentation shows: ``python -m tests.notifier.pictures docs/pictures``.
+
+Needs Chromium; pngquant, if it is there, makes the pictures smaller.
 
 Slack's looks are imitated as far as a reader needs it: the same blocks, in the same order, with the same texts. A mail is shown
 as it is. The events are those of the tests, so a picture changes only if a message does.

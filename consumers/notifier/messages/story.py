@@ -165,9 +165,13 @@ def _counts(notice: Notice) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
     found = [
         ("By severity", [(f"{SEVERITIES[n].emoji} {SEVERITIES[n].word}", severity[n]) for n in sorted(severity, reverse=True)]),
         ("By kind", _ranked(kind)),
-        ("Top resources", _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
+        (_top(notice, len(causes)), _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
     ]
     return [(name, rows) for name, rows in found if rows]
+
+
+def _top(notice: Notice, known: int) -> str:
+    return "Top resources" if known >= count_of(notice) else f"Top resources of the worst {known:,}"
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
