@@ -1,5 +1,6 @@
-"""What is decided about groups, worked out second by second, with sets, loops and no thought of cost: nothing is scheduled, bounded,
-forgotten for its age, or kept apart from a batch. It ticks every group at every tick, and asks of everything whether it holds.
+"""What is decided about groups, worked out second by second, with sets, loops and no thought of cost.
+
+Nothing is scheduled, bounded, forgotten for its age, or kept apart from a batch: every group is looked at at every tick.
 """
 
 from collections.abc import Iterator
@@ -66,35 +67,45 @@ class SlowModel:
     def arrive(self, item: Item) -> None:
         if item.cause.event_id in self.seen:
             return
-        self.seen.add(item.cause.event_id)
+        traces = len(self.held)
         present = [crowd for crowd in self.crowds.values() if item.fingerprint in crowd.members]
         before = self.known.get(item.fingerprint)
         wanted = [route for route in self.policies.routing.deciding(item.fields) if route.channel]
         if before and item.cause.time_us < before.item.cause.time_us:
-            for crowd in present:
-                self.hold(crowd.route, Reason.ALREADY_TOLD, item)
-            for route in [] if present else wanted:
-                self.hold(route, Reason.RESOLVED_UNTOLD if item.turn is Turn.FIRING else Reason.NOT_FIRING, item)
-        elif item.turn is Turn.ACKNOWLEDGED:
-            for crowd in present:
+            self.late(item, present, wanted)
+        elif item.turn in {Turn.ACKNOWLEDGED, Turn.RESOLVED}:
+            self.said_of(item, present, wanted)
+        else:
+            self.fires(item, present, wanted)
+        concerns = present if item.turn is Turn.RESOLVED else wanted
+        if len(self.held) > traces or concerns:
+            self.seen.add(item.cause.event_id)
+
+    def late(self, item: Item, present: list[Crowd], wanted: list[Route]) -> None:
+        for crowd in present if wanted or item.turn is not Turn.FIRING else []:
+            self.hold(crowd.route, Reason.ALREADY_TOLD, item)
+        for route in [] if present else wanted:
+            self.hold(route, Reason.RESOLVED_UNTOLD if item.turn is Turn.FIRING else Reason.NOT_FIRING, item)
+
+    def said_of(self, item: Item, present: list[Crowd], wanted: list[Route]) -> None:
+        for crowd in present:
+            if item.turn is Turn.RESOLVED:
+                self.over(crowd, item)
+            else:
                 crowd.members[item.fingerprint].acked = True
                 self.hold(crowd.route, Reason.ALREADY_TOLD, item)
-            for route in [] if present else wanted:
-                self.hold(route, Reason.NOT_FIRING, item)
-        elif item.turn is Turn.RESOLVED:
-            for crowd in present:
-                self.over(crowd, item)
-            for route in [] if present else wanted:
-                self.hold(route, Reason.NOT_FIRING, item)
-            if before:
-                self.known[item.fingerprint] = Known(replace(before.item, cause=item.cause), over=True)
-        else:
-            for route in wanted:
-                self.join(self.crowd(route, item), item)
-            for crowd in [] if wanted else present:
-                self.go_on(crowd, item)
-            if item.is_lasting:
-                self.known[item.fingerprint] = Known(item)
+        for route in [] if present else wanted:
+            self.hold(route, Reason.NOT_FIRING, item)
+        if item.turn is Turn.RESOLVED and (before := self.known.get(item.fingerprint)):
+            self.known[item.fingerprint] = Known(replace(before.item, cause=item.cause), over=True)
+
+    def fires(self, item: Item, present: list[Crowd], wanted: list[Route]) -> None:
+        for route in wanted:
+            self.join(self.crowd(route, item), item)
+        for crowd in [] if wanted else present:
+            self.go_on(crowd, item)
+        if item.is_lasting:
+            self.known[item.fingerprint] = Known(item)
 
     def crowd(self, route: Route, item: Item) -> Crowd:
         values = (item.fingerprint,) if "..." in route.group_by else tuple(item.fields.get(name, "") for name in route.group_by)

@@ -1,4 +1,4 @@
-"""The laws of deciding about groups, over random histories: as the slow model has it, whatever restarts; nothing lost, nothing twice."""
+"""The laws of deciding about groups, over random histories: as the slow model has it, nothing lost, nothing twice."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -47,7 +47,7 @@ routes:
 
 
 class History(NamedTuple):
-    """Events by the second at which they come, the policies, and after which seconds with events a process dies, or starts anew."""
+    """Events by the second at which they come, the policies, and with which of these batches a process dies."""
 
     policies: Policies
     batches: list[tuple[int, list[Item]]]

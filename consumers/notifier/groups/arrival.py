@@ -86,7 +86,7 @@ def _goes_on(step: Step, item: Item, key: GroupKey, member: Member) -> None:
     else:
         _supersede(step, key, member)
         step.join(key, replace(latest, told=False, held=""))
-        step.wake(key)
+    step.wake(key)
 
 
 def _supersede(step: Step, key: GroupKey, member: Member) -> None:
@@ -124,8 +124,10 @@ def _acknowledged(step: Step, item: Item, known: dict[GroupKey, Member]) -> None
 
 
 def _late(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:
-    """A later event was here first."""
+    """A later event was here first. That something fired which no route would have wanted leaves no trace."""
     present = [key for key in known if key != WATCHED]
+    if item.turn is Turn.FIRING and not homes(step.policies.routing, item.fields, item.fingerprint):
+        return
     for key in present:
         step.hold(key, Reason.ALREADY_TOLD, [item.cause], OVERTAKEN)
     if not present:

@@ -93,7 +93,7 @@ class Step:
         return replace(group, next_us=min(group.next_us, tick_us))
 
     def wake(self, key: GroupKey) -> None:
-        """See that a group is looked at by its tick, for something in it is over."""
+        """See that a group is looked at by its tick, for something in it changed."""
         group, route = self.group(key), self.policies.routing.named(key.route)
         if group and route:
             self.put(self._by_its_tick(group, route))

@@ -50,14 +50,14 @@ class Form:
         self.flaw((*path, key), f"{'is missing: ' if value is MISSING else ''}{_NAMES}")
         return ""
 
-    def duration(self, value: Any, path: Path, least_us: int, most_us: int, otherwise: str = "") -> int:
-        """A stretch of time in microseconds; ``least_us`` if it is none. ``otherwise`` is what else is accepted."""
+    def duration(self, value: Any, path: Path, least_us: int, most_us: int, otherwise: str = "") -> int | None:
+        """A stretch of time in microseconds; None if it is none. ``otherwise`` is what else is accepted."""
         form = _DURATION.fullmatch(value) if isinstance(value, str) else None
         found = int(form[1]) * _UNITS_US[form[2]] if form else -1
         if least_us <= found <= most_us:
             return found
         self.flaw(path, f"a number and s, m, h or d, as 5m; from {in_words(least_us)} to {in_words(most_us)}{otherwise}")
-        return least_us
+        return None
 
 
 def in_words(time_us: int) -> str:

@@ -22,7 +22,7 @@ LONGEST: Final = 2048
 """Characters of a matcher."""
 FORM: Final = "FIELD=VALUE or FIELD!=VALUE, as source=aws.* or label.team!=core|infra; severity also with >=, <=, >, <"
 
-_PARTS: Final = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
+_PARTS: Final = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*)", re.DOTALL)
 _LONGEST_NAME: Final = 256
 _WORDS: Final = tuple(tone.word for tone in palette.SEVERITIES)
 _ORDERED: Final[dict[str, Callable[[int, int], bool]]] = {">=": ge, "<=": le, ">": gt, "<": lt}
@@ -40,11 +40,11 @@ def read(text: str) -> Matcher:
     if value[:1] in {"=", "~"}:
         message = f"there is no operator {operator}{value[:1]}: {FORM}"
         raise MatcherRefused(message)
-    if value[:1] == value[-1:] == '"':
+    if value[:1] == value.rstrip()[-1:] == '"':
         message = "quotes are taken as they are: write the value without them"
         raise MatcherRefused(message)
     test = _of_severity(operator, value) if name == "severity" else _of_text(operator, value)
-    return Matcher(text.strip(), name, test)
+    return Matcher(text, name, test)
 
 
 def read_all(texts: Iterable[str]) -> Matchers:

@@ -114,6 +114,8 @@ class _Reader:
 
     def _route(self, above: Route, value: Any, path: Path) -> Route:
         given = self._form.record(value, path, _FIELDS, "an object: a route with a name")
+        if not isinstance(value, dict):
+            return above
         self._routes += 1
         if self._routes == MOST_ROUTES + 1:
             self._form.flaw(path, f"there are at most {MOST_ROUTES} routes")
@@ -146,7 +148,8 @@ class _Reader:
             said["group_by"] = self._group_by(given["group_by"], (*path, "group_by"))
         for key, least_us, most_us in _DURATIONS:
             if key in given:
-                said[f"{key}_us"] = form.duration(given[key], (*path, key), least_us, most_us)
+                found_us = form.duration(given[key], (*path, key), least_us, most_us)
+                said |= {} if found_us is None else {f"{key}_us": found_us}
         if given.get("critical_wait") == NEVER:
             said["critical_wait_us"] = None
         elif "critical_wait" in given:
