@@ -229,7 +229,7 @@ def build(
             posted("/notifications/dead", "/notifications/dead", notifications.redrive),
             page("/silences/new", "/silences/new", silences.form),
             posted("/silences/new", "/silences/new", silences.create),
-            posted("/silences/{silence_id}/expire", "/silences/{silence_id}/expire", silences.expire),
+            posted("/silences/{silence_id:uuid}/expire", "/silences/{silence_id}/expire", silences.expire),
             page("/silences", "/silences", silences.listed, gateway),
             Route("/feed", _Plain(gate.lasting("/feed", follow, every_seconds=heartbeat_seconds)), methods=["GET"]),
             Route("/metrics", _Plain(gate("/metrics", request_response(read_metrics))), methods=["GET"]),

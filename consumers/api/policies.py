@@ -19,6 +19,7 @@ from consumers.api.policy_models import (
     RouteTaken,
     RoutingEdit,
     RoutingLinted,
+    RoutingPublished,
     RoutingText,
     RoutingVersionDetail,
     RoutingVersionList,
@@ -27,7 +28,7 @@ from consumers.api.policy_models import (
 )
 from consumers.api.route_taken import Paths
 from consumers.api.routing import Routes, answers
-from consumers.api.routing_checks import linted, sound_routing
+from consumers.api.routing_checks import Channels, hints, linted, sound_routing
 from consumers.notifier.routing.text import default_text
 from pipeline.desks.routing import ROUTING, PublishRouting, Routing, RoutingState
 from projections.decided import Decided
@@ -42,12 +43,12 @@ SeenIfAny = Annotated[
 ]
 
 
-def routes(decided: Decided, desks: Desks, paths: Paths, *, freshness: Freshness) -> Routes:
-    """The routes."""
+def routes(decided: Decided, desks: Desks, paths: Paths, *, channels: Channels, freshness: Freshness) -> Routes:
+    """The routes. ``channels`` answers which there are here."""
     router = Routes()
     _reads(router, decided, desks, freshness)
-    _checks(router, paths)
-    _commands(router, desks)
+    _checks(router, paths, channels)
+    _commands(router, desks, channels)
     return router
 
 
@@ -109,7 +110,7 @@ def _reads(router: Routes, decided: Decided, desks: Desks, freshness: Freshness)
         return RoutingVersionDetail(**_short(found), by=desks.people([found.by]).person(found.by), text=found.text)
 
 
-def _checks(router: Routes, paths: Paths) -> None:
+def _checks(router: Routes, paths: Paths, channels: Channels) -> None:
     @router.post(
         "/routing/lint",
         tags=["routing"],
@@ -118,7 +119,7 @@ def _checks(router: Routes, paths: Paths) -> None:
         responses=answers(RoutingLinted, "What was found.", 413, 415),
     )
     def lint_routing(*, routing: Annotated[RoutingText, Body()]) -> RoutingLinted:
-        return linted(routing.text)
+        return linted(routing.text, channels)
 
     @router.post(
         "/routing/test",
@@ -131,7 +132,7 @@ def _checks(router: Routes, paths: Paths) -> None:
         return paths.of(routed)
 
 
-def _commands(router: Routes, desks: Desks) -> None:
+def _commands(router: Routes, desks: Desks, channels: Channels) -> None:
     @router.put(
         "/routing",
         tags=["routing"],
@@ -139,7 +140,7 @@ def _commands(router: Routes, desks: Desks) -> None:
         description="It holds from then on, for all that is decided afterwards. The same text as holds changes nothing. Pass the "
         "version in the answer as `at_least` to see it in `GET /routing`. The document may be sent as it is, as YAML, with "
         "version and comment in the address.",
-        responses=answers(RoutingView, "The routing.", *_COMMAND),
+        responses=answers(RoutingPublished, "The routing.", *_COMMAND),
     )
     def publish_routing(
         *,
@@ -147,8 +148,8 @@ def _commands(router: Routes, desks: Desks) -> None:
         version: SeenIfAny = None,
         comment: Annotated[str, Field(max_length=1000), Query(description="Why, if the body does not say it.")] = "",
         key: Key = "",
-    ) -> RoutingView:
-        sound_routing(routing.text)
+    ) -> RoutingPublished:
+        sound = sound_routing(routing.text)
         command = PublishRouting(routing.text, routing.comment or comment)
         seen = version if routing.version is None else routing.version
         if seen is None:
@@ -156,12 +157,13 @@ def _commands(router: Routes, desks: Desks) -> None:
             raise ValueRefused(message, fields=[("version", "is missing: the version that you saw, 0 if none was published")])
         published = desks.desk.do(Routing, ROUTING, command, desks.asked(key, seen))
         state: RoutingState = published.expect()
-        return RoutingView(
+        return RoutingPublished(
             version=published.version,
             by=desks.people([state.by]).person(state.by),
             published=seconds(state.time_us),
             comment=state.comment,
             text=state.text,
+            hints=hints(sound, channels),
         )
 
 

@@ -82,6 +82,18 @@ class RoutingView(Answer):
     text: str
 
 
+Hints = Annotated[
+    list[str],
+    Field(description="What is accepted, but likely not meant.", examples=[["no channel is named oncall here"]]),
+]
+
+
+class RoutingPublished(RoutingView):
+    """The routing as it holds from now on."""
+
+    hints: Hints
+
+
 class RoutingLinted(Answer):
     """What was found in a text: its flaws; or the names of the routes, channels and reports of one that is sound."""
 
@@ -90,6 +102,7 @@ class RoutingLinted(Answer):
     routes: list[RouteName]
     channels: Annotated[list[str], Field(examples=[["default", "oncall"]])]
     reports: list[str]
+    hints: Hints
 
 
 class FailedMatcher(Answer):

@@ -26,11 +26,16 @@ from projections.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """What a deployment has of notifying. ``channels`` opens them all: by name, None for one without an address."""
+    """What a deployment has of notifying.
+
+    ``channels`` opens them all: by name, None for one without an address. It is None itself where this server is not given
+    their secrets. ``wake`` is called when there is something to deliver, where nothing else would wake the notifier.
+    """
 
     ledger: Ledger
-    channels: Callable[[], Mapping[str, Channel | None]]
+    channels: Callable[[], Mapping[str, Channel | None]] | None
     console_url: str
+    wake: Callable[[], None] = lambda: None
 
     def firing(self) -> Iterable[Member]:
         """What fires now, as the notifier knows it."""
@@ -94,7 +99,7 @@ class Telling:
 
     def channels(self) -> list[tuple[str, str, dict[str, int]]]:
         """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state."""
-        opened = self.notified.channels()
+        opened = self.notified.channels() if self.notified.channels else {}
         counts: dict[str, dict[str, int]] = {name: {} for name in opened}
         for tally in self.notified.ledger.tallies():
             counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
@@ -102,13 +107,16 @@ class Telling:
 
     def redrive(self, keys: Iterable[Key] | None) -> int:
         """Make these dead letters, or all (None), pending again. Returns how many were."""
-        now_us = self.clock()
-        if keys is None:
-            return self.notified.ledger.redrive(None, now_us)
-        return sum(self.notified.ledger.redrive(key, now_us) for key in keys)
+        now_us, ledger = self.clock(), self.notified.ledger
+        redriven = ledger.redrive(None, now_us) if keys is None else sum(ledger.redrive(key, now_us) for key in keys)
+        self.notified.wake()
+        return redriven
 
     def attempt(self, name: str) -> Answer:
         """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``."""
+        if self.notified.channels is None:
+            message = "this server is not given the channels' secrets; findstream notify test tries them where they are"
+            raise Conflict(message)
         opened = self.notified.channels()
         if name not in opened:
             message = f"there is no such channel; there are {', '.join(opened) or 'none'}"

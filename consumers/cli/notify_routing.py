@@ -102,6 +102,8 @@ def publish(
         emit_json(answer | {"changed": answer["version"] != before})
     else:
         emit(f"version {answer['version']} {'published' if answer['version'] != before else 'holds already'}")
+        for hint in answer["hints"]:
+            remark(hint)
 
 
 @routes.command("versions")

@@ -28,6 +28,7 @@ MAX_FORM_BYTES: Final = 256 * 1024
 PREVIEW_HOURS: Final = 24
 PAGE: Final = 50
 
+_REFUSALS: Final = (RequestRefused, PipelineError, ProjectionError)
 _SEE_OTHER: Final = 303
 _STATUSES: Final = get_args(Status)
 _DONE: Final = {"created": "The silence was created.", "ended": "The silence was ended."}
@@ -80,14 +81,14 @@ class SilencePages:
     def _created(self, form: Form) -> Response:
         try:
             made = self._silencing.create(form.wanted(now_us=self._silencing.clock()), form.key)
-        except (RequestRefused, PipelineError, ProjectionError) as error:
+        except _REFUSALS as error:
             return self._form(form, refusal_for(error))
         return _back(made, "created")
 
     def _expired(self, silence_id: str, comment: str) -> Response:
         try:
             return _back(self._silencing.expire(silence_id, comment, ""), "ended")
-        except (RequestRefused, PipelineError, ProjectionError) as error:
+        except _REFUSALS as error:
             return self._pages.refused(error, back="/silences")
 
     def _form(self, form: Form, refusal: RequestRefused | None = None) -> Response:
@@ -95,8 +96,8 @@ class SilencePages:
         if form.matchers:
             try:
                 preview = self._silencing.preview(form.matchers, PREVIEW_HOURS)
-            except RequestRefused as wrong:
-                refusal = refusal or wrong
+            except _REFUSALS as wrong:
+                refusal = refusal or refusal_for(wrong)
         return self._pages.render(
             "silence_new.html",
             status=refusal.status if refusal else 200,

@@ -27,7 +27,7 @@ from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.contract import Checked
-from tests.api.noted import MemoryLedger
+from tests.api.noted import MemoryLedger, Told
 from tests.api.world import DAY_US, NOW_US, Clock
 from tests.desks.world import Ids, desk_over
 from tests.jobs.memory import MemoryJobs
@@ -36,6 +36,7 @@ from tests.people.stores import PASSWORD, QUICK, entropy
 from tests.support.spine import Spine
 
 if TYPE_CHECKING:
+    from consumers.notifier.channels.port import Channel
     from consumers.notifier.ledger.port import Ledger
     from projections.decided import Decided
     from projections.judged import Judged
@@ -99,6 +100,7 @@ class DeskWorld:
         self.attempts: list[tuple[str, str]] = []
         self.jobs = MemoryJobs()
         self.ledger = MemoryLedger()
+        self.channels: dict[str, Channel | None] = {"default": Told(), "oncall": Told(), "night": Told()}
         self.attempt = Attempt("assumed", "fine", "111122223333", "arn:aws:sts::111122223333:assumed-role/reader/x")
         self._assume = assume
         self._lock = threading.Lock()
@@ -127,7 +129,7 @@ class DeskWorld:
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
                 judged=cast("Judged", Prompt(spine.catalog, go_on)),
                 decided=cast("Decided", Prompt(spine.catalog, go_on)),
-                notified=Notified(cast("Ledger", self.ledger), dict, "http://127.0.0.1:8321"),
+                notified=Notified(cast("Ledger", self.ledger), lambda: self.channels, "http://127.0.0.1:8321"),
                 asks=Asks(self.jobs, self.clock, draw_id),
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,

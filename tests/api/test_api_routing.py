@@ -1,10 +1,13 @@
 """The routing over HTTP, from command to what reads show, and the path of things through it."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
 
+from consumers.api.routing_checks import hints
+from consumers.notifier.errors import ChannelsRejected
+from consumers.notifier.routing import text
 from consumers.notifier.routing.text import default_text
 from tests.api.contract import Checked
 from tests.api.decided import TEXT
@@ -40,9 +43,10 @@ def test_the_routing_is_published_version_by_version(desk_client: Client) -> Non
 
     assert (first.status_code, first.json()) == (
         200,
-        {"version": 1, "by": BY_ADA, "published": NOW, "comment": "To begin with", "text": TEXT},
+        {"version": 1, "by": BY_ADA, "published": NOW, "comment": "To begin with", "text": TEXT, "hints": []},
     )
-    assert second.json() == shown == {"version": 2, "by": BY_ADA, "published": NOW + 1, "comment": "", "text": OTHER}
+    assert shown == {"version": 2, "by": BY_ADA, "published": NOW + 1, "comment": "", "text": OTHER}
+    assert second.json() == {**shown, "hints": []}
     assert [(v["version"], v["published"], v["by"], v["comment"]) for v in versions] == [
         (2, NOW + 1, BY_ADA, ""),
         (1, NOW, BY_ADA, "To begin with"),
@@ -101,8 +105,26 @@ def test_a_text_is_looked_at_without_being_kept(desk_client: Client) -> None:
         "routes": ["root", "grave", "nobody"],
         "channels": ["default", "oncall"],
         "reports": [],
+        "hints": [],
     }
     assert desk_client.get("/routing").json()["version"] == 0
+
+
+def test_a_channel_that_is_not_here_keeps_nothing_from_being_published_and_is_named(desk_client: Client) -> None:
+    desk_client.world.channels = {"default": None}
+    told = ["no channel is named oncall here: what goes there is held", "channel default has no address: what goes there is held"]
+
+    assert desk_client.post("/routing/lint", json={"text": TEXT}).json()["hints"] == told
+    assert publish(desk_client).json()["hints"] == told
+
+
+def test_a_routing_is_published_though_channels_cannot_be_opened(desk_client: Client) -> None:
+    def broken() -> NoReturn:
+        message = "the channels file has a flaw"
+        raise ChannelsRejected(message)
+
+    assert hints(text.read(TEXT), broken) == []
+    assert publish(desk_client).status_code == 200
 
 
 def test_a_text_may_have_so_many_bytes(desk_client: Client) -> None:

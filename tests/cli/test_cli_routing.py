@@ -45,6 +45,12 @@ def test_the_default_is_shown_until_a_routing_is_published(world: DeskWorld, fin
     assert findstream("notify", "routes", "publish", file_of(tmp_path), "--version", "1").code == 3
 
 
+def test_a_channel_that_is_not_there_is_named(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:
+    world.channels = {"default": None}
+
+    assert "no channel is named oncall here" in findstream("notify", "routes", "publish", file_of(tmp_path)).err
+
+
 def test_the_default_is_shown_without_a_server(findstream: Findstream) -> None:
     assert findstream("notify", "routes", "show", "--default").out == default_text()
 

@@ -10,7 +10,7 @@ from threading import Thread
 import orjson
 import pytest
 
-from consumers.composition import now_us, open_log
+from consumers.composition import now_us, open_catalog, open_log
 from consumers.notifier.assembly import open_ledger, open_notifier
 from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
@@ -52,11 +52,19 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
 def notify_of_everything() -> None:
     """Do what the notifier does with what is on the log, from its beginning."""
     settings = Settings.load()
-    with open_log(settings) as log, closing(open_ledger(settings.home)) as ledger:
+    late_us = 0
+    with (
+        open_log(settings) as log,
+        closing(open_ledger(settings.home)) as ledger,
+        open_catalog(settings, log) as catalog,
+    ):
         ledger.begin({})
-        notifier = open_notifier(settings, log, ledger, {}, clock=now_us, random=random.random)
+        environ: dict[str, str] = {}
+        notifier = open_notifier(settings, log, ledger, catalog, environ, clock=lambda: now_us() + late_us, random=random.random)
         while notifier.step():
             pass
+        late_us = 60_000_000
+        notifier.step()
         for channel in notifier.channels:
             while notifier.deliver(channel).notice:
                 pass
