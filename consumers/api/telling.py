@@ -29,12 +29,14 @@ from projections.reading import Reading
 class Notified:
     """What a deployment has of notifying.
 
-    ``channels`` opens them all: by name, None for one without an address. It may raise ``ChannelsElsewhere``.
+    ``channels`` opens them all: by name, None for one without an address. It may raise ``ChannelsElsewhere``. ``wake`` is called
+    when there is something to deliver, where nothing else would wake the notifier.
     """
 
     ledger: Ledger
     channels: Callable[[], Mapping[str, Channel | None]]
     console_url: str
+    wake: Callable[[], None] = lambda: None
 
     def firing(self) -> Iterable[Member]:
         """What fires now, as the notifier knows it."""
@@ -114,10 +116,10 @@ class Telling:
 
     def redrive(self, keys: Iterable[Key] | None) -> int:
         """Make these dead letters, or all (None), pending again. Returns how many were."""
-        now_us = self.clock()
-        if keys is None:
-            return self.notified.ledger.redrive(None, now_us)
-        return sum(self.notified.ledger.redrive(key, now_us) for key in keys)
+        now_us, ledger = self.clock(), self.notified.ledger
+        redriven = ledger.redrive(None, now_us) if keys is None else sum(ledger.redrive(key, now_us) for key in keys)
+        self.notified.wake()
+        return redriven
 
     def attempt(self, name: str) -> Answer:
         """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``, ``ChannelsElsewhere``."""

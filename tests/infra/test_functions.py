@@ -60,7 +60,7 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("RulesFunction", set()),
         ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL", "NOTIFIER_TIMER_URL"}),
         ("RelayFunction", set()),
-        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET"}),
+        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET", "NOTIFIER_TIMER_URL"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
         ("SweepFunction", set()),
@@ -92,10 +92,11 @@ def test_the_notifier_reads_the_webhook_once_there_is_one(templates: Mapping[str
     ].items()
 
 
-def test_the_notifier_reads_the_channels_once_there_are_any(templates: Mapping[str, Any]) -> None:
-    asked = Evaluated(templates["central"], PROD | {"ChannelsAreSet": "true"})["NotifierFunction"]["Environment"]["Variables"]
+def test_the_notifier_reads_the_channels_file_where_it_is_said_to_be(templates: Mapping[str, Any]) -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:findstream-prod-channels-file-AbCdEf"
+    asked = Evaluated(templates["central"], PROD | {"ChannelsSecretArn": arn})
 
-    assert asked["FINDSTREAM_CHANNELS_SECRET"] == "ChannelsSecret.Id"
+    assert ("FINDSTREAM_CHANNELS_SECRET", arn) in asked["NotifierFunction"]["Environment"]["Variables"].items()
 
 
 def test_links_lead_to_the_api_unless_told_otherwise(prod: Evaluated) -> None:

@@ -78,18 +78,10 @@ ROLES_OF_OURS = "arn:aws:iam::*:role/findstream-*"
 """In watched accounts: what the API may try to assume."""
 
 
-OF_CHANNELS = {
-    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:stack-channel-*",
-    "arn:aws:ses:*:123456789012:identity/*",
-    "arn:aws:ses:*:123456789012:configuration-set/*",
-}
-"""What a channels file may name."""
-
-
 def test_no_resource_is_named_loosely_but_bodies_and_what_lies_in_watched_accounts(asked: Evaluated) -> None:
     loose = {r for role in asked.of("AWS::IAM::Role") for _, rs in statements(asked, role) for r in rs if "*" in r and r != "*"}
 
-    assert loose <= {"Bucket.Arn/bodies/*", "Table.Arn/stream/*", EVERY_LOG_GROUP, ROLES_OF_OURS, *OF_CHANNELS}
+    assert loose <= {"Bucket.Arn/bodies/*", "Table.Arn/stream/*", EVERY_LOG_GROUP, ROLES_OF_OURS}
 
 
 def test_each_function_writes_to_its_own_log_only(asked: Evaluated) -> None:
@@ -130,7 +122,6 @@ def holders(asked: Evaluated, action: str) -> set[str]:
         ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
         ("secretsmanager:PutSecretValue", set()),
         ("sqs:ReceiveMessage", {"Ingest", "Notifier"}),
-        ("ses:SendEmail", {"Notifier"}),
         ("lambda:InvokeFunction", {"Schedule"}),
         ("s3:DeleteObject", set()),
         ("dynamodb:Scan", set()),
@@ -141,15 +132,11 @@ def test_who_may(prod: Evaluated, action: str, roles: set[str]) -> None:
     assert holders(prod, action) == roles
 
 
-@pytest.mark.parametrize(
-    ("name", "secrets"),
-    [("Notifier", ["Ref SlackWebhookSecret", "Ref ChannelsSecret"]), ("Api", ["Ref SigningKeysSecret"])],
-)
-def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secrets: list[str]) -> None:
+@pytest.mark.parametrize(("name", "secret"), [("Notifier", "SlackWebhookSecret"), ("Api", "SigningKeysSecret")])
+def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secret: str) -> None:
     grants = allowed(prod, f"{name}Role")
 
-    read = [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions]
-    assert [resource for resource in read if not resource.endswith(":secret:stack-channel-*")] == secrets
+    assert [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions] == [f"Ref {secret}"]
 
 
 def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Evaluated) -> None:
@@ -157,12 +144,24 @@ def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Eval
         role for role in prod.of("AWS::IAM::Role") if "sqs:SendMessage" in allowed(prod, role).get("NotifierTimerQueue.Arn", ())
     }
 
-    assert armed == {"NotifierRole", "RedriveRole"}
+    assert armed == {"NotifierRole", "RedriveRole", "ApiRole"}
     assert allowed(prod, "NotifierRole")["NotifierTimerQueue.Arn"] >= {
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
     }
+
+
+def test_the_secrets_of_channels_and_the_sending_of_mail_are_granted_by_name_and_only_if_asked_for(
+    prod: Evaluated, templates: Mapping[str, Any]
+) -> None:
+    channels = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:channels-AbCdEf"
+    mail = "arn:aws:ses:eu-central-1:123456789012:identity/example.com"
+    asked = allowed(Evaluated(templates["central"], {"ChannelsSecretArn": channels, "MailIdentityArn": mail}), "NotifierRole")
+
+    assert asked[channels] == {"secretsmanager:GetSecretValue"}
+    assert asked[mail] == {"ses:SendEmail", "ses:SendRawEmail"}
+    assert holders(prod, "ses:SendEmail") == holders(prod, "ses:SendRawEmail") == set()
 
 
 @pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])

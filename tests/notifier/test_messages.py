@@ -13,7 +13,10 @@ from consumers.notifier.messages.story import Shape, Story, story_of
 from consumers.notifier.notice import DIGEST, Key, Reason
 from tests.notifier.examples import ALARM, ALERT, REPORT, TIME_US, alert, body, deployed, event, finding, report, switched_off
 from tests.notifier.slack_rules import CONSOLE
-from tests.notifier.telling import GROUP, cause_of, message, notice_of, storm
+from tests.notifier.telling import cause_of, message, notice_of, storm
+
+
+SHOWN = "type=finding.observed, source=aws.cloudwatch, account=123456789012"
 
 
 def story(told: Message, zone: str = "") -> Story:
@@ -142,7 +145,7 @@ def test_a_report_cannot_be_silenced_by_its_message() -> None:
     ],
 )
 def test_a_message_says_why_it_comes_by_which_route_and_for_which_group(why: Reason, sentence: str) -> None:
-    assert story(message([event(1)], why)).why == f"{sentence}by route default → findings, for the group {GROUP}"
+    assert story(message([event(1)], why)).why == f"{sentence}by route default → findings, for the group {SHOWN}"
 
 
 def test_a_digest_says_why_it_is_one() -> None:
@@ -150,7 +153,15 @@ def test_a_digest_says_why_it_is_one() -> None:
 
 
 def test_what_is_a_group_of_its_own_names_none() -> None:
-    assert story(message([event(1)], key=Key("all", event(1).id, 1))).why.endswith("by route default → findings")
+    alone = f'fingerprint="{event(1).id}"'
+
+    assert story(message([event(1)], key=Key("all", alone, 1))).why.endswith("by route default → findings")
+    assert story(message([event(1)], key=Key("all", "all", 1))).why.endswith("by route default → findings")
+
+
+def test_a_group_whose_name_was_cut_is_told_as_far_as_it_can_be_read() -> None:
+    assert story(message([event(1)], key=Key("all", 'account="1",kind="x…0a', 1))).why.endswith("for the group account=1")
+    assert story(message([event(1)], key=Key("all", 'kind="x…0a', 1))).why.endswith('for the group kind="x…0a')
 
 
 def test_what_nobody_decided_gives_no_reason() -> None:

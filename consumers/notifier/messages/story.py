@@ -3,6 +3,7 @@
 Single: one event is told, with all its details. Group: several, a line each. Digest: what was counted in a storm, and the worst.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from consumers.notifier.messages.kinds import noun
 from consumers.notifier.messages.message import count_of
 from consumers.notifier.messages.text import clean, line
 from consumers.notifier.messages.words import moment, said
-from consumers.notifier.notice import DIGEST, Cause, Count, Notice, Reason
+from consumers.notifier.notice import DIGEST, Cause, Count, Key, Notice, Reason
 from consumers.palette import SEVERITIES, Tone
 from schemas.identity import MICROSECONDS
 
 _TOP: Final = 5
+_PAIR: Final = re.compile(r'([^=",]+)="((?:[^"\\]|\\.)*)"')
 _WHY: Final = {
     Reason.NEWLY_FIRING: "this is new",
     Reason.NEWLY_RESOLVED: "something of this is over, the rest still fires",
@@ -171,11 +173,19 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(named, key=lambda pair: (-pair[1], pair[0]))[:_TOP]
 
 
+def _group(key: Key) -> str:
+    """``account=123456789012, kind=guardduty``; "" for what is a group of its own, and for a route's only one."""
+    if key.route == DIGEST or "=" not in key.group or key.group.startswith("fingerprint="):
+        return ""
+    pairs = _PAIR.findall(key.group)
+    return clean(", ".join(f"{name}={value}" for name, value in pairs if value) or key.group)
+
+
 def _why(notice: Notice) -> str:
     """``You get this because this is new, by route default → findings, for the group account=…``; "" if nobody decided it."""
     sentence = _WHY.get(notice.why, "")
     path = " → ".join(map(clean, notice.path))
-    group = clean(notice.key.group) if notice.key.route != DIGEST and "=" in notice.key.group else ""
+    group = _group(notice.key)
     told = [
         f"because {sentence}" if sentence else "",
         f"by route {path}" if path else "",
