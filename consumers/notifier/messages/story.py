@@ -83,7 +83,7 @@ def story_of(message: Message, console_url: str, zone: str = "") -> Story:
         more=message.more,
         note=_note(notice, zone) if shape is not Shape.DIGEST else _digest_note(notice, zone),
         counts=_counts(notice) if shape is Shape.DIGEST else [],
-        why=_why(notice),
+        why=_why(notice, said_already=single and cards[0].report is not None),
         link=cards[0].link if single else message.link,
         silence="" if single and cards[0].report else message.silence,
         resent=notice.unsure,
@@ -117,9 +117,11 @@ def _group_title(message: Message) -> str:
         live, over = 0, over + live
     one, many = _noun(causes)
     counted = f"{live or over:,} {one if (live or over) == 1 else many}"
-    told = f"{counted}{' still firing' if notice.why is Reason.REPEATED else ''}" if live else f"{counted} resolved"
-    ended = f", {over:,} resolved" if live and over else ""
-    return f"{told}{ended}{_where(message)}"
+    if not live:
+        return f"{counted} are over{_where(message)}"
+    still = " still firing" if notice.why is Reason.REPEATED else ""
+    ended = f", {over:,} resolved" if over else ""
+    return f"{counted}{still}{ended}{_where(message)}"
 
 
 def _where(message: Message) -> str:
@@ -163,9 +165,13 @@ def _counts(notice: Notice) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
     found = [
         ("By severity", [(f"{SEVERITIES[n].emoji} {SEVERITIES[n].word}", severity[n]) for n in sorted(severity, reverse=True)]),
         ("By kind", _ranked(kind)),
-        ("Top resources", _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
+        (_top(notice, len(causes)), _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
     ]
     return [(name, rows) for name, rows in found if rows]
+
+
+def _top(notice: Notice, known: int) -> str:
+    return "Top resources" if known >= count_of(notice) else f"Top resources of the worst {known:,}"
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -181,9 +187,9 @@ def _group(key: Key) -> str:
     return clean(", ".join(f"{name}={value}" for name, value in pairs if value) or key.group)
 
 
-def _why(notice: Notice) -> str:
+def _why(notice: Notice, *, said_already: bool) -> str:
     """``You get this because this is new, by route default → findings, for the group account=…``; "" if nobody decided it."""
-    sentence = _WHY.get(notice.why, "")
+    sentence = "" if said_already else _WHY.get(notice.why, "")
     path = " → ".join(map(clean, notice.path))
     group = _group(notice.key)
     told = [
