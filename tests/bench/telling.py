@@ -2,7 +2,7 @@
 
 The producer appends 5,000 findings a second, 50 a call; one call in ten holds one that is CRITICAL and of a source that a route
 tells at once, each by itself. The channel is an HTTP server on loopback that answers at once and is not paced. Latency is from
-just before the call of ``append``, so durability is in it, until the request has arrived. All share the machine's monotonic clock.
+just before the call of ``append``, so durability is in it, until the request has arrived. All share the monotonic clock.
 """
 
 import multiprocessing
