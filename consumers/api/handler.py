@@ -12,7 +12,7 @@ from consumers.api import service
 from consumers.api.authentication import Authentication
 from consumers.api.events import INDEX
 from consumers.api.overview import Overviews
-from consumers.api.telling import Notified
+from consumers.api.telling import Notified, elsewhere
 from consumers.assuming import StsAssume
 from consumers.aws import catalog_of, desk_of, jobs_of, keys_of, ledger_of, log_of, people_of, quarantine_of, timer_of
 from consumers.build import version
@@ -41,7 +41,7 @@ _resolver: Final = service.resolver(
     desk_of(_settings),
     judged=_reading,
     decided=_reading,
-    notified=Notified(ledger_of(_settings), None, _settings.links_base, timer_of(_settings).wake),
+    notified=Notified(ledger_of(_settings), elsewhere, _settings.links_base, timer_of(_settings).wake),
     asks=Asks(jobs_of(_settings), clock=now_us, new_id=draw_id),
     people=_people,
     sign_in=_sign_in,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumers.api.telling import Notified
+from consumers.api.telling import Notified, elsewhere
 from consumers.notifier.channels.port import Channel, Refused
 from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable
 from consumers.notifier.notice import DIGEST, Key, Reason, State
@@ -185,7 +185,7 @@ def test_a_channel_that_cannot_be_reached_is_refused(told: World, client: Checke
 
 
 def test_a_server_without_the_channels_secrets_says_so(told: World) -> None:
-    with Checked(told.application(notified=Notified(told.ledger, None, ""))) as client:
+    with Checked(told.application(notified=Notified(told.ledger, elsewhere, ""))) as client:
         assert client.post("/notifications/test", json={"channel": "ops"}).status_code == 409
         assert [one["kind"] for one in client.get("/notifications/channels").json()["items"]] == ["", ""]
 
