@@ -9,6 +9,7 @@ import time
 from consumers.draw import draw_id
 from consumers.jobs.dynamodb import DynamoJobs
 from consumers.notifier.ledger.dynamodb import DynamoLedger
+from consumers.notifier.timer import Timer
 from consumers.people.dynamodb import DynamoPeople
 from consumers.people.secret_keys import SecretKeys
 from pipeline.bodies.log import LogWithBodies
@@ -38,6 +39,11 @@ def log_of(settings: Settings, quarantine: Quarantine) -> Log:
 def ledger_of(settings: Settings) -> DynamoLedger:
     """The notifier's ledger, in the table that the settings name."""
     return DynamoLedger(client("dynamodb"), name_in(url_of(settings, "store_url")), dice=random.Random())  # noqa: S311 -- jitter
+
+
+def timer_of(settings: Settings) -> Timer:
+    """What wakes the notifier, by the queue that the settings name."""
+    return Timer(client("sqs"), url_of(settings, "notifier_timer_url"), now_us)
 
 
 def people_of(settings: Settings) -> DynamoPeople:

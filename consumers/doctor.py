@@ -21,7 +21,7 @@ from consumers.errors import PortTaken
 from consumers.home import Home, alive
 from consumers.keeping import quick_check
 from consumers.local import check_port
-from consumers.notifier.assembly import wiring
+from consumers.notifier.channels.opening import open_channels
 from consumers.notifier.errors import NotifierError
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import State
@@ -81,7 +81,7 @@ def examine(now_us: int, environ: Mapping[str, str] = os.environ) -> Iterator[Fi
         return
     expect_folder(settings)
     yield Finding("settings", Verdict.OK, "every variable has an accepted value")
-    yield _routes(settings, environ)
+    yield _channels(settings, environ)
     home = Home(settings.home.absolute())
     yield _folder(home.path)
     yield _space(home.path)
@@ -100,16 +100,16 @@ def _spelling(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("settings", Verdict.WARN, told, f"name it {meant}" if meant else "see docs/settings.md for its name")
 
 
-def _routes(settings: Settings, environ: Mapping[str, str]) -> Finding:
+def _channels(settings: Settings, environ: Mapping[str, str]) -> Finding:
     try:
-        senders = wiring(settings, environ).senders
+        channels = open_channels(settings, environ, clock=lambda: 0)
     except NotifierError as rejected:
-        return Finding("routes", Verdict.FAIL, str(rejected), "correct the routes file or the variable")
-    deaf = [name for name, sender in senders.items() if sender is None]
+        return Finding("channels", Verdict.FAIL, str(rejected), "correct the channels file or the variable")
+    deaf = [name for name, channel in channels.items() if channel is None]
     if deaf:
-        told = f"channels without a webhook: {', '.join(deaf)}; notices to them are kept, not sent"
-        return Finding("routes", Verdict.WARN, told, "set FINDSTREAM_SLACK_WEBHOOK, or name a webhook in the routes file")
-    return Finding("routes", Verdict.OK, f"{len(senders)} channels")
+        told = f"channels without an address: {', '.join(deaf)}; notices to them are kept, not sent"
+        return Finding("channels", Verdict.WARN, told, "set FINDSTREAM_SLACK_WEBHOOK, or name a webhook in the channels file")
+    return Finding("channels", Verdict.OK, f"{len(channels)} channels")
 
 
 def _folder(path: Path) -> Finding:

@@ -36,6 +36,10 @@ class LogCutShort(ConsumerError):
     """
 
 
+class ReportUnknown(Refused):
+    """The routing has no report of this name. Do: take one of those that the message names."""
+
+
 class NotSignedIn(Refused):
     """The server does not know who asks, or no longer. Do: ``findstream login``."""
 

@@ -1,5 +1,6 @@
 """Every setting, read from the environment once by each door. ``docs/settings.md`` lists them; a test holds the two equal."""
 
+import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -14,6 +15,11 @@ from pipeline.errors import SettingRejected
 
 _PREFIX: Final = "FINDSTREAM_"
 _ALIKE: Final = 0.85
+_GONE: Final = {
+    "FINDSTREAM_ROUTES": "is no setting any more: name the channels in a YAML file (FINDSTREAM_CHANNELS), and publish the routes "
+    "with `findstream notify routes publish FILE`; see docs/notifications.md",
+}
+"""What was a setting: who still sets it believes in something that no longer happens."""
 _SOURCE: Final = re.compile(r"[!-+\--~]{1,256}", re.ASCII)
 
 
@@ -83,8 +89,8 @@ class Settings(BaseSettings):
     slack_webhook_file: Annotated[Path | None, Field(description="File holding the webhook, instead of the variable itself.")] = (
         None
     )
-    routes: Annotated[
-        Path | None, Field(description="TOML file of channels and routes; without it HIGH and above go to the default channel.")
+    channels: Annotated[
+        Path | None, Field(description="YAML file of the channels that messages go to; without it there is the default one.")
     ] = None
     sample_rate: Annotated[
         float, Field(ge=0.01, le=10_000, description="Findings a second that `findstream run --sample` makes up.")
@@ -143,6 +149,24 @@ class Settings(BaseSettings):
         ),
     ] = None
 
+    channels_secret: Annotated[
+        str | None,
+        Field(
+            pattern=r"^arn:aws[a-z-]*:secretsmanager:",
+            examples=["arn:aws:secretsmanager:eu-central-1:111122223333:secret:channels"],
+            description="On AWS: the Secrets Manager secret that holds the channels file.",
+        ),
+    ] = None
+
+    notifier_timer_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^/\s]+/\S+$",
+            examples=["https://sqs.eu-central-1.amazonaws.com/111122223333/notifier-timer"],
+            description="On AWS: the SQS queue whose delayed messages wake the notifier.",
+        ),
+    ] = None
+
     signing_keys_secret: Annotated[
         str | None,
         Field(
@@ -180,6 +204,9 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """The settings of this process. Raises ``SettingRejected`` naming each wrong variable and its accepted form."""
+        gone = [f"{name}: {instead}" for name, instead in _GONE.items() if os.environ.get(name)]
+        if gone:
+            raise SettingRejected("; ".join(gone))
         try:
             return cls()
         except ValidationError as broken:

@@ -7,15 +7,28 @@ from time import monotonic, sleep
 from typing import Final
 
 from pipeline.log.port import Log, Position
-from projections import agent_status, alert_pages, alerts, configuration, daily_aggregates, event_index, rules, task_board
+from projections import (
+    agent_status,
+    alert_pages,
+    alerts,
+    configuration,
+    daily_aggregates,
+    event_index,
+    policies,
+    rules,
+    silence_pages,
+    task_board,
+)
 from projections.alert_pages import Alert, AlertEvent, AlertPage, AlertQuery
 from projections.alerts import AlertStatus
 from projections.errors import GenerationGone, NotFresh
 from projections.event_index import Entry, EventPage, EventQuery
+from projections.policies import KnownRouting, KnownSilence, RoutingVersion
 from projections.projection import Parked, Projection
 from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from projections.rules import KnownRule, RuleVersion
+from projections.silence_pages import SilencePage, SilenceQuery
 from projections.stores.port import Generation, GenerationInfo, GenerationRows, Status, Store
 
 DAY_US: Final = 86_400_000_000
@@ -124,6 +137,31 @@ class Catalog:
         with self._rows(alerts.Alerts.name) as rows:
             return alert_pages.standings(rows, rule_id, since_us, until_us)
 
+    def routing(self) -> KnownRouting | None:
+        """The routing that holds, with its last versions; None if none was ever published: then the default holds."""
+        with self._rows(policies.Policies.name) as rows:
+            return policies.routing(rows)
+
+    def routing_version(self, number: int) -> RoutingVersion | None:
+        """A version of the routing with its text; None if there is none."""
+        with self._rows(policies.Policies.name) as rows:
+            return policies.routing_version(rows, number)
+
+    def silences(self, *, ending_after_us: int = 0) -> Sequence[KnownSilence]:
+        """The silences that end after a time, the last to end first. Those that have not begun are among them."""
+        with self._rows(policies.Policies.name) as rows:
+            return silence_pages.live(rows, ending_after_us)
+
+    def silence(self, silence_id: str) -> KnownSilence | None:
+        """A silence, ended or not; None if none of this id was ever created."""
+        with self._rows(policies.Policies.name) as rows:
+            return silence_pages.find(rows, silence_id)
+
+    def silence_page(self, query: SilenceQuery, *, now_us: int) -> SilencePage:
+        """A page of silences. Raises ``CursorRejected``."""
+        with self._rows(policies.Policies.name) as rows:
+            return silence_pages.page(rows, query, now_us=now_us)
+
     def daily(self, since_us: int, until_us: int) -> Sequence[Count]:
         """Findings per UTC day, source, severity and account, for days that begin in the range; by day, then the rest."""
         days = range(-(-since_us // DAY_US), -(-until_us // DAY_US))
@@ -137,6 +175,10 @@ class Catalog:
     def states(self) -> Sequence[ProjectionState]:
         """One state a projection, by name."""
         return [self._state(projection) for projection in sorted(self._projections, key=lambda p: p.name)]
+
+    def reached(self, projection: str) -> Mapping[str, Position]:
+        """How far the serving generation has been folded, by shard."""
+        return self._checkpoints(projection)
 
     def parked(self, projection: str) -> Sequence[Parked]:
         """The events parked in a projection's serving generation, in the order in which they were parked."""

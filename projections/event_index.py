@@ -21,7 +21,7 @@ from pipeline.log.port import Batch, Position
 from projections.columnar import Columns
 from projections.errors import CursorRejected
 from projections.projection import Changes, Rows
-from projections.segments import Entries, opened, tokens, words
+from projections.segments import Entries, has_words, opened, sought, tokens, words
 from schemas.envelope import MAX_TIME_US
 from schemas.identity import MICROSECONDS
 
@@ -278,8 +278,8 @@ def _settled(value: Sortable, segment: PackedSegment, *, descending: bool) -> bo
 def _checks(query: EventQuery, recorded_since_us: int) -> dict[str, Callable[[Any], bool]]:
     """By column, what a row's value must be: the most selective ones first."""
     checks: dict[str, Callable[[Any], bool]] = {}
-    if wanted := sorted(set(words(query.text)), key=len, reverse=True):
-        checks["summary"] = lambda summary: _has_words(summary, wanted)
+    if wanted := sought(query.text):
+        checks["summary"] = lambda summary: has_words(summary, wanted)
     if query.resource:
         checks["resources"] = lambda resources: query.resource in resources
     if query.source:
@@ -312,12 +312,6 @@ def _walk(segment: Columns, rows: Sequence[int], bound: Sortable | None, *, desc
         if bound is None or (value < bound if descending else value > bound):
             row = max(same, key=recorded_us.__getitem__)
             yield _Found(value, recorded_us[row], segment, row)
-
-
-def _has_words(summary: str, wanted: Sequence[str]) -> bool:
-    """Whether a summary has all these words, the longest of which comes first: most summaries lack that one."""
-    folded = summary.casefold()
-    return wanted[0] in folded and all(word in folded for word in wanted) and set(wanted).issubset(words(summary))
 
 
 def _terms(query: EventQuery, source_id: str) -> list[str]:

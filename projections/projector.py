@@ -17,6 +17,7 @@ from projections.daily_aggregates import DailyAggregates
 from projections.errors import NewerVersion
 from projections.event_index import EventIndex
 from projections.guard import Intake
+from projections.policies import Policies
 from projections.projection import Projection
 from projections.rules import Rules
 from projections.stores.port import Store
@@ -31,6 +32,7 @@ ALL: Final[Sequence[Projection]] = (
     Configurations(),
     Rules(),
     Alerts(),
+    Policies(),
 )
 """Every projection, in the order in which a step folds them."""
 

@@ -128,6 +128,17 @@ def words(text: str) -> list[str]:
     return text.translate(_BREAKS).casefold().split()
 
 
+def sought(text: str) -> list[str]:
+    """The different words of a text that is searched for, as ``has_words`` takes them: the longest first."""
+    return sorted(set(words(text)), key=len, reverse=True)
+
+
+def has_words(text: str, wanted: Sequence[str]) -> bool:
+    """Whether a text has all these words, of which there is one at least: most texts lack the first, which is the longest."""
+    folded = text.casefold()
+    return wanted[0] in folded and all(word in folded for word in wanted) and set(wanted).issubset(words(text))
+
+
 def tokens(values: Iterable[str]) -> str:
     """The tokens under which a segment can be found by exact values, one a line; several values may share a token."""
     return "\n".join(values).translate(_UNSAFE).casefold()

@@ -30,7 +30,10 @@ class TopResource(Body):
 
 
 class ReportIssued(Body):
-    """A report was issued. ``date`` is the UTC day of issue; ``change`` is this window's totals minus those of the one before."""
+    """A report was issued. ``change`` is this window's totals minus those of the one before.
+
+    ``report`` is its name in the routing, ``date`` the day of issue in ``zone``, where its readers are.
+    """
 
     date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     window: Window
@@ -38,3 +41,5 @@ class ReportIssued(Body):
     change: Totals
     top_resources: Annotated[tuple[TopResource, ...], Field(max_length=100, strict=False)] = ()
     open_tasks: Annotated[int, Field(ge=0)] = 0
+    report: Annotated[str, Field(max_length=64)] = "daily"
+    zone: Annotated[str, Field(max_length=64)] = "UTC"

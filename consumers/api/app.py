@@ -2,7 +2,9 @@
 
 Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css           pages for people
             (Gate)          /sign-in /sign-out
-                            /events /events/{id} /quarantine /agents      a page for browsers, the API for the rest
+                            /silences/new, and what forms post
+                            /events /events/{id} /quarantine /agents
+                            /silences /notifications                      a page for browsers, the API for the rest
                             /feed                                         the live feed
                             /metrics /openapi.json
                             everything else                               the API (Gateway ─► Resolver), where it has a route;
@@ -11,7 +13,7 @@ Measure ─► Guard ─► CORS ─► / /state /docs /static /palette.css     
 Who may ask what is in one table, which the gate asks for pages, feed and metrics, and the resolver for the API.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from http import HTTPStatus
@@ -31,8 +33,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.api import openapi, service
 from consumers.api.authentication import Authentication
+from consumers.api.commands import Desks
 from consumers.api.errors import VERSION_HEADER, MethodUnknown, NothingHere, RequestRefused, SignInNeeded, refusal_for
-from consumers.api.freshness import WAIT_SECONDS
+from consumers.api.freshness import WAIT_SECONDS, Freshness
 from consumers.api.gate import Gate, sent_to_sign_in
 from consumers.api.gateway import MAX_BODY_BYTES, THREADS, Gateway
 from consumers.api.guard import Guard
@@ -42,10 +45,14 @@ from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
+from consumers.api.silencing import Silencing
+from consumers.api.telling import Notified, Telling
 from consumers.assuming import Assume
 from consumers.console.negotiation import Negotiated, wants_page
+from consumers.console.notifications import NotificationPages
 from consumers.console.pages import HERE, Pages, palette_css
 from consumers.console.sign_in import SignInPage
+from consumers.console.silences import SilencePages
 from consumers.feed import vector
 from consumers.feed.endpoint import endpoint
 from consumers.feed.errors import FeedError
@@ -60,6 +67,7 @@ from consumers.people.user import Entropy
 from pipeline.desks.desk import Desk
 from pipeline.log.port import Log
 from pipeline.quarantine.port import Quarantine
+from projections.decided import Decided
 from projections.judged import Judged
 from projections.reading import Reading
 
@@ -87,6 +95,8 @@ def build(
     *,
     reading: Reading,
     judged: Judged,
+    decided: Decided,
+    notified: Notified,
     asks: Asks,
     ingest: Intake,
     log: Log,
@@ -115,9 +125,9 @@ def build(
     """The application. ``clock`` answers microseconds since the epoch.
 
     ``local``: only this machine can reach the server. ``entropy`` answers so many random bytes. ``origins`` may read and write
-    from a browser; ``hosts`` are names of this server besides those of loopback. ``notices``
-    answers how many notices have each state. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the
-    feed has at most ``feed_capacity`` messages waiting, and is disconnected if it takes nothing for ``send_seconds``.
+    from a browser; ``hosts`` are names of this server besides those of loopback. ``notices`` answers how many notices have each
+    state. Reads of ``fresh`` positions wait ``fresh_seconds`` at most. A follower of the feed has at
+    most ``feed_capacity`` messages waiting, and is disconnected if it takes nothing for ``send_seconds``.
     """
     tail = Tail(log, clock=clock, capacity=feed_capacity, most_clients=most_clients)
     overviews = Overviews(reading, quarantine, rate=tail.per_second)
@@ -133,6 +143,8 @@ def build(
         quarantine,
         desk,
         judged=judged,
+        decided=decided,
+        notified=notified,
         asks=asks,
         assume=assume,
         people=people,
@@ -146,6 +158,7 @@ def build(
         fresh_seconds=fresh_seconds,
         lag_limit_seconds=lag_limit_seconds,
     )
+    telling = Telling(notified, decided, judged, reading, log, clock)
     pages = Pages(
         reading,
         log,
@@ -157,7 +170,16 @@ def build(
         notices=notices,
         me=lambda: authentication.caller.signed_in,
         principal=authentication.principal,
+        why=telling.why,
     )
+    desks = Desks(desk, principal=authentication.principal, directory=people.users)
+    silences = SilencePages(
+        Silencing(decided, reading, log, desks, clock, notified.firing),
+        pages,
+        Freshness(reading, wait_seconds=fresh_seconds),
+        entropy=entropy,
+    )
+    notifications = NotificationPages(telling, pages)
     entrance = SignInPage(sign_in, authentication, pages.render)
     gateway = Gateway(resolver, max_body_bytes=max_body_bytes, threads=threads)
     described = cache(lambda: openapi.document(resolver, version=version))
@@ -185,6 +207,9 @@ def build(
         gated = gate(route, request_response(shown))
         return Route(path, Negotiated(page=gated, data=data)) if data else Route(path, _Plain(gated), methods=["GET"])
 
+    def posted(path: str, route: str, done: Callable[[Request], Awaitable[Response]]) -> Route:
+        return Route(path, _Plain(gate(route, request_response(done))), methods=["POST"])
+
     followed = endpoint(tail, principal=authentication.principal, heartbeat_seconds=heartbeat_seconds, send_seconds=send_seconds)
     follow = request_response(followed)  # type: ignore[arg-type]  # an answer may be any ASGI application
     inner = Starlette(
@@ -193,13 +218,19 @@ def build(
             page("/state", "/state", pages.state),
             page("/docs", "/docs", pages.docs),
             Route("/sign-in", _Plain(gate("/sign-in", request_response(entrance.show))), methods=["GET"]),
-            Route("/sign-in", _Plain(gate("/sign-in", request_response(entrance.enter))), methods=["POST"]),
-            Route("/sign-out", _Plain(gate("/sign-out", request_response(entrance.leave))), methods=["POST"]),
+            posted("/sign-in", "/sign-in", entrance.enter),
+            posted("/sign-out", "/sign-out", entrance.leave),
             Route("/palette.css", lambda _: _kept(palette, "text/css")),
             page("/events", "/events", pages.events, gateway),
             page("/events/{event_id:path}", "/events/{event_id}", pages.event, gateway),
             page("/quarantine", "/quarantine", pages.quarantine, gateway),
             page("/agents", "/agents", pages.agents, gateway),
+            page("/notifications", "/notifications", notifications.listed, gateway),
+            posted("/notifications/dead", "/notifications/dead", notifications.redrive),
+            page("/silences/new", "/silences/new", silences.form),
+            posted("/silences/new", "/silences/new", silences.create),
+            posted("/silences/{silence_id:uuid}/expire", "/silences/{silence_id}/expire", silences.expire),
+            page("/silences", "/silences", silences.listed, gateway),
             Route("/feed", _Plain(gate.lasting("/feed", follow, every_seconds=heartbeat_seconds)), methods=["GET"]),
             Route("/metrics", _Plain(gate("/metrics", request_response(read_metrics))), methods=["GET"]),
             Route("/openapi.json", lambda _: _kept(described(), "application/json")),

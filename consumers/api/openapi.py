@@ -7,7 +7,7 @@ import orjson
 from aws_lambda_powertools.event_handler.openapi.models import License, Tag
 
 from consumers.api.authentication import COOKIE
-from consumers.api.resolver import Resolver
+from consumers.api.resolver import TAKE_YAML, YAML, Resolver
 from consumers.api.routing import meaning
 from consumers.people.permissions import Access, access_to
 
@@ -17,6 +17,9 @@ _TAGS: Final = {
     "tasks": "What people do about findings.",
     "rules": "What is concluded from findings: texts, versions, publishing.",
     "alerts": "What rules concluded.",
+    "routing": "Who is told of what: the routes of notifications.",
+    "silences": "What is told to nobody, for a while.",
+    "notifications": "Who was told of what, who was not, and why; the channels.",
     "config": "How accounts are reached, and what is watched there.",
     "dashboard": "Figures.",
     "people": "Signing in, users, and the keys of producers.",
@@ -51,6 +54,9 @@ def document(resolver: Resolver, *, version: str) -> bytes:
     )
     described["paths"] |= _outside()
     described["components"]["securitySchemes"] = _SCHEMES
+    for method, path in TAKE_YAML:
+        taken = described["paths"][path][method.lower()]["requestBody"]["content"]
+        taken[YAML] = {"schema": {"type": "string", "description": "The document, as it is."}}
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _secure(operation, access_to(method.upper(), path))
@@ -88,6 +94,9 @@ def _outside() -> dict[str, Any]:
                     _parameter("query", "source", "Exactly this source."),
                     _parameter("query", "severity", "At least this grave: 0-5 or a word."),
                     _parameter("query", "type", "Exactly this type, for example `finding.observed`."),
+                    _parameter("query", "account", "Exactly this AWS account, 12 digits."),
+                    _parameter("query", "resource", "Exactly this resource, for example an ARN."),
+                    _parameter("query", "text", "Words that the summary contains, all of them, in any case and order."),
                     _parameter("header", "Last-Event-ID", "The same as `after`; wins over it."),
                 ],
                 "responses": {

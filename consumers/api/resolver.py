@@ -28,7 +28,14 @@ from consumers.api.parameters import check_names
 from consumers.api.protecting import PROTECTING
 
 JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+TAKE_YAML: Final = frozenset({("PUT", "/routing"), ("POST", "/routing/lint")})
+"""Routes that take a document of YAML as it is, which is then the body's ``text``.
 
+Source: RFC 9512, "YAML Media Type"; the other names are deprecated there, and in use.
+"""
+
+_YAMLS: Final = frozenset({YAML, "text/yaml", "application/x-yaml", "text/x-yaml"})
 _logger = logging.getLogger(__name__)
 
 
@@ -152,18 +159,22 @@ def _check_parameters(app: Resolver, go_on: Callable[[Resolver], Response[Any]])
 
 
 class _StrictBody(OpenAPIRequestValidationMiddleware):
-    """Powertools' validation, with the body of a command read strictly as JSON, and as nothing else.
+    """Powertools' validation, with the body of a command read strictly as JSON; as YAML where that is taken.
 
     Its own parser takes NaN, half characters and forms, and fails on bytes that are no text.
     """
 
     def _get_body(self, app: Any) -> dict[str, Any]:
         event = app.current_event
+        route = app.context["_route"]
         kind = event.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-        if kind != JSON:
+        is_yaml = kind in _YAMLS and (route.method, route.openapi_path) in TAKE_YAML
+        if kind != JSON and not is_yaml:
             message = "commands are read as JSON; send Content-Type: application/json"
             raise BodyUnreadable(message, fields=[("Content-Type", f"{kind[:100]} is not read here")])
         raw = b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
+        if is_yaml:
+            return {"text": _text(raw)}
         try:
             parsed = orjson.loads(raw) if raw.strip() else {}
         except orjson.JSONDecodeError as broken:
@@ -173,6 +184,14 @@ class _StrictBody(OpenAPIRequestValidationMiddleware):
             message = "the body is not a JSON object"
             raise ValueRefused(message, fields=[("body", "is not a JSON object")])
         return parsed
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as broken:
+        message = "the body is no text"
+        raise ValueRefused(message, fields=[("text", f"is not UTF-8: {broken.reason} at byte {broken.start}")]) from None
 
 
 def refused(refusal: RequestRefused, *, cause: Exception) -> Response[dict[str, object]]:

@@ -21,11 +21,11 @@ _MODULES: Final = {
     "ingest": "feeding",
     "sample": "feeding",
     "status": "running",
-    "tail": "looking",
+    "tail": "tailing",
     "events": "looking",
     "replay": "folding",
     "rebuild": "folding",
-    "report": "telling",
+    "report": "reporting",
     "backup": "keeping",
     "restore": "keeping",
     "doctor": "keeping",
@@ -42,6 +42,7 @@ _MODULES: Final = {
     "config": "config",
     "rules": "rules",
     "alerts": "alerts",
+    "silences": "silences",
 }
 """Each command, or group of commands, and the module that has it. Only what is asked for is imported: the rest takes a second."""
 

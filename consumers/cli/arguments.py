@@ -1,7 +1,7 @@
 """What people may write as a time, a severity, or a number of things; a wrong one is refused with the accepted form."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
 import typer
@@ -63,14 +63,13 @@ def share(text: str) -> float:
     return found
 
 
-def day_us(text: str) -> int:
-    """The first microsecond of a UTC day, written 2026-01-31."""
+def day(text: str) -> date:
+    """A day, written 2026-01-31."""
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
         message = f"{text!r} is no day; write it as 2026-01-31"
         raise typer.BadParameter(message) from None
-    return round(day.timestamp()) * MICROSECONDS
 
 
 def check_range(since_us: int | None, until_us: int | None) -> None:

@@ -22,7 +22,7 @@ from typer import TyperException
 
 from consumers.cli.output import ReaderGone, complain
 from consumers.errors import ApiMisused, ConsumerError, Refused
-from consumers.notifier.errors import NotifierError, RoutesRejected
+from consumers.notifier.errors import ChannelsRejected, NotifierError, RoutesRejected
 from consumers.people.errors import EmailTaken, KeyUnknown, LastAdmin, NobodyThere, PasswordRefused, UserChanged
 from pipeline.errors import BackupRejected, PipelineError, SettingRejected
 from projections.errors import CursorRejected, GenesisLost, ParkedEvents, ProjectionError, RebuildRunning
@@ -36,7 +36,7 @@ TERMINATED: Final = 143
 READER_GONE: Final = 141
 
 _CODES: Final[Sequence[tuple[tuple[type[Exception], ...], int]]] = (
-    ((SettingRejected, RoutesRejected, CursorRejected, ApiMisused, PasswordRefused), USAGE),
+    ((SettingRejected, ChannelsRejected, RoutesRejected, CursorRejected, ApiMisused, PasswordRefused), USAGE),
     (
         (
             Refused,

@@ -6,24 +6,43 @@ Needs:  the embedded log, whose sequence numbers count from 0 without a gap, and
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
 from typing import Final
 
 from pipeline.log.port import Batch, Log, Position
+from projections.segments import has_words, sought
 
 READ_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What passes. Empty fields do not filter."""
+    """What passes. Empty fields do not filter. ``text`` is words, as the event index compares them."""
 
     source: str
     kind: str
     account: str
     min_severity: int
+    resource: str = ""
+    text: str = ""
+    _sought: list[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sought", sought(self.text))
+
+    def asked(self) -> dict[str, str]:
+        """The same as parameters of ``GET /feed``."""
+        named = (
+            ("source", self.source),
+            ("type", self.kind),
+            ("account", self.account),
+            ("severity", str(self.min_severity or "")),
+            ("resource", self.resource),
+            ("text", self.text),
+        )
+        return {name: value for name, value in named if value}
 
     def places(self, batch: Batch) -> list[int]:
         """The places in ``batch`` of the events for which all filters hold, in order."""
@@ -35,6 +54,8 @@ class Filter:
             and self.source in {"", source}
             and self.kind in {"", kind}
             and self.account in {"", account}
+            and (not self.resource or self.resource in c.resources[place])
+            and (not self._sought or has_words(c.summary[place], self._sought))
         ]
 
 

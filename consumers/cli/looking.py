@@ -1,105 +1,18 @@
-"""Commands that look: ``tail`` at the log itself, ``events`` at the index."""
+"""``events``: asks the index for findings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from consumers.cli.arguments import Account, Severity, Since, Until, check_range
 from consumers.cli.freshness import remark_on_lag
-from consumers.cli.last import Filter, before_last
-from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain, remark, severity
+from consumers.cli.output import Json, emit_json, emit_table, moment, remark, severity
 from consumers.composition import now_us, open_catalog, open_log, settings_of_data
-from consumers.errors import Refused
-from pipeline.log.port import Log, Position, Record
-from pipeline.log.sqlite import SqliteLog
 from projections.event_index import Entry, EventIndex, EventQuery
-from schemas.registry import REGISTRY
-
-_LAST: Final = 10
-_READ_AT_ONCE = 1000
-_WAIT_SECONDS = 1.0
 
 Source = Annotated[str, typer.Option("--source", help="Only this source, for example aws.guardduty.")]
-
-
-def tail(
-    *,
-    source: Source = "",
-    kind: Annotated[str, typer.Option("--type", help="Only this type, for example finding.observed.")] = "",
-    account: Account = "",
-    min_severity: Severity = 0,
-    last: Annotated[
-        int | None, typer.Option("-n", "--last", min=0, help="Begin with the last N events that pass.", show_default="10")
-    ] = None,
-    since_start: Annotated[bool, typer.Option("--since-start", help="Begin with the first event of the log.")] = False,
-    follow: Annotated[bool, typer.Option(help="Go on as events arrive, until Ctrl-C.")] = True,
-    as_json: Json = False,
-) -> None:
-    """Follow the event log as it grows.
-
-    Shows what is on the log, whether or not it was folded yet; order holds within a shard. All filters must hold.
-    On AWS it begins with what comes from now on, or with --since-start: a stream is not read backwards.
-
-    Examples:
-      findstream tail -s HIGH
-      findstream tail --source aws.guardduty -n 100
-      findstream tail --since-start --no-follow --json | jq .summary
-    """
-    settings = settings_of_data()
-    if kind and not REGISTRY.newest(kind):
-        remark(f"no event has the type {kind!r} so far; there are {', '.join(sorted({name for name, _ in REGISTRY}))}")
-    wanted = Filter(source, kind, account, min_severity)
-    with open_log(settings) as log:
-        seen = {} if since_start else _beginning(log, wanted, last)
-        while True:
-            for record in _behind(log, seen, wanted):
-                _show(record, as_json=as_json)
-            if not follow:
-                return
-            log.wait(seen, _WAIT_SECONDS)
-
-
-def _beginning(log: Log, wanted: Filter, last: int | None) -> dict[str, Position]:
-    """Behind what to begin. Raises ``Refused`` if the log cannot tell which events are the last."""
-    if isinstance(log, SqliteLog):
-        return before_last(log, wanted, _LAST if last is None else last)
-    if last:
-        message = "a stream is not read backwards: leave --last out, ask findstream events, or read all with --since-start"
-        raise Refused(message)
-    return dict(log.heads())
-
-
-def _behind(log: Log, seen: dict[str, Position], wanted: Filter) -> Iterator[Record]:
-    """What stands behind ``seen`` now, which moves along, and passes; by recorded time as far as one read reaches."""
-    while True:
-        records: list[Record] = []
-        moved = False
-        for shard in log.shards():
-            batch = log.read(shard.id, seen.get(shard.id), _READ_AT_ONCE)
-            if len(batch):
-                records.extend(batch.select(wanted.places(batch)).records())
-                seen[shard.id] = batch.positions[-1]
-                moved = True
-        if not moved:
-            return
-        yield from sorted(records, key=lambda record: record.recorded_us)
-
-
-def _show(record: Record, *, as_json: bool) -> None:
-    if as_json:
-        emit_json(_document(record))
-        return
-    event = record.event
-    word = severity(event.severity).plain
-    emit(plain(f"{moment(event.time_us)} {word:<8} {event.account or '-':<12} {event.source:<22} {event.type}: {event.summary}"))
-
-
-def _document(record: Record) -> dict[str, Any]:
-    event = record.event
-    header = {name: getattr(event, name) for name in type(event).__slots__ if name != "body"}
-    return {"position": str(record.position), "recorded_us": record.recorded_us, **header, "body": event.data}
 
 
 def events(

@@ -29,7 +29,7 @@ from consumers.rules.history.diff import Diff, Side, diff
 from consumers.rules.history.errors import Cancelled
 from consumers.rules.history.lockstep import Progress, Watch
 from consumers.rules.history.reprocess import Reprocessed, Run, reprocess
-from consumers.rules.history.routing import routing_of
+from consumers.rules.history.routing import with_channels
 from consumers.rules.history.strand import Stretch
 from consumers.rules.history.verify import Verified, verify
 from consumers.rules.judge import make_judge
@@ -97,7 +97,7 @@ def backtesting(
                 asked,
                 make_judge=make_judge,
                 timer_ns=time.perf_counter_ns,
-                routing=routing_of(work.settings, os.environ),
+                routing=with_channels(work.catalog, work.settings, os.environ),
                 watch=watch,
             ),
         )

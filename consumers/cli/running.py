@@ -34,7 +34,8 @@ from consumers.composition import (
 from consumers.embedded import expect_folder
 from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
-from consumers.notifier.assembly import wiring
+from consumers.notifier.channels.opening import open_channels
+from consumers.notifier.channels.port import Channel
 from consumers.notifier.notifier import begin
 from consumers.people.port import People
 from consumers.people.reach import expect_sign_in
@@ -76,7 +77,7 @@ def run(
     for name, meant in Settings.unknown(os.environ).items():
         remark(f"{name} is no setting and does nothing; {f'did you mean {meant}?' if meant else 'see docs/settings.md'}")
     logs.configure("run", settings.log_level)
-    channels = wiring(settings, os.environ).senders
+    channels = open_channels(settings, os.environ, clock=now_us)
     home = Home(settings.home.absolute())
     url = url_at(settings.bind, settings.port)
     with home.held():
@@ -151,8 +152,8 @@ def _command() -> str:
     return str(called) if called.name == "findstream" and shutil.which(called.name) is None else "findstream"
 
 
-def _greet(home: Home, url: str, channels: Mapping[str, object | None], *, reach: str, signing: str) -> None:
-    deaf = all(sender is None for sender in channels.values())
+def _greet(home: Home, url: str, channels: Mapping[str, Channel | None], *, reach: str, signing: str) -> None:
+    deaf = all(channel is None for channel in channels.values())
     told = "kept, not sent: no webhook (FINDSTREAM_SLACK_WEBHOOK)" if deaf else f"go to {', '.join(channels)}"
     for name, value in (
         ("page", f"{url}/"),

@@ -33,8 +33,6 @@ _SERVER_FAULT: Final = 500
 class Bearer(httpx.Auth):
     """Shows the access token, and exchanges it when it is due. Raises ``NotSignedIn``."""
 
-    requires_response_body = True
-
     def __init__(self, tokens: KeptTokens, clock: Callable[[], int]) -> None:
         self._tokens = tokens
         self._clock = clock
@@ -61,6 +59,7 @@ class Bearer(httpx.Auth):
             if kept.access != stale.access:
                 return kept
             response = yield httpx.Request("POST", f"{kept.server}/auth/refresh", json={"refresh_token": kept.refresh})
+            response.read()  # an answer that is asked for may be a stream without end; this one is not
             if response.status_code == _UNAUTHORIZED:
                 self._tokens.forget()
                 message = f"your sign-in to {kept.server} has ended; findstream login {kept.email}"
@@ -85,9 +84,11 @@ class _Api(httpx.Client):
 
 
 @contextmanager
-def client(*, signed_in: bool = True, transport: httpx.BaseTransport | None = None) -> Iterator[httpx.Client]:
-    """A client of the server that the settings name; with ``signed_in``, as the user of this command line."""
-    server = Settings.load().server_url
+def client(
+    *, server: str | None = None, signed_in: bool = True, transport: httpx.BaseTransport | None = None
+) -> Iterator[httpx.Client]:
+    """A client of ``server``, or else of the one that the settings name; with ``signed_in``, as the user of this command line."""
+    server = server or Settings.load().server_url
     auth = Bearer(KeptTokens(server), now_us) if signed_in else None
     headers = {"User-Agent": f"findstream/{version()}", "Accept": "application/json"}
     try:

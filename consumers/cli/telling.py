@@ -1,4 +1,4 @@
-"""Commands about notices: ``notify`` looks at the ledger, tries channels, redrives; ``report`` is the daily report on demand."""
+"""Commands about notices: ``notify`` looks at the ledger, tries channels, redrives."""
 
 import os
 from collections.abc import Mapping
@@ -8,27 +8,27 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from consumers.cli.arguments import day_us
+from consumers.cli import notify_routing, why
 from consumers.cli.exits import FAILED
-from consumers.cli.freshness import remark_on_lag
-from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
+from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.errors import Refused
-from consumers.notifier.assembly import wiring
-from consumers.notifier.channels.port import Answer, Delivered, RateLimited
+from consumers.notifier.channels.opening import open_channels
+from consumers.notifier.channels.port import Channel, Delivered
+from consumers.notifier.channels.slack_blocks import slack_shown
+from consumers.notifier.channels.trial import attempt, in_words, message_about
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
-from consumers.notifier.render import preview as rendered
-from consumers.reports.daily import FOLDED, DailyReport
-from consumers.reports.reporter import ISSUED_AT_US, Reporter
 from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
-from schemas.identity import derived_id
 
 notify = typer.Typer(help="Who was told of what, who was not, and why.")
+notify_routing.register(notify)
+why.register(notify)
 
-_SOURCE: Final = "monitoring.findstream"
+_NO_ADDRESS: Final = "has no address (FINDSTREAM_SLACK_WEBHOOK, or webhook in the channels file)"
+_DELIVERED: Final = in_words(Delivered())
 
 
 def _key(text: str) -> Key:
@@ -43,15 +43,30 @@ def _key(text: str) -> Key:
 def preview(
     event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's id: ours, or the one that its source gave it.")],
     *,
+    channel: Annotated[
+        str, typer.Option("--channel", help="As this channel would send it; without it as Slack would show it.")
+    ] = "",
     _: Json = False,
 ) -> None:
-    """Print the Slack message for an event, without sending it: paste it into Slack's Block Kit Builder. It is JSON anyway.
+    """Print the message about an event, without sending it. It is JSON anyway: for Slack's Block Kit Builder, or a mail's parts.
 
     Examples:
       findstream notify preview 1700000000-0d0c…
+      findstream notify preview 1700000000-0d0c… --channel mail
     """
     settings = settings_of_data()
-    emit_json(rendered(_event(settings, event_id), settings.links_base))
+    message = message_about(_event(settings, event_id), settings.links_base, channel=channel)
+    opened = _channels(settings, channel)[channel] if channel else None
+    emit_json(opened.render(message) if opened else slack_shown(message, settings.links_base))
+
+
+def _channels(settings: Settings, wanted: str) -> Mapping[str, Channel | None]:
+    """All channels. Raises ``BadParameter`` if the one that is wanted is none."""
+    channels = open_channels(settings, os.environ, clock=now_us)
+    if wanted and wanted not in channels:
+        message = f"{wanted!r} is no channel; there are {', '.join(channels)}"
+        raise typer.BadParameter(message, param_hint="CHANNEL")
+    return channels
 
 
 def _event(settings: Settings, event_id: str) -> Envelope:
@@ -67,65 +82,28 @@ def _event(settings: Settings, event_id: str) -> Envelope:
 
 @notify.command("test")
 def try_channels(
+    channel: Annotated[str, typer.Argument(metavar="[CHANNEL]", help="Only this channel.")] = "",
     *,
-    channel: Annotated[str, typer.Option("--channel", help="Only this channel.")] = "",
     as_json: Json = False,
 ) -> int:
-    """Send a test message to every channel that has a webhook, past the ledger. Exit code 1 if one does not take it.
+    """Send a test message to every channel that has an address, past the ledger. Exit code 1 if one does not take it.
 
     Examples:
-      findstream notify test --channel default
+      findstream notify test
+      findstream notify test mail
     """
     settings = Settings.load()
-    senders = wiring(settings, os.environ).senders
-    if channel and channel not in senders:
-        message = f"{channel!r} is no channel; there are {', '.join(senders)}"
-        raise typer.BadParameter(message, param_hint="--channel")
+    channels = _channels(settings, channel)
     told: dict[str, str] = {}
-    failed = False
-    for name in [channel] if channel else senders:
-        sender = senders[name]
-        if sender is None:
-            told[name] = "has no webhook (FINDSTREAM_SLACK_WEBHOOK, or webhook_env or webhook_file in the routes file)"
-            continue
-        answer = sender.send(rendered(_test_event(now_us()), settings.links_base))
-        failed |= not isinstance(answer, Delivered)
-        told[name] = _in_words(answer)
-    if all(sender is None for sender in senders.values()):
-        failed = True
+    for name in [channel] if channel else channels:
+        opened = channels[name]
+        told[name] = in_words(attempt(opened, name, settings.links_base, now_us())) if opened else _NO_ADDRESS
+    reached = [answer for answer in told.values() if answer != _NO_ADDRESS]
     if as_json:
         emit_json({"channels": told})
     else:
         emit_table(("Channel", "Answer"), told.items())
-    return FAILED if failed else 0
-
-
-def _in_words(answer: Answer) -> str:
-    if isinstance(answer, Delivered):
-        return "delivered"
-    if isinstance(answer, RateLimited):
-        return f"rate limited; wait {answer.wait_seconds or 'a few'} seconds"
-    return answer.detail
-
-
-def _test_event(time_us: int) -> Envelope:
-    return Envelope(
-        id=derived_id(time_us, "finding.observed", _SOURCE, "test"),
-        type="finding.observed",
-        version=1,
-        time_us=time_us,
-        source=_SOURCE,
-        account="",
-        region="",
-        subject="findstream/test",
-        severity=0,
-        summary="A test: if you can read this, findstream reaches this channel",
-        resources=(),
-        source_id="",
-        correlation_id="",
-        causation_id="",
-        body=b'{"kind":"generic","form":"eventbridge","detail_type":"Test","facts":{"title":"A test of this channel"},"raw":{}}',
-    )
+    return 0 if reached and all(answer == _DELIVERED for answer in reached) else FAILED
 
 
 @notify.command("ledger")
@@ -220,57 +198,3 @@ def _why(notice: Notice) -> str:
 def _notice(notice: Notice) -> Mapping[str, Any]:
     causes = [{"event_id": cause.event_id, "position": str(cause.position)} for cause in notice.causes]
     return asdict(notice) | {"key": str(notice.key), "causes": causes}
-
-
-def report(
-    *,
-    date: Annotated[
-        int | None, typer.Option("--date", parser=day_us, metavar="DAY", help="The 24 hours before 09:00 UTC of this day.")
-    ] = None,
-    issue: Annotated[bool, typer.Option("--issue", help="Also put it on the log, so that the notifier tells it.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show the report over 24 hours: the last ones, or those that a day's report tells of.
-
-    Examples:
-      findstream report
-      findstream report --date 2026-01-31 --json
-      findstream report --issue
-    """
-    settings = settings_of_data()
-    with open_log(settings) as log, open_catalog(settings, log) as catalog:
-        reporter = Reporter(log, catalog, clock=now_us)
-        built = reporter.report(None if date is None else date + ISSUED_AT_US)
-        states = [state for state in catalog.states() if state.name in FOLDED]
-        event = reporter.issue(built) if issue else None
-    remark_on_lag(settings, states, "the report")
-    if as_json:
-        emit_json(built.body() | ({"event_id": event.id} if event else {}))
-        return
-    _show_report(built)
-    if event:
-        remark(f"issued as {event.id}")
-
-
-def _show_report(built: DailyReport) -> None:
-    window = f"{moment(built.window.since_us)} to {moment(built.window.until_us)}"
-    emit(f"{window}: {counted(built.total, 'finding')} ({built.total_change:+,})")
-    emit("")
-    emit_table(
-        ("Severity", "Findings", "Change"),
-        (
-            (severity(n), built.totals.severity.get(str(n), 0), f"{built.change.severity.get(str(n), 0):+}")
-            for n in range(4, -1, -1)
-        ),
-    )
-    for title, now, change in (
-        ("Source", built.totals.source, built.change.source),
-        ("Account", built.totals.account, built.change.account),
-    ):
-        emit("")
-        emit_table(
-            (title, "Findings", "Change"), ((name or "-", count, f"{change.get(name, 0):+}") for name, count in now.items())
-        )
-    emit("")
-    emit_table(("Resource", "Findings"), ((top.resource, top.count) for top in built.top_resources))
-    emit(plain(counted(built.open_tasks, "open task")))

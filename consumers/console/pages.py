@@ -22,6 +22,8 @@ from consumers.api.overview import Overviews
 from consumers.console import words
 from consumers.console.chart import Chart, chart
 from consumers.console.filters import HOURS, PAGE, Asked
+from consumers.notifier.errors import NotifierError
+from consumers.notifier.why.explain import Explanation
 from consumers.palette import SEVERITIES
 from consumers.people.principal import Principal
 from consumers.people.sign_in import SignedIn
@@ -52,7 +54,7 @@ class Pages:
 
     ``feed_at`` answers where the live feed stands, so that nothing is missed between rendering and connecting. ``notices``
     answers how many notices have each state, if there is a ledger to ask. ``me`` answers who asks, if
-    somebody signed in; ``principal`` the same where somebody has to be.
+    somebody signed in; ``principal`` the same where somebody has to be. ``why`` explains who was told of an event.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Pages:
         notices: Callable[[], Mapping[str, int]] | None = None,
         me: Callable[[], SignedIn | None] = lambda: None,
         principal: Callable[[], Principal],
+        why: Callable[[str], Explanation],
     ) -> None:
         self._reading = reading
         self._log = log
@@ -78,6 +81,7 @@ class Pages:
         self._notices = notices
         self._me = me
         self._principal = principal
+        self._why = why
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -129,8 +133,16 @@ class Pages:
             here="events",
             event=event,
             facts=facts if isinstance(facts, dict) else {},
+            why=self._explained(event.id),
             body=orjson.dumps(event.data, option=orjson.OPT_INDENT_2).decode(),
         )
+
+    def _explained(self, event_id: str) -> Explanation | None:
+        """Who was told; a page about the event comes in any case."""
+        try:
+            return self._why(event_id)
+        except NotifierError:
+            return None
 
     def quarantine(self, request: Request) -> Response:
         """What is held in quarantine, newest first."""

@@ -27,10 +27,11 @@ _TOO_LONG: Final = (
 
 _settings: Final = Settings.load()
 _log: Final = log_of(_settings, quarantine_of(_settings))
+_catalog: Final = catalog_of(_settings, _log)
 _history: Final = History(
     _log,
-    catalog_of(_settings, _log),
-    partial(with_every_channel, _settings),
+    _catalog,
+    partial(with_every_channel, _catalog),
     time.perf_counter_ns,
     partial(passed, store_of(_settings), _log),
 )

@@ -3,31 +3,35 @@
 A visit sends at most one message and never sleeps, so a simulator with a clock of its own can make them. What a crash leaves:
 before the request, a pending notice; after it, one that is ``sending``, whose outcome nobody knows. If the ledger cannot be
 written after the request, the outcome is kept in memory and written at the next visit: it is known, so nothing is resent.
+Pace and storms are as ``consumers.notifier.pacing`` says.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.notifier import facts
-from consumers.notifier.channels.port import Sender
+from consumers.notifier import facts, pacing
+from consumers.notifier.channels.port import Channel
 from consumers.notifier.errors import Unrenderable
 from consumers.notifier.ledger.port import Ledger
-from consumers.notifier.notice import Notice, Reason, State
-from consumers.notifier.render import Renderer
+from consumers.notifier.messages.message import message_of, named
+from consumers.notifier.notice import DIGEST, Key, Notice, Reason, State
+from consumers.notifier.pacing import CRITICAL, Next
 from consumers.notifier.retry import Outcome, Pace, Policy, judge
 from pipeline.log.port import Log
 from schemas.envelope import Envelope
+from schemas.identity import MICROSECONDS
 
 Clock = Callable[[], int]
 """Microseconds since the epoch, UTC."""
 
 _LAST: Final = (State.SENT, State.FAILED)
+_MILLISECOND_US: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a visit came to: the notice it dealt with, and what became of it (both None: nothing was due).
+    """What a visit came to: the notice it dealt with, and what became of it (both None: nothing was to be sent).
 
     ``again_us`` is when there will be something to do, None if nothing is waiting.
     """
@@ -46,69 +50,106 @@ class _Settlement:
 
 
 class Courier:
-    """Delivers the notices of one channel. To be called by one thread at a time. ``random`` gives numbers from 0 to below 1."""
+    """Delivers the notices of the channel ``name``. To be called by one thread at a time. ``random`` gives 0 <= x < 1."""
 
     def __init__(
         self,
-        channel: str,
-        sender: Sender,
+        name: str,
+        channel: Channel,
         *,
         ledger: Ledger,
         token: int,
         log: Log,
-        renderer: Renderer,
+        console_url: str,
         policy: Policy,
         clock: Clock,
         random: Callable[[], float],
     ) -> None:
+        self._name = name
         self._channel = channel
-        self._sender = sender
         self._ledger = ledger
         self._token = token
         self._log = log
-        self._renderer = renderer
+        self._console_url = console_url
         self._policy = policy
         self._clock = clock
         self._random = random
         self._unwritten: _Settlement | None = None
 
     def visit(self) -> Visit:
-        """Deal with the next notice that is due, if the channel is not at rest.
+        """Deal with the notice that comes next, if the channel is not at rest and nothing is to be waited for.
 
         Raises ``LedgerUnavailable`` and ``LogUnavailable``: visit again. Raises ``LedgerTaken``: end.
         """
         if self._unwritten is not None:
             return self._settle(self._unwritten)
         now_us = self._clock()
-        pace = self._ledger.pace(self._channel)
+        pace = self._ledger.pace(self._name)
         if self._awaits(pace.not_before_us, now_us):
             return Visit(None, None, pace.not_before_us)
-        notice = self._ledger.due(self._channel, now_us)
+        critical, others = (self._ledger.crowd(self._name, critical=critical) for critical in (True, False))
+        plan = pacing.plan(critical, others, now_us)
+        if plan.next is Next.DIGEST:
+            self._merge(now_us, critical=plan.critical)
+        notice, again_us = self._due(now_us)
+        if plan.next is Next.HOLD and (plan.critical or notice is None or notice.severity < CRITICAL):
+            return Visit(None, None, min(plan.until_us, now_us + MICROSECONDS) if critical.count else plan.until_us)
         if notice is None:
-            due_us = self._ledger.next_due_us(self._channel)
-            if due_us is None or self._awaits(due_us, now_us):
-                return Visit(None, None, due_us)
-            notice = self._ledger.due(self._channel, due_us)
-        return Visit(None, None, now_us) if notice is None else self._settle(self._deliver(notice, pace))
+            return Visit(None, None, again_us)
+        free_us = pacing.free_us(pace, self._channel.pace, now_us)
+        return Visit(None, None, free_us) if now_us < free_us else self._settle(self._deliver(notice, pace))
+
+    def _due(self, now_us: int) -> tuple[Notice | None, int | None]:
+        """The notice that is due; else when the next one will be, None if nothing waits."""
+        notice = self._ledger.due(self._name, now_us)
+        if notice is not None:
+            return notice, now_us
+        due_us = self._ledger.next_due_us(self._name)
+        if due_us is None or self._awaits(due_us, now_us):
+            return None, due_us
+        return self._ledger.due(self._name, due_us), now_us
 
     def _awaits(self, moment_us: int, now_us: int) -> bool:
         """Whether ``moment_us`` is to come. One that no rest can have led to was written by a clock that has gone back since."""
         return now_us < moment_us <= now_us + self._policy.longest_wait_us
 
+    def _merge(self, now_us: int, *, critical: bool) -> None:
+        digest = Notice(
+            key=Key(DIGEST, self._name, now_us // _MILLISECOND_US),
+            channel=self._name,
+            causes=(),
+            state=State.PENDING,
+            reason=Reason.STORM,
+            decided_us=now_us,
+            due_us=now_us,
+            changed_us=now_us,
+            why=Reason.STORM,
+        )
+        self._ledger.merge(self._token, digest, now_us, critical=critical)
+
     def _deliver(self, notice: Notice, pace: Pace) -> _Settlement:
-        event_id, position = notice.causes[0]
-        [record] = self._log.fetch([position])
-        if record is None or record.event.id != event_id:
-            return self._give_up(notice, Reason.EVENT_MISSING, f"not at {position}", pace, None)
+        events = self._events(notice)
+        first = next((event for cause in (*notice.causes, *notice.still) if (event := events.get(cause.event_id))), None)
+        if first is None:
+            return self._give_up(notice, Reason.EVENT_MISSING, "not where the log had it", pace, None)
         try:
-            message = self._renderer.render(record.event, resent=notice.unsure)
+            payload = self._channel.render(message_of(notice, events, self._console_url))
         except Unrenderable as fault:
-            return self._give_up(notice, Reason.UNRENDERABLE, str(fault)[:200], pace, record.event)
-        sending = self._ledger.intend(self._token, notice, self._clock())
-        answer = self._sender.send(message)
+            return self._give_up(notice, Reason.UNRENDERABLE, str(fault)[:200], pace, first)
+        begun_us = self._clock()
+        sending = self._ledger.intend(self._token, notice, begun_us)
+        answer = self._channel.send(payload)
         now_us = self._clock()
-        outcome = judge(sending, answer, pace, self._policy, now_us=now_us, chance=self._random())
-        return _settlement(sending, outcome, record.event, now_us)
+        paced = pacing.taken(pace, self._channel.pace, begun_us)
+        outcome = judge(sending, answer, paced, self._policy, now_us=now_us, chance=self._random())
+        return _settlement(sending, outcome, first, now_us)
+
+    def _events(self, notice: Notice) -> dict[str, Envelope]:
+        """Of the events that a message names those that the log holds, by id."""
+        causes = named(notice)
+        found = self._log.fetch([cause.position for cause in causes])
+        pairs = zip(causes, found, strict=True)
+        return {cause.event_id: record.event for cause, record in pairs if record and record.event.id == cause.event_id}
 
     def _give_up(self, notice: Notice, reason: Reason, detail: str, pace: Pace, event: Envelope | None) -> _Settlement:
         now_us = self._clock()
@@ -124,5 +165,6 @@ class Courier:
 def _settlement(notice: Notice, outcome: Outcome, event: Envelope | None, now_us: int) -> _Settlement:
     fact = None
     if outcome.state in _LAST:
-        fact = facts.settled(notice, outcome.state, outcome.reason, event, time_us=now_us, detail=outcome.detail)
+        reason = notice.why if outcome.state is State.SENT else outcome.reason
+        fact = facts.settled(notice, outcome.state, reason, event, time_us=now_us, detail=outcome.detail)
     return _Settlement(notice, outcome, now_us, fact)

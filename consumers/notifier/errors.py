@@ -29,6 +29,17 @@ class RoutingRefused(NotifierError):
         self.flaws = tuple(flaws)
 
 
+class ChannelsRejected(NotifierError):
+    """The channels file, or a secret that it names, cannot be accepted; the message names the key and the accepted form.
+
+    Do: correct it. No message shows a secret.
+    """
+
+
+class ChannelsElsewhere(NotifierError):
+    """This process is not given the channels' secrets. Do: ask where they are: ``findstream notify test``, by their settings."""
+
+
 class LedgerUnavailable(NotifierError):
     """The ledger cannot be read or written just now (locked, full disk). Nothing of the call was kept.
 

@@ -14,11 +14,31 @@ from schemas.identity import derived_id
 
 SOURCE: Final = "findstream.notifier"
 
-_TYPES: Final = {State.SENT: "notice.sent", State.FAILED: "notice.failed", State.SUPPRESSED: "notice.suppressed"}
-_SAID: Final = {State.SENT: "sent", State.FAILED: "not sent", State.SUPPRESSED: "kept, not sent"}
+_TYPES: Final = {
+    State.SENT: "notice.sent",
+    State.FAILED: "notice.failed",
+    State.SUPPRESSED: "notice.suppressed",
+    State.MERGED: "notice.suppressed",
+}
+_SAID: Final = {
+    State.SENT: "sent",
+    State.FAILED: "not sent",
+    State.SUPPRESSED: "kept, not sent",
+    State.MERGED: "kept, not sent",
+}
+_MOST_IDS: Final = 1000
 _WHY: Final = {
     Reason.DELIVERED: "",
     Reason.NO_CHANNEL: "there is no such channel, or it has no address",
+    Reason.IN_DIGEST: "a digest tells of it",
+    Reason.INHIBITED: "something that fires inhibits it",
+    Reason.OUT_OF_HOURS: "the route does not speak at this time",
+    Reason.SILENCED: "it is silenced",
+    Reason.ALREADY_TOLD: "it fires on, which was told",
+    Reason.RESOLVED_UNTOLD: "it was over before it was told",
+    Reason.RESOLVED_UNWANTED: "it is over, and the route tells no ends",
+    Reason.ROUTE_REMOVED: "no route wants it any more",
+    Reason.NOT_FIRING: "it ends what fires for nobody",
     Reason.REFUSED: "it refused the message",
     Reason.GAVE_UP: "it could not be reached for too long",
     Reason.CHANNEL_REMOVED: "it is no longer configured",
@@ -29,17 +49,18 @@ _WHY: Final = {
 
 
 def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None, *, time_us: int, detail: str = "") -> Envelope:
-    """The fact that ``notice`` has come to ``state``, which is one of the three last ones.
+    """The fact that ``notice`` has come to ``state``, which is one of the last ones.
 
     ``event`` is the first that the notice tells of; None if the log no longer holds it. ``detail`` is the outcome's.
     """
-    kind, key, cause = _TYPES[state], notice.key, notice.causes[0].event_id
+    kind, key = _TYPES[state], notice.key
+    cause = next((cause.event_id for cause in (*notice.causes, *notice.still)), "")
     body = {
         "route": key.route,
         "group": key.group,
         "flush": key.flush,
         "channel": notice.channel,
-        "event_ids": [event_id for event_id, _ in notice.causes],
+        "event_ids": _ids(notice),
         "reason": reason,
         "attempts": notice.attempt,
         "resent": notice.unsure,
@@ -62,6 +83,16 @@ def settled(notice: Notice, state: State, reason: Reason, event: Envelope | None
         causation_id=cause,
         body=orjson.dumps(body),
     )
+
+
+def merged(notice: Notice, *, time_us: int) -> Envelope:
+    """The fact that a digest tells of ``notice``; its detail is the digest's key."""
+    return settled(notice, State.MERGED, Reason.IN_DIGEST, None, time_us=time_us, detail=notice.detail)
+
+
+def _ids(notice: Notice) -> list[str]:
+    """Oldest first; of too many the newest."""
+    return [cause.event_id for cause in sorted(notice.causes or notice.still, key=lambda cause: cause.time_us)][-_MOST_IDS:]
 
 
 def _in_words(channel: str, state: State, reason: Reason) -> str:

@@ -1,7 +1,8 @@
-"""The door of the notifier: a Lambda function that is woken by the stream and by a timer, one at a time (reserved concurrency 1).
+"""The door of the notifier: a Lambda function that is woken by the stream and its timer, one at a time (reserved concurrency 1).
 
 Reading: what wakes it is no input. It reads the log from the ledger's own mark on, so that a replay of the stream, or a batch
          that is delivered again, tells nobody anything.
+Timer:   what is due later than the turn ends (a group's next look, a channel's rest) arms it: nothing polls.
 Ledger:  belongs to the instance that was woken last; an older one that is woken again takes it over anew.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Final
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from consumers.aws import ledger_of, log_of, quarantine_of
+from consumers.aws import catalog_of, ledger_of, log_of, quarantine_of, timer_of
 from consumers.notifier.assembly import open_notifier
 from consumers.notifier.errors import LedgerTaken
 from consumers.notifier.notice import State
@@ -26,6 +27,8 @@ _RESERVE_US: Final = 15_000_000
 _settings: Final = Settings.load()
 _log: Final = log_of(_settings, quarantine_of(_settings))
 _ledger: Final = ledger_of(_settings)
+_catalog: Final = catalog_of(_settings, _log)
+_timer: Final = timer_of(_settings)
 _notifiers: Final[list[Notifier]] = []
 logger: Final = Logger(level=_settings.log_level)
 metrics: Final = Metrics()
@@ -37,17 +40,19 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Decide and deliver until nothing is left or time is up. An error fails the invocation, and the same is done again."""
     until_us = now_us() + context.get_remaining_time_in_millis() * 1000 - _RESERVE_US
     try:
-        sent = _notifier().turn(until_us)
+        turn = _notifier().turn(until_us)
     except LedgerTaken:
         _notifiers.clear()
-        sent = _notifier().turn(until_us)
+        turn = _notifier().turn(until_us)
+    _timer.wake_at(turn.again_us)
     dead = sum(tally.count for tally in _ledger.tallies() if tally.state is State.FAILED)
-    metrics.add_metric("sent", MetricUnit.Count, sent)
+    metrics.add_metric("sent", MetricUnit.Count, turn.sent)
     metrics.add_metric("dead_letters", MetricUnit.Count, dead)
     return {"batchItemFailures": []}
 
 
 def _notifier() -> Notifier:
     if not _notifiers:
-        _notifiers.append(open_notifier(_settings, _log, _ledger, os.environ, clock=now_us, random=random.random))
+        notifier = open_notifier(_settings, _log, _ledger, _catalog, os.environ, clock=now_us, random=random.random)
+        _notifiers.append(notifier)
     return _notifiers[0]

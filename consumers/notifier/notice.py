@@ -75,7 +75,7 @@ class Reason(StrEnum):
     GAVE_UP = "gave_up"
     """Tried for as long as the retry policy allows."""
     CHANNEL_REMOVED = "channel_removed"
-    """The channel is no longer configured, or lost its webhook, before the notice went out."""
+    """The channel is no longer configured, or lost its address, before the notice went out."""
     EVENT_MISSING = "event_missing"
     """The log no longer holds the event."""
     UNRENDERABLE = "unrenderable"
@@ -110,6 +110,15 @@ class Key(NamedTuple):
         return cls(route, group, int(flush))
 
 
+class Count(NamedTuple):
+    """How many ``events`` of a digest are of a kind and a severity, and whether they are over."""
+
+    kind: str
+    severity: int
+    resolved: bool
+    events: int
+
+
 DIGEST: Final = "digest"
 """The route of digests; no other may have the name."""
 
@@ -141,7 +150,7 @@ class Notice:
     ``detail`` is a few words about the last outcome, or why it is held, without secrets. ``severity`` is of the worst.
     ``causes`` are what it is sent for, ``still`` some that fire on; ``firing`` and ``resolved`` count all that the group had.
     ``why`` is the reason for which it was decided, ``reason`` tells of what happened to it last; ``path`` names the routes from
-    the root to its own.
+    the root to its own. ``counts`` are, of a digest, all its events, the most frequent first; ``causes`` are some of them.
     """
 
     key: Key
@@ -163,8 +172,19 @@ class Notice:
     firing: int = 0
     resolved: int = 0
     merged_into: Key | None = None
+    counts: tuple[Count, ...] = ()
 
     def attempted(self, now_us: int) -> Self:
         """The notice as a request about it goes out."""
         first_us = now_us if self.first_attempt_us is None else self.first_attempt_us
         return replace(self, state=State.SENDING, attempt=self.attempt + 1, first_attempt_us=first_us, changed_us=now_us)
+
+    def renumbered(self) -> Self:
+        """The notice under the next number of its group."""
+        return replace(self, key=self.key._replace(flush=self.key.flush + 1))
+
+    def merged(self, digest: Key, now_us: int) -> Self:
+        """The notice once ``digest`` tells of it."""
+        return replace(
+            self, state=State.MERGED, reason=Reason.IN_DIGEST, detail=str(digest), merged_into=digest, changed_us=now_us
+        )

@@ -2,32 +2,32 @@
 
 Start:   takes the ledger over (an earlier notifier is fenced), sets the live mark to the log's heads if there is none yet, and
          makes what a kill left half-sent pending and unsure. So an old log floods nobody, and nothing behind the mark is missed.
-Reading: decisions and how far the log was read are one write of the ledger, made whether or not any channel works. Reading the
-         same again, after a crash or because the log repeats itself, gives the same keys, so no second notice.
+Reading: decisions, what they make of groups and how far the log was read are one write of the ledger, made whether or not any
+         channel works. A restart goes on from there: it repeats nothing and forgets nothing.
 Sending: a courier a channel, each on its own thread, so that a channel that is down blocks no other. Nobody sleeps holding work.
 Memory:  what was sent or suppressed is forgotten after ``KEPT``, but for dead letters: see ``Notifier.prune``.
-Replay:  projections are folded again without any of this: only this class is given senders, and it begins at its own mark.
+Replay:  projections are folded again without any of this: only this class is given channels, and it begins at its own mark.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
 from typing import Final, TypeVar
 
 from consumers.notifier import facts
-from consumers.notifier.channels.port import Sender
+from consumers.notifier.channels.port import Channel
 from consumers.notifier.courier import Clock, Courier, Visit
-from consumers.notifier.decide import Decision, Verdict, decide, floors
+from consumers.notifier.deciding import Decider
 from consumers.notifier.errors import LedgerUnavailable
-from consumers.notifier.ledger.port import Draft, Ledger
-from consumers.notifier.notice import Cause, Notice, Reason, State
-from consumers.notifier.render import Renderer
+from consumers.notifier.ledger.port import Ledger
+from consumers.notifier.notice import Reason, State
 from consumers.notifier.retry import Outcome, Policy
-from consumers.notifier.routes import Route
+from consumers.notifier.routing.tree import Policies
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Log, Position, Record
+from pipeline.log.port import Log
 from pipeline.log.port import Outcome as Stored
 from schemas.identity import MICROSECONDS
 
@@ -37,6 +37,7 @@ KEPT: Final = timedelta(days=90)
 _BATCH: Final = 1000
 _PRUNE_EVERY_US: Final = 3600 * MICROSECONDS
 _RELAYED_AT_ONCE: Final = 500
+_RELAY_AGAIN_US: Final = 60 * MICROSECONDS
 _LOOK_SECONDS: Final = 0.5
 """How often a thread looks around that nobody woke: for a stop, a redrive by another process, facts to relay."""
 _PATIENCE_SECONDS: Final = 1.0
@@ -54,50 +55,59 @@ def begin(log: Log, ledger: Ledger) -> bool:
     return ledger.marks() is None and ledger.begin(log.heads())
 
 
-class Notifier:
-    """The role as a whole. ``channels`` names every channel, with None where it has no webhook. ``random`` gives 0 <= x < 1.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn came to. ``again_us`` is when there will be something to do that no event tells of; None if never."""
 
-    Constructing it takes the ledger over. ``step``, ``relay``, ``prune`` and ``deliver`` never sleep and may be called by a
-    simulator instead of ``run``; each raises ``LogUnavailable`` or ``LedgerUnavailable`` (call again), or ``LedgerTaken`` (end).
+    sent: int
+    again_us: int | None
+
+
+class Notifier:
+    """The role as a whole. ``channels`` names every channel, with None where it has no address. ``random`` gives 0 <= x < 1.
+
+    ``policies`` says what people have decided by now; it is asked once the ledger is taken over. ``console_url`` is where the
+    links of messages lead. Constructing it takes the ledger over. ``step``, ``relay``, ``prune`` and ``deliver`` never sleep and
+    may be called by a simulator instead of ``run``; each raises ``LogUnavailable`` or ``LedgerUnavailable`` (call again), or
+    ``LedgerTaken`` (end).
     """
 
     def __init__(
         self,
         log: Log,
         ledger: Ledger,
-        routes: Sequence[Route],
-        channels: Mapping[str, Sender | None],
-        renderer: Renderer,
+        channels: Mapping[str, Channel | None],
+        policies: Callable[[], Policies],
         *,
+        console_url: str,
         clock: Clock,
         random: Callable[[], float],
         policy: Policy | None = None,
     ) -> None:
         self._log = log
         self._ledger = ledger
-        self._routes = routes
         self._clock = clock
-        self._floors = floors(routes)
         self._token = ledger.claim()
         begin(log, ledger)
-        self._marks = dict(ledger.marks() or {})
-        self._recorded_us = 0
         self._pruned_us = 0
         self._couriers = {
             name: Courier(
                 name,
-                sender,
+                channel,
                 ledger=ledger,
                 token=self._token,
                 log=log,
-                renderer=renderer,
+                console_url=console_url,
                 policy=policy or Policy(),
                 clock=clock,
                 random=random,
             )
-            for name, sender in channels.items()
-            if sender is not None
+            for name, channel in channels.items()
+            if channel is not None
         }
+        self._decider = Decider(
+            log, ledger, self._token, policies=policies(), connected=self._couriers.keys(), clock=clock
+        )  # fmt: skip
         self._wakes = {name: Event() for name in self._couriers}
         unsure = ledger.recover(self._token, clock())
         if unsure:
@@ -109,37 +119,24 @@ class Notifier:
         """The channels that can be delivered to."""
         return tuple(self._couriers)
 
+    @property
+    def policies(self) -> Policies:
+        """What people decided, as far as the log was read."""
+        return self._decider.policies
+
+    @property
+    def next_us(self) -> int | None:
+        """When time alone will bring something to decide; None if never."""
+        return self._decider.next_us
+
     def step(self) -> int:
-        """Read on and decide. Returns how many events were read; 0 at the end of the log."""
-        marks: dict[str, Position] = {}
-        drafts: list[Draft] = []
-        unread: set[str] = set()
-        read = 0
-        now_us = self._clock()
-        for shard in self._log.shards():
-            if unread.intersection(shard.parents):
-                unread.add(shard.id)
-                continue
-            batch = self._log.read(shard.id, self._marks.get(shard.id), _BATCH)
-            if len(batch) or not shard.closed:
-                unread.add(shard.id)
-            if not len(batch):
-                continue
-            read += len(batch)
-            self._recorded_us = max(self._recorded_us, batch.recorded_us[-1])
-            marks[shard.id] = batch.positions[-1]
-            for index, (kind, severity) in enumerate(zip(batch.columns.type, batch.columns.severity, strict=True)):
-                if kind in self._floors and severity >= self._floors[kind]:
-                    drafts += self._drafts(batch.record(index), now_us)
-        if marks:
-            new = self._ledger.commit(self._token, marks, drafts)
-            self._marks |= marks
-            if new:
-                self._wake({draft.notice.channel for draft in drafts})
+        """Read on, decide, and look at what is due. Returns how many events were read; 0 at the end of the log."""
+        read, channels = self._decider.step()
+        self._wake(channels)
         return read
 
     def deliver(self, channel: str) -> Visit:
-        """Deal with the next notice of ``channel`` that is due. Raises ``KeyError`` for a channel without a webhook."""
+        """Deal with what comes next for ``channel``. Raises ``KeyError`` for a channel without an address."""
         return self._couriers[channel].visit()
 
     def relay(self) -> int:
@@ -162,27 +159,31 @@ class Notifier:
         now_us = self._clock()
         if 0 <= now_us - self._pruned_us < _PRUNE_EVERY_US:
             return 0
-        before_us = min(now_us, self._recorded_us) - KEPT // timedelta(microseconds=1)
+        before_us = min(now_us, self._decider.recorded_us) - KEPT // timedelta(microseconds=1)
         pruned = self._ledger.prune(self._token, before_us, _BATCH)
         if pruned < _BATCH:
             self._pruned_us = now_us
         return pruned
 
-    def turn(self, until_us: int) -> int:
-        """Read on to the log's end, deliver what is due, tell the log; returns how many were sent. For who is woken now and then.
+    def turn(self, until_us: int) -> Turn:
+        """Read on to the log's end, deliver what is due, tell the log. For who is woken by events, and at ``Turn.again_us``.
 
         Ends at ``until_us``, but for the requests in flight; what is left then, or due later, is for the next turn. Raises
         ``LogUnavailable``, ``LedgerUnavailable``, or ``LedgerTaken`` after which this notifier is of no more use.
         """
+        self.step()
         while self._clock() < until_us and self.step():
             pass
         with ThreadPoolExecutor(max_workers=len(self._couriers) or 1, thread_name_prefix="channel") as pool:
             deliveries = [pool.submit(self._deliver_due, name, until_us) for name in self._couriers]
-        sent = sum(delivery.result() for delivery in deliveries)
+        delivered = [delivery.result() for delivery in deliveries]
         while self._clock() < until_us and self.relay():
             pass
         self.prune()
-        return sent
+        now_us = self._clock()
+        left = [now_us] if now_us >= until_us else [now_us + _RELAY_AGAIN_US] if self._ledger.outbox(1) else []
+        again = [*left, self._decider.next_us, *(turn.again_us for turn in delivered)]
+        return Turn(sum(turn.sent for turn in delivered), min((moment for moment in again if moment is not None), default=None))
 
     def run(self, stop: Event) -> None:
         """Do all this until ``stop`` is set; then finish the requests in flight, relay what is to be told, and return.
@@ -209,7 +210,13 @@ class Notifier:
         if moved == 0 and not relayed:
             _patiently(self.prune, stop)
         if not moved and not relayed:
-            _patiently(lambda: self._log.wait(self._marks, _LOOK_SECONDS), stop)
+            _patiently(lambda: self._log.wait(self._decider.marks, self._patience_seconds()), stop)
+
+    def _patience_seconds(self) -> float:
+        """How long to wait for events: not longer than until a group is due."""
+        next_us = self._decider.next_us
+        wait_seconds = _LOOK_SECONDS if next_us is None else (next_us - self._clock()) / MICROSECONDS
+        return min(max(wait_seconds, 0.0), _LOOK_SECONDS)
 
     def _deliver_until(self, stop: Event, ended: Event, channel: str) -> None:
         wake = self._wakes[channel]
@@ -222,23 +229,19 @@ class Notifier:
             if wait_seconds > 0:
                 wake.wait(wait_seconds)
 
-    def _deliver_due(self, channel: str, until_us: int) -> int:
-        sent, again_us = 0, self._clock()
-        while again_us <= self._clock() < until_us:
+    def _deliver_due(self, channel: str, until_us: int) -> Turn:
+        sent = 0
+        again_us: int | None = self._clock()
+        while again_us is not None and again_us <= self._clock() < until_us:
             visit = self.deliver(channel)
             sent += visit.outcome is not None and visit.outcome.state is State.SENT
-            again_us = until_us if visit.again_us is None else visit.again_us
-        return sent
+            again_us = visit.again_us
+        return Turn(sent, again_us)
 
     def _wake(self, channels: Iterable[str]) -> None:
         for channel in channels:
             if channel in self._wakes:
                 self._wakes[channel].set()
-
-    def _drafts(self, record: Record, now_us: int) -> list[Draft]:
-        return [
-            _draft(decision, record, now_us) for decision in decide(self._routes, record.event, connected=self._couriers.keys())
-        ]
 
     def _bury_orphans(self) -> None:
         """Notices to channels that are gone become dead letters: redrive them when the channel is back."""
@@ -250,22 +253,6 @@ class Notifier:
                 fact = facts.settled(notice, outcome.state, outcome.reason, None, time_us=now_us)
                 self._ledger.settle(self._token, notice, outcome, now_us, fact)
             _logger.warning("%d notices were waiting for channels that are gone; they are dead letters now", len(orphans))
-
-
-def _draft(decision: Decision, record: Record, now_us: int) -> Draft:
-    suppressed = decision.verdict is Verdict.SUPPRESS
-    notice = Notice(
-        key=decision.key,
-        channel=decision.channel,
-        causes=(Cause(record.event.id, record.position),),
-        state=State.SUPPRESSED if suppressed else State.PENDING,
-        reason=decision.reason,
-        decided_us=now_us,
-        due_us=now_us,
-        changed_us=now_us,
-    )
-    fact = facts.settled(notice, notice.state, notice.reason, record.event, time_us=now_us) if suppressed else None
-    return Draft(notice, fact)
 
 
 def _patiently(work: Callable[[], Result], ended: Event) -> Result | None:

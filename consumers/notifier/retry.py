@@ -38,10 +38,14 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A channel's rest: nothing is sent to it before ``not_before_us``. ``failures`` counts those in a row."""
+    """A channel's rest: nothing is sent to it before ``not_before_us``. ``failures`` counts those in a row.
+
+    ``full_us`` is when the channel's token bucket is full again: ``consumers.notifier.pacing``.
+    """
 
     not_before_us: int = 0
     failures: int = 0
+    full_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +77,25 @@ def judge(notice: Notice, answer: Answer, pace: Pace, policy: Policy, *, now_us:
     match answer:
         case Delivered():
             reason = Reason.OUTCOME_UNKNOWN if notice.unsure else Reason.DELIVERED
-            return Outcome(State.SENT, reason, now_us, notice.unsure, "", Pace())
+            return Outcome(State.SENT, reason, now_us, notice.unsure, "", _rested(pace))
         case Refused(detail):
-            return Outcome(State.FAILED, Reason.REFUSED, now_us, notice.unsure, detail, Pace())
+            return Outcome(State.FAILED, Reason.REFUSED, now_us, notice.unsure, detail, _rested(pace))
         case RateLimited(wait_seconds):
-            rested = Pace(now_us + _rest(policy, wait_seconds, pace, chance), pace.failures + 1)
+            rested = _resting(pace, now_us + _rest(policy, wait_seconds, pace, chance))
             again = Outcome(State.PENDING, Reason.RATE_LIMITED, rested.not_before_us, notice.unsure, "429", rested)
             return _unless_late(again, notice, policy, now_us)
-    rested = Pace(now_us + _backoff(policy, pace.failures + 1, chance), pace.failures + 1)
+    rested = _resting(pace, now_us + _backoff(policy, pace.failures + 1, chance))
     due_us = max(rested.not_before_us + 1, now_us + _backoff(policy, notice.attempt, chance))
     unsure = notice.unsure or answer.unsure
     return _unless_late(Outcome(State.PENDING, Reason.UNAVAILABLE, due_us, unsure, answer.detail, rested), notice, policy, now_us)
+
+
+def _rested(pace: Pace) -> Pace:
+    return Pace(full_us=pace.full_us)
+
+
+def _resting(pace: Pace, until_us: int) -> Pace:
+    return Pace(until_us, pace.failures + 1, pace.full_us)
 
 
 def _unless_late(again: Outcome, notice: Notice, policy: Policy, now_us: int) -> Outcome:

@@ -49,6 +49,11 @@ _TABLE: Final[Mapping[Access, str]] = {
         GET /users/me           PUT /users/me/preferences
         GET /rules              GET /rules/{}           GET /rules/{}/versions/{}
         GET /alerts             GET /alerts/{}          PUT /alerts/{}/status
+        GET /routing            GET /routing/versions   GET /routing/versions/{} POST /routing/test
+        GET /notifications      GET /notifications/channels                     GET /events/{}/why
+        GET /silences           POST /silences          POST /silences/preview
+        GET /silences/{}        PUT /silences/{}        DELETE /silences/{}
+        GET /silences/new       POST /silences/new      POST /silences/{}/expire
     """,
     Access.OWN: """
         GET /tasks              GET /tasks/{}           PUT /tasks/{}            PUT /tasks/{}/status
@@ -68,6 +73,9 @@ _TABLE: Final[Mapping[Access, str]] = {
         POST /rules             PUT /rules/{}           DELETE /rules/{}         POST /rules/lint
         POST /rules/backtest    POST /rules/diff        POST /rules/{}/reprocess
         GET /jobs               GET /jobs/{}            DELETE /jobs/{}
+        PUT /routing            POST /routing/lint
+        POST /notifications/redrive                      POST /notifications/test
+        POST /notifications/dead
         GET /projections        GET /quarantine
     """,
 }

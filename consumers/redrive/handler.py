@@ -1,6 +1,6 @@
 """The door of redrives: a Lambda function that an operator invokes.
 
-``{"notices": true}`` makes all dead letters pending again, ``{"notices": "<key>"}`` one; the notifier sends them when it wakes.
+``{"notices": true}`` makes all dead letters pending again, ``{"notices": "<key>"}`` one; the notifier is woken to send them.
 ``{"parked": true}`` folds all parked events again, ``{"parked": "<projection>"}`` those of one projection.
 """
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from consumers.aws import ledger_of, store_of
+from consumers.aws import ledger_of, store_of, timer_of
 from consumers.notifier.notice import Key
 from pipeline.opening import now_us
 from pipeline.settings import Settings
@@ -19,6 +19,7 @@ from projections.redrive import redrive
 _settings: Final = Settings.load()
 _ledger: Final = ledger_of(_settings)
 _store: Final = store_of(_settings)
+_timer: Final = timer_of(_settings)
 logger: Final = Logger(level=_settings.log_level)
 
 
@@ -28,6 +29,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if notices := event.get("notices"):
         told["notices"] = _ledger.redrive(None if notices is True else Key.parse(notices), now_us())
+        _timer.wake()
     if parked := event.get("parked"):
         chosen = ALL if parked is True else [named(parked)]
         outcomes = [redrive(_store, each, None, lambda: writer_token("redrive")) for each in chosen]

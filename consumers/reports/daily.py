@@ -1,4 +1,4 @@
-"""The daily report: what was found in 24 hours, how that differs from the 24 before, and what is still open.
+"""The daily report: what was found in a day, how that differs from the day before, and what is still open.
 
 Pure: ``build`` asks the projections and nothing else; time is an argument. Counts are per hour of the findings' own time, so
 the end of the window is a whole hour. What arrives late is in the projections afterwards, not in a report that was issued.
@@ -57,7 +57,7 @@ class TopResource:
 
 @dataclass(frozen=True, slots=True)
 class DailyReport:
-    """The body of ``report.issued``. ``date`` is the UTC day on which the window ends; ``change`` is signed."""
+    """The body of ``report.issued``. ``date`` is the day on which the window ends, in ``zone``; ``change`` is signed."""
 
     date: str
     window: Window
@@ -65,6 +65,8 @@ class DailyReport:
     change: Totals
     top_resources: tuple[TopResource, ...] = ()
     open_tasks: int = 0
+    report: str = "daily"
+    zone: str = "UTC"
 
     @property
     def total(self) -> int:
@@ -92,12 +94,17 @@ def read(body: Mapping[str, Any]) -> DailyReport | None:
         return None
 
 
-def build(reading: Reading, day_end_us: int, now_us: int) -> DailyReport:
-    """The report over the 24 hours before ``day_end_us``, a whole hour. ``now_us`` decides what is expired."""
-    window = Window(day_end_us - DAY_US, day_end_us)
-    now, before = (_totals(reading.hourly(end - DAY_US, end)) for end in (day_end_us, day_end_us - DAY_US))
+def build(
+    reading: Reading, window: Window, now_us: int, *, date: str = "", report: str = "daily", zone: str = "UTC"
+) -> DailyReport:
+    """The report over ``window``, whole hours, against the window of that length before. ``now_us`` decides what is expired.
+
+    Without a ``date`` it is the UTC day on which the window ends.
+    """
+    since_us, until_us = window.since_us, window.until_us
+    now, before = (_totals(reading.hourly(*span)) for span in ((since_us, until_us), (2 * since_us - until_us, since_us)))
     return DailyReport(
-        date=f"{_EPOCH + timedelta(microseconds=day_end_us):%Y-%m-%d}",
+        date=date or f"{_EPOCH + timedelta(microseconds=until_us):%Y-%m-%d}",
         window=window,
         totals=now,
         change=Totals(
@@ -107,6 +114,8 @@ def build(reading: Reading, day_end_us: int, now_us: int) -> DailyReport:
         ),
         top_resources=_top_resources(reading, window, now_us),
         open_tasks=sum(task.status != _CLOSED for task in reading.tasks(now_us=now_us)),
+        report=report,
+        zone=zone,
     )
 
 

@@ -1,14 +1,17 @@
 """Serves the API, the pages, the live feed and the metrics."""
 
+import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
+from functools import cache
 from threading import Event
 
 from consumers.api.app import build
 from consumers.api.guard import listed
 from consumers.api.server import listen, names_of, serve
+from consumers.api.telling import Notified
 from consumers.assuming import StsAssume, sts_client
 from consumers.build import version
 from consumers.composition import ingest_into, now_us, open_catalog, open_keys, open_log, open_people, open_quarantine
@@ -16,6 +19,7 @@ from consumers.draw import draw_id
 from consumers.embedded import open_desk, open_jobs
 from consumers.jobs.asking import Asks
 from consumers.notifier.assembly import open_ledger
+from consumers.notifier.channels.opening import open_channels
 from consumers.notifier.ledger.port import Ledger
 from consumers.people.reach import expect_sign_in
 from consumers.people.sign_in import SignIn
@@ -39,6 +43,8 @@ def run(settings: Settings, stop: Event) -> None:
         app = build(
             reading=catalog,
             judged=catalog,
+            decided=catalog,
+            notified=Notified(ledger, cache(lambda: open_channels(settings, os.environ, clock=now_us)), settings.links_base),
             asks=Asks(jobs, now_us, draw_id),
             ingest=ingest_into(settings, log, quarantine),
             log=log,

@@ -11,7 +11,7 @@ from consumers.embedded import open_jobs
 from consumers.jobs.worker import Worker
 from consumers.rules.engine.passed import passed
 from consumers.rules.history.jobs import History
-from consumers.rules.history.routing import routing_of
+from consumers.rules.history.routing import with_channels
 from pipeline.settings import Settings
 
 
@@ -23,6 +23,6 @@ def run(settings: Settings, stop: Event) -> None:
         closing(open_judging(settings)) as judging,
         open_jobs(settings) as jobs,
     ):
-        routing = partial(routing_of, settings, os.environ)
+        routing = partial(with_channels, catalog, settings, os.environ)
         history = History(log, catalog, routing, time.perf_counter_ns, partial(passed, judging, log))
         Worker(jobs, history.kinds(), now_us, stop.is_set).run(stop)

@@ -7,7 +7,7 @@ from contextlib import closing
 from threading import Event
 
 from consumers.agreement import ask_of_ledger
-from consumers.composition import now_us, open_log
+from consumers.composition import now_us, open_catalog, open_log
 from consumers.notifier.assembly import open_ledger, open_notifier
 from consumers.notifier.errors import LedgerTaken
 from pipeline.settings import Settings
@@ -19,7 +19,8 @@ def run(settings: Settings, stop: Event) -> None:
     """Follow the log from the ledger's mark on. Ends if another notifier takes the ledger over. Raises ``LogCutShort``."""
     with open_log(settings) as log, closing(open_ledger(settings.home.absolute())) as ledger:
         ask_of_ledger(log, ledger)
-        notifier = open_notifier(settings, log, ledger, os.environ, clock=now_us, random=random.random)
+        with open_catalog(settings, log) as catalog:
+            notifier = open_notifier(settings, log, ledger, catalog, os.environ, clock=now_us, random=random.random)
         try:
             notifier.run(stop)
         except LedgerTaken as taken:

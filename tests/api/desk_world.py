@@ -8,25 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from consumers.api.app import Application, build
+from consumers.api.telling import Notified
 from consumers.assuming import Assume, Attempt
 from consumers.draw import draw_id
 from consumers.jobs.asking import Asks
 from consumers.jobs.worker import Worker
-from consumers.notifier.routes import DEFAULT
 from consumers.people.principal import Principal, Role
 from consumers.people.session import Session
 from consumers.people.sign_in import SignIn
 from consumers.people.sqlite import SqlitePeople
 from consumers.people.tokens import Tokens, Use
 from consumers.people.user import User
-from consumers.rules.history.backtest import Routing
 from consumers.rules.history.jobs import History
+from consumers.rules.history.routing import with_every_channel
 from pipeline.desks.recorder.sqlite import open_sqlite
 from pipeline.desks.relay import Relay
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
 from tests.api.contract import Checked
+from tests.api.noted import MemoryLedger, Told
 from tests.api.world import DAY_US, NOW_US, Clock
 from tests.desks.world import Ids, desk_over
 from tests.jobs.memory import MemoryJobs
@@ -35,6 +36,9 @@ from tests.people.stores import PASSWORD, QUICK, entropy
 from tests.support.spine import Spine
 
 if TYPE_CHECKING:
+    from consumers.notifier.channels.port import Channel
+    from consumers.notifier.ledger.port import Ledger
+    from projections.decided import Decided
     from projections.judged import Judged
     from projections.reading import Reading
 
@@ -95,6 +99,8 @@ class DeskWorld:
         self.url = ""
         self.attempts: list[tuple[str, str]] = []
         self.jobs = MemoryJobs()
+        self.ledger = MemoryLedger()
+        self.channels: dict[str, Channel | None] = {"default": Told(), "oncall": Told(), "night": Told()}
         self.attempt = Attempt("assumed", "fine", "111122223333", "arn:aws:sts::111122223333:assumed-role/reader/x")
         self._assume = assume
         self._lock = threading.Lock()
@@ -122,6 +128,8 @@ class DeskWorld:
             yield build(
                 reading=cast("Reading", Prompt(spine.catalog, go_on)),
                 judged=cast("Judged", Prompt(spine.catalog, go_on)),
+                decided=cast("Decided", Prompt(spine.catalog, go_on)),
+                notified=Notified(cast("Ledger", self.ledger), lambda: self.channels, "http://127.0.0.1:8321"),
                 asks=Asks(self.jobs, self.clock, draw_id),
                 ingest=Ingest(log, quarantine, clock=self.clock),
                 log=log,
@@ -138,7 +146,7 @@ class DeskWorld:
 
     def work(self) -> int:
         """Do the long work that was asked for; returns how many jobs were done."""
-        history = History(self.log, self.spine.catalog, lambda: Routing(DEFAULT.routes), lambda: 0, lambda: None)
+        history = History(self.log, self.spine.catalog, lambda: with_every_channel(self.spine.catalog), lambda: 0, lambda: None)
         return Worker(self.jobs, history.kinds(), self.clock).drain()
 
     def headers(self) -> dict[str, str]:

@@ -48,7 +48,7 @@ def test_the_overview_counts_the_last_day_agents_tasks_and_the_pipeline(client: 
     assert overview["tasks"] == {"total": 2, "by_status": {"closed": 1, "open": 1}, "overdue": 1}
     assert overview["pipeline"]["quarantined"] == 1
     assert [p["name"] for p in overview["pipeline"]["projections"]] == sorted(
-        ["agent_status", "alerts", "configuration", "daily_aggregates", "event_index", "rules", "task_board"]
+        ["agent_status", "alerts", "configuration", "daily_aggregates", "event_index", "policies", "rules", "task_board"]
     )
     assert len(overview["latest"]) == 4
 

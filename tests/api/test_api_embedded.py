@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from consumers.api.app import build
+from consumers.api.telling import Notified
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
@@ -51,6 +52,8 @@ def embedded(tmp_path: Path) -> Iterator[Served]:
         app = build(
             reading=MemoryReading(log),
             judged=world.judged,
+            decided=world.decided,
+            notified=Notified(world.ledger, dict, ""),
             asks=world.asks,
             ingest=Ingest(log, quarantine, clock=clock),
             log=log,

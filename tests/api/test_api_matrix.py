@@ -16,7 +16,9 @@ from consumers.people.tokens import Use
 from pipeline.desks.desk import Asked, Desk
 from pipeline.desks.task import CreateTask, Task
 from tests.api.contract import Checked
+from tests.api.decided import TEXT, known_silence
 from tests.api.judged import known_alert, known_rule, text
+from tests.api.noted import Told
 from tests.api.world import (
     ADMIN,
     KEYS,
@@ -32,10 +34,19 @@ from tests.api.world import (
     token_of,
 )
 from tests.people.stores import entropy
-from tests.support.facts import alert_id
+from tests.support.facts import alert_id, silence_id
 
-PAGES = [("GET", path) for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in")]
-FORMS = [("POST", "/sign-in"), ("POST", "/sign-out")]
+PAGES = [
+    ("GET", path)
+    for path in ("/", "/state", "/docs", "/feed", "/metrics", "/openapi.json", "/palette.css", "/sign-in", "/silences/new")
+]
+FORMS = [
+    ("POST", "/sign-in"),
+    ("POST", "/sign-out"),
+    ("POST", "/silences/new"),
+    ("POST", "/silences/{silence_id}/expire"),
+    ("POST", "/notifications/dead"),
+]
 BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/events"): {"number": 1, "time": 1},
     ("POST", "/auth/login"): {"email": "nobody@example.org", "password": "wrong"},
@@ -56,6 +67,14 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/rules/{rule_id}/reprocess"): {"since": 1, "until": 2},
     ("PUT", "/rules/{rule_id}"): {"text": text(), "revision": 0},
     ("PUT", "/alerts/{alert_id}/status"): {"status": "resolved"},
+    ("PUT", "/routing"): {"text": TEXT, "version": 0},
+    ("POST", "/routing/lint"): {"text": TEXT},
+    ("POST", "/routing/test"): {"fields": {"source": "aws.guardduty"}},
+    ("POST", "/notifications/redrive"): {"all": True},
+    ("POST", "/notifications/test"): {"channel": "ops"},
+    ("POST", "/silences"): {"matchers": ["source=aws.guardduty"], "ends": NOW_US / 1e6 + 3600, "comment": "We know"},
+    ("POST", "/silences/preview"): {"matchers": ["source=aws.guardduty"]},
+    ("PUT", "/silences/{silence_id}"): {"comment": "We know"},
 }
 """What a route takes."""
 
@@ -201,6 +220,8 @@ class Request:
         event = finding(1)
         world.log.append([event])
         world.judged.rule_list, world.judged.alert_list = [known_rule()], [known_alert()]
+        world.channels = {"ops": Told()}
+        world.decided.silence_list = [known_silence()]
         named = {
             "user_id": asking.owner,
             "key_id": asking.owner,
@@ -212,6 +233,7 @@ class Request:
             "rule_id": "storm",
             "number": "1",
             "alert_id": alert_id(0),
+            "silence_id": silence_id(0),
         }
         for name, value in named.items():
             path = path.replace(f"{{{name}}}", value)

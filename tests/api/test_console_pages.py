@@ -10,11 +10,13 @@ from pipeline.log.port import Position
 from pipeline.quarantine.port import Reject
 from projections.reading import ProjectionState
 from tests.api.contract import Checked
+from tests.api.decided import known_silence
 from tests.api.world import NOW_US, SECOND_US, World, agent, finding
 
 HTML = {"Accept": "text/html"}
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>'&amp;"
-PAGES = ["/", "/events", "/quarantine", "/agents", "/no/such/page", "/docs", "/events/none", "/state"]
+SILENCES = ["/silences", "/silences/new", "/silences/new?matcher=severity>=LOW"]
+PAGES = ["/", "/events", "/quarantine", "/agents", "/no/such/page", "/docs", "/events/none", "/state", *SILENCES]
 
 
 class Outline(HTMLParser):
@@ -44,6 +46,7 @@ def fill(world: World) -> None:
     world.log.append([finding(n, severity=n % 5, time_us=NOW_US - n * SECOND_US, summary=f"Finding {n}") for n in range(60)])
     world.reading.agent_list = [agent(f"{n:012d}", "offline" if n == 13 else "active") for n in range(14)]
     world.quarantine.put([Reject(b"{}", "has no time")])
+    world.decided.silence_list = [known_silence(0), known_silence(1, ends_us=NOW_US + SECOND_US)]
 
 
 def test_the_first_page_shows_figures_findings_projections_and_agents(client: Checked, world: World) -> None:
@@ -130,7 +133,7 @@ def test_every_page_has_landmarks_one_heading_labels_and_a_way_past_the_menu(cli
     assert tags.count("h1") == 1
     assert all("alt" in image for image in outline.all("img"))
     labelled = {label["for"] for label in outline.all("label")}
-    fields = [*outline.all("input"), *outline.all("select")]
+    fields = [*outline.all("input"), *outline.all("select"), *outline.all("textarea")]
     assert all(field.get("type") == "hidden" or field["id"] in labelled for field in fields)
     ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
     assert len(ids) == len(set(ids))

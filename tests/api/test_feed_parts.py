@@ -17,8 +17,17 @@ from tests.api.served import until
 from tests.api.world import NOW_US, SECOND_US, World, finding
 
 
-def message(sequence: int, *, severity: int = 2, source: str = "aws.x", kind: str = "finding.observed") -> Message:
-    return Message(Position("s", sequence), kind, source, severity, f"s:{sequence}:0", b"{}")
+def message(
+    sequence: int,
+    *,
+    severity: int = 2,
+    source: str = "aws.x",
+    kind: str = "finding.observed",
+    account: str = "",
+    resources: tuple[str, ...] = (),
+    summary: str = "",
+) -> Message:
+    return Message(Position("s", sequence), kind, source, severity, f"s:{sequence}:0", b"{}", account, resources, summary)
 
 
 @given(st.dictionaries(st.from_regex(r"shard-[a-z0-9]{1,6}", fullmatch=True), st.integers(0, 10**60), max_size=6))
@@ -83,10 +92,22 @@ def test_a_follower_takes_what_it_wants_and_stands_behind_what_it_does_not() -> 
         (Filter(min_severity=4), [1]),
         (Filter(source="aws.y", min_severity=4), []),
         (Filter(allowed=("finding.",)), [1, 2]),
+        (Filter(account="111122223333"), [1]),
+        (Filter(resource="arn:b"), [1, 2]),
+        (Filter(resource="arn:"), []),
+        (Filter(text="FULL disk"), [2]),
+        (Filter(text="disk"), [1, 2]),
+        (Filter(text="dis"), []),
+        (Filter(text=" !"), [1, 2, 3]),
+        (Filter(text="disk", account="111122223333"), [1]),
     ],
 )
 def test_filters_must_all_hold(wanted: Filter, expected: list[int]) -> None:
-    messages = [message(1, severity=4), message(2, source="aws.y"), message(3, kind="agent.beat")]
+    messages = [
+        message(1, severity=4, account="111122223333", resources=("arn:a", "arn:b"), summary="a disk is slow"),
+        message(2, source="aws.y", resources=("arn:b",), summary="Disk: full!"),
+        message(3, kind="agent.beat"),
+    ]
 
     assert [m.position.sequence for m in messages if wanted.wants(m)] == expected
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -77,9 +78,35 @@ def test_filters_let_through_what_is_wanted(served: Served, world: World) -> Non
         assert {json.loads(block["data"])["id"] for block in follower.events(3)} == {event.id for event in wanted}
 
 
+def test_account_resource_and_words_filter_where_the_feed_is_served(served: Served, world: World) -> None:
+    wanted = finding(1, summary="The disk is full", account="444455556666", resources=("arn:aws:x:one", "arn:aws:x:two"))
+    others = [replace(wanted, id=finding(n).id, **change) for n, change in enumerate(OTHERS, 2)]
+    with Follower(served, "?account=444455556666&resource=arn:aws:x:two&text=full+disk") as follower:
+        follower.blocks(1)
+
+        world.log.append([*others, wanted])
+
+        assert json.loads(follower.events(1)[0]["data"])["id"] == wanted.id
+
+
+OTHERS: list[dict[str, Any]] = [
+    {"account": "111122223333"},
+    {"resources": ("arn:aws:x:one",)},
+    {"summary": "The disk is fuller"},
+]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("severity=bad", "severity"), ("after=nonsense", "after"), ("source=" + "x" * 300, "source"), ("type=" + "x" * 300, "type")],
+    [
+        ("severity=bad", "severity"),
+        ("after=nonsense", "after"),
+        ("source=" + "x" * 300, "source"),
+        ("type=" + "x" * 300, "type"),
+        ("account=123", "account"),
+        ("resource=" + "x" * 3000, "resource"),
+        ("text=" + "x" * 201, "text"),
+    ],
 )
 def test_a_wrong_wish_is_refused_with_its_field(served: Served, query: str, field: str) -> None:
     answer = served.get(f"/feed?{query}")

@@ -24,6 +24,8 @@ from consumers.api.authentication import Authentication
 from consumers.api.metrics import Metrics
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
+from consumers.api.routing import Routes
+from consumers.api.telling import Notified
 from consumers.assuming import Attempt
 from consumers.draw import draw_id
 from consumers.jobs.asking import Asks
@@ -42,7 +44,9 @@ from projections.projector import ALL
 from projections.reading import AgentStatus, Configuration, Count, ProjectionState, Task, TaskChange
 from schemas.envelope import Envelope
 from schemas.identity import finding_id
+from tests.api.decided import MemoryDecided
 from tests.api.judged import MemoryJudged
+from tests.api.noted import MemoryLedger
 from tests.jobs.memory import MemoryJobs
 from tests.people import stores as people
 from tests.people.signing import MemoryKeys
@@ -416,6 +420,9 @@ class World:
         self.log = MemoryLog(self.clock)
         self.reading = MemoryReading(self.log)
         self.judged = MemoryJudged()
+        self.decided = MemoryDecided()
+        self.ledger: Any = MemoryLedger()
+        self.channels: dict[str, Any] = {}
         self.asks = Asks(MemoryJobs(), self.clock, draw_id)
         self.quarantine = MemoryQuarantine(self.clock)
         self.ingest = MemoryIngest(self.log)
@@ -426,13 +433,14 @@ class World:
     def application(self, **options: Any) -> Application:
         """The application over it."""
         given = {"ingest": self.ingest, "quarantine": self.quarantine, "clock": self.clock, "version": "1.2.3"}
-        given |= {"judged": self.judged, "asks": self.asks}
+        given |= {"judged": self.judged, "decided": self.decided, "asks": self.asks}
+        given |= {"notified": Notified(self.ledger, lambda: self.channels, "http://127.0.0.1:8321")}
         given |= {"desk": desk_in_memory(self.clock), "assume": nobody_assumes}
         given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
 
-    def resolver(self) -> Resolver:
-        """The routes of the API alone, as on Lambda."""
+    def resolver(self, *, authentication: Authentication | None = None, more: Sequence[Routes] = ()) -> Resolver:
+        """The routes of the API alone, as on Lambda, with ``more`` that this deployment has."""
         return service.resolver(
             self.reading,
             self.ingest,
@@ -440,11 +448,14 @@ class World:
             self.quarantine,
             desk_in_memory(self.clock),
             judged=self.judged,
+            decided=self.decided,
+            notified=Notified(self.ledger, lambda: self.channels, "http://127.0.0.1:8321"),
             asks=self.asks,
             assume=nobody_assumes,
             people=self.people,
             sign_in=self.sign_in,
-            authentication=Authentication(self.sign_in, local=False, cookies=False),
+            authentication=authentication or Authentication(self.sign_in, local=False, cookies=False),
+            more=more,
             clock=self.clock,
             entropy=people.entropy,
             version="1.2.3",

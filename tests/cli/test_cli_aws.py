@@ -168,6 +168,7 @@ def test_a_replay_finds_the_rows_equal_and_leaves_nothing_behind(
         "configuration": False,
         "rules": False,
         "alerts": False,
+        "policies": False,
     }
     assert serving(ministack, stack) == dict.fromkeys(NAMES, 1)
     assert [len(dynamo_store(ministack, stack.table).generations(name)) for name in NAMES] == [1] * len(NAMES)

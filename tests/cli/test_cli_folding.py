@@ -37,6 +37,7 @@ def test_replay_finds_the_rows_equal(filled: Findstream) -> None:
         "configuration",
         "rules",
         "alerts",
+        "policies",
     ]
     assert told["projections"][0]["compared"] == 5
 

@@ -78,6 +78,9 @@ def test_a_type_that_no_event_can_have_is_told_with_those_there_are(filled: Find
         (("--account", "111122223333"), 5),
         (("--type", "finding.observed"), 6),
         (("--type", "task.created"), 0),
+        (("--resource", "arn:aws:test:eu-west-1:111122223333:thing/3"), 1),
+        (("--text", "FINE probe"), 4),
+        (("--text", "fin"), 0),
     ],
 )
 def test_tail_filters(filled: Findstream, filters: tuple[str, ...], count: int) -> None:
@@ -144,7 +147,9 @@ def test_status_tells_of_all_parts(filled: Findstream) -> None:
     assert told["run"] is None
     assert told["log"]["events"] == 6
     assert {each["name"]: each["lag_events"] for each in told["projections"]} == {
-        **dict.fromkeys(("agent_status", "alerts", "configuration", "daily_aggregates", "event_index", "rules", "task_board"), 0),
+        **dict.fromkeys(
+            ("agent_status", "alerts", "configuration", "daily_aggregates", "event_index", "policies", "rules", "task_board"), 0
+        ),
         "judging": 6,
     }
     assert told["quarantine"] == {"held": 0, "released": 0, "discarded": 0}

@@ -17,7 +17,7 @@ COMMANDS = (
     "run", "ingest", "sample", "status", "tail", "events", "replay", "rebuild", "report", "backup", "restore", "doctor",
     "quarantine list", "quarantine show", "quarantine reingest", "quarantine discard",
     "parked list", "parked show", "parked redrive",
-    "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
+    "notify why", "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
     "login", "logout", "whoami", "users bootstrap", "users list", "users create", "users edit", "users remove", "users password",
     "keys create", "keys list", "keys revoke", "keys rotate-signing",
 )  # fmt: skip
@@ -28,7 +28,7 @@ WITHOUT_EVENTS = (
 )  # fmt: skip
 READING = (
     *(command for command in WITHOUT_EVENTS if command not in {"doctor", "sample --count 3"}),
-    "parked show x", "quarantine show x", "quarantine discard x", "notify preview x", "backup copy",
+    "parked show x", "quarantine show x", "quarantine discard x", "notify preview x", "notify why x", "backup copy",
 )  # fmt: skip
 
 

@@ -15,17 +15,17 @@ from threading import Event, Thread
 import orjson
 from pydantic import SecretStr
 
-from consumers.notifier.channels.slack import SlackSender
+from consumers.notifier.channels.port import Rate
+from consumers.notifier.channels.slack import SlackChannel
 from consumers.notifier.ledger.port import Ledger
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import State
 from consumers.notifier.notifier import Notifier, begin
-from consumers.notifier.render import Renderer
-from consumers.notifier.routes import Route
+from consumers.notifier.routing.tree import Policies
 from pipeline.log.port import Log
 from pipeline.log.sqlite import SqliteLog
-from tests.notifier.examples import event
 from tests.notifier.slack_rules import CONSOLE
+from tests.notifier.world import at_once, event, routing
 
 
 def clock() -> int:
@@ -41,9 +41,9 @@ def main(home: Path, webhook: str, count: int) -> None:
     ):
         begin(log, ledger)
         log.append([event(number) for number in range(1, count + 1)])
-        sender = SlackSender(SecretStr(webhook))
-        route = Route(name="all", channel="ops")
-        notifier = Notifier(log, ledger, [route], {"ops": sender}, Renderer(CONSOLE), clock=clock, random=random.random)
+        slack = SlackChannel(SecretStr(webhook), CONSOLE, pace=Rate(per_second=1000, burst=1000))
+        policies = Policies(routing(at_once()))
+        notifier = Notifier(log, ledger, {"ops": slack}, lambda: policies, console_url=CONSOLE, clock=clock, random=random.random)
         watch = Thread(target=stop_when_done, args=(ledger, count, stop))
         watch.start()
         notifier.run(stop)

@@ -25,6 +25,7 @@ inhibit:
 """
 ROUTINGS = [
     "routes: {channel: ops, group_wait: 10s, group_interval: 60s, repeat_interval: 5m}",
+    "routes: {channel: ops, group_wait: 5s, group_interval: 20s, send_resolved: false}",
     "routes: {channel: ops, group_wait: 5s, group_interval: 40s, repeat_interval: 2m, group_by: [account, severity]}" + TIMES,
     """
 routes:

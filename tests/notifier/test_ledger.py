@@ -10,10 +10,12 @@ from random import Random
 import pytest
 
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, LedgerUnreadable
+from consumers.notifier.groups.state import Change, Group, GroupKey, Member
+from consumers.notifier.ledger import items
 from consumers.notifier.ledger.dynamodb import DynamoLedger
-from consumers.notifier.ledger.port import Draft, Ledger, Tally, Wanted
+from consumers.notifier.ledger.port import Crowd, Draft, Ledger, Tally, Wanted
 from consumers.notifier.ledger.sqlite import SqliteLedger
-from consumers.notifier.notice import Cause, Key, Notice, Reason, State
+from consumers.notifier.notice import DIGEST, Cause, Count, Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
 from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
@@ -78,7 +80,7 @@ DEAD = outcome(State.FAILED, Reason.REFUSED, detail="404 no_service")
 def put(ledger: Ledger, *notices: Notice) -> int:
     """Claim the ledger and keep ``notices``; returns the token."""
     token = ledger.claim()
-    ledger.commit(token, {}, [Draft(each) for each in notices])
+    ledger.commit(token, {}, [Draft(each) for each in notices], Change())
     return token
 
 
@@ -107,7 +109,7 @@ def test_decisions_and_how_far_the_log_was_read_are_kept_together(ledger: Ledger
     ledger.begin({})
     token = ledger.claim()
 
-    assert ledger.commit(token, MARKS, [Draft(notice(1)), Draft(notice(2))]) == 2
+    assert ledger.commit(token, MARKS, [Draft(notice(1)), Draft(notice(2))], Change()) == 2
 
     assert ledger.marks() == MARKS
     assert ledger.get(Key("all", "event-1")) == notice(1)
@@ -117,16 +119,16 @@ def test_decisions_and_how_far_the_log_was_read_are_kept_together(ledger: Ledger
 def test_a_mark_moves_on_alone(ledger: Ledger) -> None:
     ledger.begin(MARKS)
 
-    ledger.commit(ledger.claim(), {"shard-0": Position("shard-0", 8)}, [])
+    ledger.commit(ledger.claim(), {"shard-0": Position("shard-0", 8)}, [], Change())
 
     assert ledger.marks() == {**MARKS, "shard-0": Position("shard-0", 8)}
 
 
 def test_a_notice_that_is_known_is_dropped_with_its_fact(ledger: Ledger) -> None:
     token = ledger.claim()
-    ledger.commit(token, {}, [Draft(notice(1), event(1))])
+    ledger.commit(token, {}, [Draft(notice(1), event(1))], Change())
 
-    assert ledger.commit(token, {}, [Draft(notice(1, channel="other"), event(2)), Draft(notice(2))]) == 1
+    assert ledger.commit(token, {}, [Draft(notice(1, channel="other"), event(2)), Draft(notice(2))], Change()) == 1
 
     assert ledger.get(Key("all", "event-1")) == notice(1)
     assert [fact for _, fact in ledger.outbox(10)] == [event(1)]
@@ -137,7 +139,7 @@ def test_a_write_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
     token = ledger.claim()
 
     with pytest.raises(AttributeError):
-        ledger.commit(token, MARKS, [Draft(notice(1)), Draft(None)])  # type: ignore[arg-type]  # breaks in the middle
+        ledger.commit(token, MARKS, [Draft(notice(1)), Draft(None)], Change())  # type: ignore[arg-type]  # breaks in the middle
 
     assert ledger.marks() == {}
     assert ledger.notices(Wanted()) == []
@@ -233,7 +235,7 @@ def test_a_writer_that_was_followed_by_another_changes_nothing_more(ledger: Ledg
     new = ledger.claim()
 
     with pytest.raises(LedgerTaken):
-        ledger.commit(old, MARKS, [Draft(notice(2))])
+        ledger.commit(old, MARKS, [Draft(notice(2))], Change())
     with pytest.raises(LedgerTaken):
         ledger.intend(old, notice(1), 40)
     with pytest.raises(LedgerTaken):
@@ -296,7 +298,7 @@ def test_notices_to_channels_that_are_gone_are_found(ledger: Ledger) -> None:
 
 
 def test_facts_leave_the_outbox_when_they_were_relayed(ledger: Ledger) -> None:
-    ledger.commit(ledger.claim(), {}, [Draft(notice(number), event(number)) for number in (1, 2, 3)])
+    ledger.commit(ledger.claim(), {}, [Draft(notice(number), event(number)) for number in (1, 2, 3)], Change())
 
     assert ledger.outbox(2) == [(1, event(1)), (2, event(2))]
     ledger.relayed([1, 3, 99])
@@ -306,9 +308,9 @@ def test_facts_leave_the_outbox_when_they_were_relayed(ledger: Ledger) -> None:
 
 def test_a_number_of_the_outbox_is_never_used_twice(ledger: Ledger) -> None:
     token = ledger.claim()
-    ledger.commit(token, {}, [Draft(notice(1), event(1))])
+    ledger.commit(token, {}, [Draft(notice(1), event(1))], Change())
     ledger.relayed([1])
-    ledger.commit(token, {}, [Draft(notice(2), event(2))])
+    ledger.commit(token, {}, [Draft(notice(2), event(2))], Change())
 
     assert ledger.outbox(10) == [(2, event(2))]
 
@@ -352,8 +354,8 @@ def test_many_decisions_at_once_are_kept_with_the_mark(ledger: Ledger) -> None:
     ledger.begin({})
     drafts = [Draft(notice(number, channel=f"channel-{number % 2}"), event(number)) for number in range(60)]
 
-    assert ledger.commit(token, MARKS, [*drafts, drafts[7]]) == 60
-    assert ledger.commit(token, MARKS, drafts) == 0
+    assert ledger.commit(token, MARKS, [*drafts, drafts[7]], Change()) == 60
+    assert ledger.commit(token, MARKS, drafts, Change()) == 0
 
     assert ledger.marks() == MARKS
     assert ledger.notices(Wanted(limit=100)) == [draft.notice for draft in reversed(drafts)]
@@ -369,7 +371,7 @@ def test_a_doubtful_ledger_makes_notices_unsure(ledger: Ledger) -> None:
     ledger.settle(token, ledger.intend(token, told[2], 40), DEAD, 41)
 
     ledger.doubt(5_000_000)
-    ledger.commit(token, {}, [Draft(told[4]), Draft(notice(6, causes=(Cause("4-y", Position("shard-0", 6)),)))])
+    ledger.commit(token, {}, [Draft(told[4]), Draft(notice(6, causes=(Cause("4-y", Position("shard-0", 6)),)))], Change())
 
     unsure = {each.key.group: each.unsure for each in ledger.notices(Wanted())}
     assert unsure == {f"event-{number}": number not in {2, 5} for number in range(1, 7)}
@@ -428,11 +430,11 @@ def test_a_full_disk_keeps_nothing_of_a_write_and_takes_it_later(tmp_path: Path)
     with closing(SqliteLedger(tmp_path / "notices.db", connect=cramped)) as ledger:
         token = put(ledger)
         with pytest.raises(LedgerUnavailable, match="full"):
-            ledger.commit(token, MARKS, bulky)
+            ledger.commit(token, MARKS, bulky, Change())
         assert ledger.notices(Wanted()) == []
         roomy.append(True)
     with closing(SqliteLedger(tmp_path / "notices.db", connect=cramped)) as ledger:
-        assert ledger.commit(token, MARKS, bulky) == 39
+        assert ledger.commit(token, MARKS, bulky, Change()) == 39
 
 
 def test_a_file_that_is_damaged_or_none_of_ours_is_refused(tmp_path: Path) -> None:
@@ -459,7 +461,7 @@ def test_what_was_settled_long_ago_is_forgotten_with_its_causes(ledger: Ledger) 
     found = [ledger.notices(Wanted(event_id=f"event-{number}")) for number in range(1, 7)]
     assert [len(each) for each in found] == [0, 0, 1, 1, 1, 1]
     assert sum(tally.count for tally in ledger.tallies()) == 4
-    assert ledger.commit(token, {}, [Draft(notice(1))]) == 1
+    assert ledger.commit(token, {}, [Draft(notice(1))], Change()) == 1
 
 
 def test_only_so_many_are_forgotten_at_once_the_oldest_first(ledger: Ledger) -> None:
@@ -478,6 +480,175 @@ def test_who_was_followed_by_another_forgets_nothing(ledger: Ledger) -> None:
     assert len(ledger.notices(Wanted())) == 1
 
 
+# groups
+
+KEY = GroupKey("findings", 'source="aws.health",account="1"')
+OTHER = GroupKey("findings", "x" * 2000)
+GROUP = Group(KEY, begun_us=1, next_us=31)
+MEMBER = Member("alarm/1", Cause("1-a", Position("shard-0", 1), 3, "health", "arn:1"), 1, {"source": "aws.health", "rule": "ü"})
+
+
+def kept(ledger: Ledger) -> dict[GroupKey, tuple[Group, dict[str, Member]]]:
+    return {group.key: (group, {member.fingerprint: member for member in members}) for group, members in ledger.groups()}
+
+
+def test_groups_and_members_are_kept_with_the_decisions(ledger: Ledger) -> None:
+    token = ledger.claim()
+    assert kept(ledger) == {}
+
+    other = Group(OTHER, 1, 2, tick_us=3, last_us=4, last_fired=True, flush=5, waiting=6)
+    moment = Member("2-b", Cause("2-b", Position("shard-1", 1)), 2, {}, lasting=False)
+    told = replace(MEMBER, resolved=True, acknowledged=True, told=True, held="silenced")
+    members = {(KEY, "alarm/1"): MEMBER, (KEY, "2-b"): moment, (OTHER, "alarm/1"): told}
+    ledger.commit(token, MARKS, [], Change({KEY: GROUP, OTHER: other}, dict(members)))
+    assert kept(ledger) == {KEY: (GROUP, {"alarm/1": MEMBER, "2-b": moment}), OTHER: (other, {"alarm/1": told})}
+
+    later = replace(GROUP, next_us=300, flush=9)
+    ledger.commit(token, {}, [], Change({KEY: later, OTHER: None}, {(KEY, "2-b"): None, (OTHER, "alarm/1"): None}))
+    assert kept(ledger) == {KEY: (later, {"alarm/1": MEMBER})}
+
+
+def test_what_is_watched_without_a_group_is_kept_too(ledger: Ledger) -> None:
+    watched = GroupKey("", "")
+    ledger.commit(ledger.claim(), {}, [], Change({}, {(watched, "alarm/1"): MEMBER}))
+
+    [(group, members)] = ledger.groups()
+
+    assert (group.key, list(members)) == (watched, [MEMBER])
+    assert group.next_us > 1 << 60
+
+
+def test_who_was_followed_by_another_changes_no_group(ledger: Ledger) -> None:
+    token = ledger.claim()
+    ledger.claim()
+
+    with pytest.raises(LedgerTaken):
+        ledger.commit(token, {}, [], Change({KEY: GROUP}))
+    assert kept(ledger) == {}
+
+
+def test_events_of_which_some_notice_tells_are_known(ledger: Ledger) -> None:
+    token = put(ledger, gathered(1, 2), gathered(2, 3, state=State.SUPPRESSED))
+    ledger.settle(token, ledger.intend(token, gathered(1, 2), 9), SENT, 10)
+    asked = [f"{number}-x" for number in range(1, 800)]
+
+    assert ledger.known(asked) == {"1-x", "2-x", "3-x"}
+    assert ledger.known([]) == set()
+
+
+def test_a_message_of_five_hundred_events_is_kept_with_all_that_it_changes(ledger: Ledger) -> None:
+    token = ledger.claim()
+    members = {(KEY, f"{number}-x"): replace(MEMBER, fingerprint=f"{number}-x") for number in range(500)}
+    ledger.commit(token, {}, [], Change({KEY: GROUP}, dict(members)))
+
+    told = gathered(*range(500))
+    change = Change({KEY: None}, dict.fromkeys(members))
+    assert ledger.commit(token, MARKS, [Draft(told, event(1))], change) == 1
+    assert ledger.commit(token, MARKS, [Draft(told, event(1))], change) == 0
+
+    assert ledger.get(told.key) == told
+    assert kept(ledger) == {}
+    assert len(ledger.known([cause.event_id for cause in told.causes])) == 500
+    assert ledger.notices(Wanted(event_id="77-x")) == [told]
+    assert len(ledger.outbox(9)) == 1
+    ledger.settle(token, ledger.intend(token, told, 9), SENT, 10)
+    assert ledger.prune(token, 1_000_000, 9) == 1
+    assert ledger.known(["77-x"]) == set()
+
+
+# storms
+
+
+def gathered(*numbers: int, **more: object) -> Notice:
+    """A notice of these events, decided at the first one's number."""
+    causes = tuple(Cause(f"{number}-x", Position("shard-0", number + 1), 2, "health") for number in numbers)
+    return replace(notice(numbers[0]), **{"causes": causes, "severity": 2, **more})  # type: ignore[arg-type]  # names of fields
+
+
+def counted(kind: str, severity: int, events: int) -> Count:
+    return Count(kind, severity, resolved=False, events=events)
+
+
+def digest(flush: int = 7) -> Notice:
+    return notice(flush, key=Key(DIGEST, "ops", flush), causes=(), reason=Reason.STORM, why=Reason.STORM)
+
+
+def test_what_is_critical_is_due_before_all_else(ledger: Ledger) -> None:
+    put(ledger, notice(1), notice(2, severity=4), notice(3, severity=4, due_us=500), notice(4, severity=3))
+
+    assert ledger.due("ops", 100) == notice(2, severity=4)
+    assert ledger.due("ops", 1) == notice(1)
+
+
+def test_what_waits_is_counted_unless_it_may_have_arrived(ledger: Ledger) -> None:
+    notices = [notice(1), notice(2, unsure=True), notice(3, severity=4), notice(5), notice(6, channel="other")]
+    token = put(ledger, *notices, notice(9))
+    ledger.intend(token, notice(9), 40)
+
+    assert ledger.crowd("ops", critical=False) == Crowd(2, 1, 5)
+    assert ledger.crowd("ops", critical=True) == Crowd(1, 3, 3)
+    assert ledger.crowd("nowhere", critical=False) == Crowd()
+
+
+def test_what_waits_is_merged_into_a_digest(ledger: Ledger) -> None:
+    worse = Cause("3-x", Position("shard-1", 1), 3, "guardduty", "arn:3")
+    over = Cause("4-x", Position("shard-1", 2), 2, "health", resolved=True)
+    notices = [gathered(1, 2), gathered(3, causes=(worse, over), severity=3), gathered(5, severity=4), gathered(6, unsure=True)]
+    token = put(ledger, *notices, gathered(8, channel="other"))
+
+    assert ledger.merge(token, digest(), 50, critical=False) == 2
+
+    made = ledger.get(digest().key)
+    assert made is not None
+    assert [cause.event_id for cause in made.causes] == ["3-x", "4-x", "2-x", "1-x"]
+    assert set(made.counts) == {counted("health", 2, 2), counted("guardduty", 3, 1), Count("health", 2, resolved=True, events=1)}
+    assert (made.state, made.severity, made.firing, made.resolved) == (State.PENDING, 3, 3, 1)
+    merged = ledger.get(notices[0].key)
+    assert merged == replace(
+        notices[0],
+        state=State.MERGED,
+        reason=Reason.IN_DIGEST,
+        detail=str(digest().key),
+        merged_into=digest().key,
+        changed_us=50,
+    )
+    assert ledger.notices(Wanted(event_id="1-x")) == [merged]
+    assert ledger.tallies() == [
+        Tally("ops", State.MERGED, 2),
+        Tally("ops", State.PENDING, 3),
+        Tally("other", State.PENDING, 1),
+    ]
+    facts = [fact for _, fact in ledger.outbox(9)]
+    assert [fact.type for fact in facts] == ["notice.suppressed"] * 2
+    assert [fact.data["event_ids"] for fact in facts] == [["1-x", "2-x"], ["3-x", "4-x"]]
+    assert {(fact.data["reason"], fact.data["detail"]) for fact in facts} == {("in_digest", "digest/ops/7")}
+
+
+def test_a_digest_tells_of_a_thousand_of_the_worst_and_counts_all(ledger: Ledger) -> None:
+    token = put(ledger, *(gathered(*range(first, first + 50)) for first in range(0, 1200, 50)), gathered(5000, severity=4))
+
+    assert ledger.merge(token, digest(), 50, critical=True) == 25
+    assert ledger.merge(token, digest(8), 51, critical=True) == 1
+
+    first, second = ledger.get(digest().key), ledger.get(digest(8).key)
+    assert first is not None
+    assert second is not None
+    assert (first.state, first.merged_into, first.severity) == (State.MERGED, digest(8).key, 4)
+    assert [cause.event_id for cause in second.causes[:2]] == ["5000-x", "1199-x"]
+    assert (len(second.causes), second.firing, second.severity) == (1000, 1201, 4)
+    assert second.counts == (counted("health", 2, 1201),)
+
+
+def test_without_anything_that_waits_there_is_no_digest(ledger: Ledger) -> None:
+    token = put(ledger, notice(1, severity=4), notice(2, unsure=True))
+
+    assert ledger.merge(token, digest(), 50, critical=False) == 0
+    assert ledger.get(digest().key) is None
+    ledger.claim()
+    with pytest.raises(LedgerTaken):
+        ledger.merge(token, digest(), 50, critical=True)
+
+
 # the table
 
 
@@ -490,7 +661,12 @@ def test_a_write_that_another_comes_before_is_decided_anew(ministack: Server, tm
     def meanwhile(happens: Callable[[], object]) -> DynamoLedger:
         return DynamoLedger(Meanwhile(client, happens), table, dice=Random())
 
-    assert meanwhile(lambda: other.commit(token, {}, [Draft(notice(1), event(1))])).commit(token, {}, [Draft(notice(1))]) == 0
+    assert (
+        meanwhile(lambda: other.commit(token, {}, [Draft(notice(1), event(1))], Change())).commit(
+            token, {}, [Draft(notice(1))], Change()
+        )
+        == 0
+    )
     with pytest.raises(LedgerTaken, match="is no longer pending"):
         meanwhile(lambda: other.intend(token, notice(1), 40)).intend(token, notice(1), 40)
     assert meanwhile(lambda: other.begin(MARKS)).begin({}) is False
@@ -508,11 +684,74 @@ def test_a_table_that_is_absent_or_holds_something_else_is_unavailable(ministack
     absent.close()
 
     ledger = DynamoLedger(ministack.client("dynamodb"), table_at(ministack, tmp_path), dice=Random())
-    ledger.commit(ledger.claim(), {}, [Draft(notice(1), event(1))])
+    ledger.commit(ledger.claim(), {}, [Draft(notice(1), event(1))], Change())
     fact = {"pk": {"S": "ledger#outbox"}, "sk": {"S": f"{1:020}"}, "header": {"S": "text"}, "body": {"S": "text"}}
     ministack.client("dynamodb").put_item(TableName=table_at(ministack, tmp_path), Item=fact)
     with pytest.raises(LedgerUnavailable, match="bytes"):
         ledger.outbox(9)
+
+
+class Cut:
+    """A client that is lost at its n-th transaction."""
+
+    def __init__(self, client: object, at: int) -> None:
+        self._client = client
+        self._left = at
+
+    def __getattr__(self, name: str) -> object:
+        if name == "transact_write_items":
+            self._left -= 1
+            if self._left < 0:
+                raise Lost
+        return getattr(self._client, name)
+
+
+class Lost(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_long_write_that_a_crash_cut_off_is_carried_out_by_who_comes_next(ministack: Server, tmp_path: Path, at: int) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    drafts = [Draft(gathered(number), event(number)) for number in range(1, 100)]
+    dying = DynamoLedger(Cut(client, at), table, dice=Random())
+    token = dying.claim()
+    with pytest.raises(Lost):
+        dying.commit(token, MARKS, drafts, Change({KEY: GROUP}, {(KEY, "alarm/1"): MEMBER}))
+
+    ledger = DynamoLedger(client, table, dice=Random())
+    ledger.begin({})
+    token = ledger.claim()
+
+    whole = at > 1
+    assert len(ledger.notices(Wanted(limit=200))) == (99 if whole else 0)
+    assert len(ledger.outbox(200)) == (99 if whole else 0)
+    assert (kept(ledger) == {KEY: (GROUP, {"alarm/1": MEMBER})}) == whole
+    assert ledger.commit(token, MARKS, drafts, Change()) == (0 if whole else 99)
+    assert ledger.tallies() == [Tally("ops", State.PENDING, 99)]
+
+
+def test_a_long_write_that_another_comes_before_is_decided_anew(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    other = DynamoLedger(client, table, dice=Random())
+    token = other.claim()
+    drafts = [Draft(gathered(number)) for number in range(1, 100)]
+    mine = DynamoLedger(Meanwhile(client, lambda: other.commit(token, {}, drafts[:9], Change())), table, dice=Random())
+
+    assert mine.commit(token, MARKS, drafts, Change()) == 90
+
+    assert other.tallies() == [Tally("ops", State.PENDING, 99)]
+
+
+def test_the_items_of_another_build_are_refused(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    item = {"pk": {"S": items.WRITER.pk}, "sk": {"S": items.WRITER.sk}, "token": {"N": "3"}, "changes": {"N": "9"}}
+    ministack.client("dynamodb").put_item(TableName=table, Item=item)
+
+    with pytest.raises(UnknownFormat, match="delete its items"):
+        DynamoLedger(ministack.client("dynamodb"), table, dice=Random()).claim()
 
 
 # keys

@@ -8,19 +8,20 @@ from threading import Event
 import pytest
 
 from consumers.notifier import notifier as role
-from consumers.notifier.channels.port import RateLimited, Refused, Unavailable
-from consumers.notifier.errors import LedgerTaken, LedgerUnavailable
+from consumers.notifier.channels.port import Message, Payload, RateLimited, Refused, Unavailable
+from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, Unrenderable
 from consumers.notifier.facts import settled
 from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Reason, State
 from consumers.notifier.notifier import Notifier, begin
-from consumers.notifier.routes import Route
+from consumers.notifier.routing.tree import Matcher
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Shard
 from schemas.envelope import Envelope
-from tests.notifier.examples import event, finding, report
-from tests.notifier.world import RENDERER, ScriptedSender, World, drain, repeats, settle, world
+from tests.notifier.examples import finding, report
+from tests.notifier.world import ScriptedChannel, World, at_once, drain, event, repeats, settle, world
 
+CRITICAL_ONLY = Matcher("severity>=CRITICAL", "severity", lambda word: word == "CRITICAL")
 DOWN = Unavailable("500 rollup_error", unsure=False)
 LOST = Unavailable("TimeoutError", unsure=True)
 
@@ -40,19 +41,20 @@ def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
 
     drain(notifier)
 
-    assert here.ops.requests == [RENDERER.render(event())]
+    assert here.ops.told == [(event().id,)]
     assert here.notice(event()).state == State.SENT
     [fact] = here.facts()
     assert (fact.type, fact.version, fact.causation_id, fact.correlation_id) == ("notice.sent", 1, event().id, event().id)
     assert (fact.account, fact.region, fact.severity) == ("123456789012", "eu-central-1", 0)
-    assert fact.subject == f"notice/all/{event().id}"
+    group = f'fingerprint="{event().id}"'
+    assert fact.subject == f"notice/all/{group}"
     assert fact.data == {
         "route": "all",
-        "group": event().id,
-        "flush": 0,
+        "group": group,
+        "flush": here.clock() // 1000,
         "channel": "ops",
         "event_ids": [event().id],
-        "reason": "delivered",
+        "reason": "newly_firing",
         "attempts": 1,
         "resent": False,
         "detail": "",
@@ -61,8 +63,8 @@ def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
 
 def test_facts_are_of_the_form_that_is_published(tmp_path: Path) -> None:
     registry = pytest.importorskip("schemas.registry").REGISTRY
-    routes = [Route(name="a", channel="ops"), Route(name="b", channel="nowhere")]
-    with world(tmp_path, routes=routes, channels={"ops": ScriptedSender(Refused("404 no_service")), "nowhere": None}) as here:
+    routes = [at_once("a", "ops"), at_once("b", "nowhere")]
+    with world(tmp_path, routes=routes, channels={"ops": ScriptedChannel(Refused("404 no_service")), "nowhere": None}) as here:
         notifier = here.start()
         here.log.put(event(1), "shard-0")
         here.log.put(event(2), "shard-0")
@@ -79,7 +81,7 @@ def test_what_stood_on_the_log_before_the_first_start_is_not_told(here: World) -
 
     drain(notifier)
 
-    assert here.ops.requests == [RENDERER.render(event(3))]
+    assert here.ops.told == [(event(3).id,)]
 
 
 def test_the_live_mark_can_be_set_before_producers_and_notifier_start(here: World) -> None:
@@ -89,7 +91,7 @@ def test_the_live_mark_can_be_set_before_producers_and_notifier_start(here: Worl
 
     drain(here.start())
 
-    assert here.ops.requests == [RENDERER.render(event(1))]
+    assert here.ops.told == [(event(1).id,)]
 
 
 def test_what_came_while_it_was_away_is_told_at_the_next_start(here: World) -> None:
@@ -98,7 +100,7 @@ def test_what_came_while_it_was_away_is_told_at_the_next_start(here: World) -> N
 
     drain(here.start())
 
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
 
 
 def test_its_own_facts_and_those_below_every_route_are_read_over(here: World) -> None:
@@ -110,11 +112,11 @@ def test_its_own_facts_and_those_below_every_route_are_read_over(here: World) ->
     drain(here.start())
 
     assert read == len(here.log.events()) == 3
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
 
 
 def test_an_event_that_no_route_wants_leaves_no_notice(tmp_path: Path) -> None:
-    with world(tmp_path, routes=[Route(name="all", channel="ops", min_severity="CRITICAL")]) as here:
+    with world(tmp_path, routes=[at_once(matchers=(CRITICAL_ONLY,))]) as here:
         notifier = here.start()
         here.log.append([event()])
         drain(notifier)
@@ -132,7 +134,7 @@ def test_an_event_told_again_is_no_second_notice_on_the_same_shard_or_another(he
     drain(notifier)
     drain(here.start())
 
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
     assert [fact.type for fact in here.facts()] == ["notice.sent"]
 
 
@@ -142,7 +144,7 @@ def test_an_event_twice_in_one_batch_is_one_notice(here: World) -> None:
 
     drain(notifier)
 
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
 
 
 def test_reading_the_log_again_from_its_start_sends_nothing(here: World) -> None:
@@ -157,18 +159,17 @@ def test_reading_the_log_again_from_its_start_sends_nothing(here: World) -> None
     assert again.step() > 0
     drain(again)
 
-    assert len(here.ops.requests) == 2
+    assert len(here.ops.told) == 3
     assert len(here.facts()) == told
 
 
 def test_a_report_on_the_log_is_told(tmp_path: Path) -> None:
-    route = Route(name="reports", channel="ops", types=("report.issued",))
-    with world(tmp_path, routes=[route]) as here:
+    with world(tmp_path) as here:
         notifier = here.start()
         here.log.append([report()])
         drain(notifier)
 
-        assert here.ops.requests == [RENDERER.render(report())]
+        assert here.ops.told == [(report().id,)]
 
 
 def test_a_shard_is_read_when_its_parents_are_at_their_end(here: World) -> None:
@@ -231,10 +232,24 @@ def test_a_channels_notices_are_sent_in_the_order_of_the_decisions(here: World) 
     notifier = here.start()
     for number in range(1, 6):
         here.log.put(event(number), "shard-0")
+        notifier.step()
+        here.clock.advance(0.001)
 
     drain(notifier)
 
-    assert here.ops.requests == [RENDERER.render(event(number)) for number in range(1, 6)]
+    assert here.ops.told == [(event(number).id,) for number in range(1, 6)]
+
+
+def test_what_is_critical_overtakes(here: World) -> None:
+    notifier = here.start()
+    for number in range(1, 4):
+        here.log.put(event(number, severity=4 if number == 3 else 3), "shard-0")
+        notifier.step()
+        here.clock.advance(0.001)
+
+    drain(notifier)
+
+    assert here.ops.told == [(event(number).id,) for number in (3, 1, 2)]
 
 
 def test_a_rate_limit_is_waited_for_as_long_as_slack_asks(here: World) -> None:
@@ -249,11 +264,11 @@ def test_a_rate_limit_is_waited_for_as_long_as_slack_asks(here: World) -> None:
     here.clock.advance(29.999)
     resting = notifier.deliver("ops")
     assert (resting.notice, resting.again_us) == (None, begun + 30_000_000)
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
 
     here.clock.advance(0.001)
     settle(notifier)
-    assert here.ops.requests == [RENDERER.render(event(number)) for number in (1, 1, 2)]
+    assert here.ops.told == [(event(number).id,) for number in (1, 1, 2)]
 
 
 def test_a_rest_outlives_a_restart(here: World) -> None:
@@ -308,7 +323,7 @@ def test_an_outage_delays_and_loses_nothing(here: World) -> None:
             here.clock.now_us = visit.again_us
 
     assert waits[:6] == [0.5, 1, 2, 4, 8, 16]
-    assert sorted(map(str, here.ops.requests[6:])) == sorted(str(RENDERER.render(event(number))) for number in (1, 2, 3))
+    assert sorted(map(str, here.ops.told[6:])) == sorted(str((event(number).id,)) for number in (1, 2, 3))
     assert here.ledger.tallies() == [Tally("ops", State.SENT, 3)]
 
 
@@ -322,7 +337,7 @@ def test_a_known_failure_is_resent_without_a_mark(here: World) -> None:
         here.clock.advance(60)
     notifier.relay()
 
-    assert not any(map(repeats, here.ops.requests))
+    assert not any(map(repeats, here.ops.payloads))
     assert here.facts()[0].data["resent"] is False
     assert here.facts()[0].data["attempts"] == 3
 
@@ -337,9 +352,9 @@ def test_an_unknown_outcome_is_resent_and_marked(here: World) -> None:
     settle(notifier)
     notifier.relay()
 
-    assert [repeats(request) for request in here.ops.requests] == [False, True]
+    assert [repeats(request) for request in here.ops.payloads] == [False, True]
     assert (here.notice(event()).state, here.notice(event()).reason) == (State.SENT, Reason.OUTCOME_UNKNOWN)
-    assert (here.facts()[0].data["resent"], here.facts()[0].data["reason"]) == (True, "outcome_unknown")
+    assert (here.facts()[0].data["resent"], here.facts()[0].data["reason"]) == (True, "newly_firing")
 
 
 def test_a_message_that_upsets_slack_holds_nobody_up(here: World) -> None:
@@ -371,7 +386,7 @@ def test_a_refusal_is_a_dead_letter_at_once_and_the_next_is_sent(here: World) ->
     assert here.notice(event(2)).state == State.SENT
     assert {fact.type: fact.causation_id for fact in here.facts()} == {"notice.failed": event(1).id, "notice.sent": event(2).id}
     details = {fact.data["reason"]: fact.data["detail"] for fact in here.facts()}
-    assert details == {"refused": "400 invalid_payload", "delivered": ""}
+    assert details == {"refused": "400 invalid_payload", "newly_firing": ""}
 
 
 def test_a_dead_letter_is_sent_when_it_is_redriven(here: World) -> None:
@@ -414,7 +429,7 @@ def test_an_event_that_the_log_lost_is_a_dead_letter(here: World) -> None:
     drain(notifier)
 
     assert (here.notice(event()).state, here.notice(event()).reason) == (State.FAILED, Reason.EVENT_MISSING)
-    assert here.ops.requests == []
+    assert here.ops.told == []
     here.log.lost.clear()
     here.ledger.redrive(None, here.clock())
     drain(notifier)
@@ -424,9 +439,16 @@ def test_an_event_that_the_log_lost_is_a_dead_letter(here: World) -> None:
 def test_an_event_that_no_template_can_show_is_a_dead_letter_and_the_next_is_sent(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.notifier.view._TEMPLATES", {"guardduty": "no such template"})
+    def render(message: Message) -> Payload:
+        if message.told[0][0].id == event(1).id:
+            fault = "no such template"
+            raise Unrenderable(fault)
+        return whole(message)
+
+    whole = here.ops.render
+    monkeypatch.setattr(here.ops, "render", render)
     notifier = here.start()
-    here.log.put(finding("guardduty", id=event(1).id), "shard-0")
+    here.log.put(event(1), "shard-0")
     here.log.put(event(2), "shard-0")
     drain(notifier)
 
@@ -435,15 +457,15 @@ def test_an_event_that_no_template_can_show_is_a_dead_letter_and_the_next_is_sen
 
 
 def test_a_channel_that_is_down_does_not_hold_up_another(tmp_path: Path) -> None:
-    down, well = ScriptedSender(*[DOWN] * 100), ScriptedSender()
-    routes = [Route(name="a", channel="down"), Route(name="b", channel="well")]
+    down, well = ScriptedChannel(*[DOWN] * 100), ScriptedChannel()
+    routes = [at_once("a", "down"), at_once("b", "well")]
     with world(tmp_path, routes=routes, channels={"down": down, "well": well}) as here:
         notifier = here.start()
         here.log.append([event(number) for number in range(1, 6)])
         drain(notifier)
 
-        assert len(well.requests) == 5
-        assert len(down.requests) == 1
+        assert len(well.told) == 5
+        assert len(down.told) == 1
         assert here.ledger.tallies() == [Tally("down", State.PENDING, 5), Tally("well", State.SENT, 5)]
 
 
@@ -453,7 +475,7 @@ def test_notices_to_a_channel_that_was_removed_become_dead_letters(tmp_path: Pat
         here.log.append([event()])
         notifier.step()
 
-        here.channels = {"other": ScriptedSender()}
+        here.channels = {"other": ScriptedChannel()}
         notifier = here.start()
         notifier.relay()
 
@@ -480,7 +502,7 @@ def test_a_log_that_is_down_is_read_on_later(here: World) -> None:
     here.log.down = False
     drain(notifier)
 
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
 
 
 def test_facts_that_the_log_does_not_take_are_told_later(here: World) -> None:
@@ -530,7 +552,7 @@ def test_an_outcome_that_the_ledger_could_not_take_is_written_later_and_nothing_
                 notifier.deliver("ops")
     drain(notifier)
 
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
     assert (here.notice(event()).state, here.notice(event()).reason) == (State.SENT, Reason.DELIVERED)
 
 
@@ -547,7 +569,7 @@ def test_a_notifier_that_was_followed_by_another_sends_nothing_more(here: World)
         old.step()
     drain(new)
 
-    assert len(here.ops.requests) == 2
+    assert len(here.ops.told) == 2
 
 
 # forgetting
@@ -563,7 +585,7 @@ def told(here: World, notifier: Notifier, number: int, days: float) -> Envelope:
 
 
 def known(here: World) -> list[str]:
-    return [notice.key.group for notice in here.ledger.notices(Wanted())]
+    return [notice.causes[0].event_id for notice in here.ledger.notices(Wanted())]
 
 
 def test_an_outcome_is_forgotten_after_ninety_days(here: World) -> None:
@@ -602,7 +624,7 @@ def test_a_repeat_that_waits_on_the_log_finds_its_outcome_known(here: World) -> 
     drain(notifier)
     assert notifier.prune() == 0
 
-    assert len(here.ops.requests) == 1
+    assert len(here.ops.told) == 1
 
 
 def test_a_clock_that_is_ahead_makes_nothing_forgotten(here: World) -> None:

@@ -12,17 +12,17 @@ import pytest
 from pydantic import SecretStr
 
 from consumers.notifier import notifier as role
-from consumers.notifier.channels.slack import SlackSender
+from consumers.notifier.channels.slack import SlackChannel
 from consumers.notifier.errors import LedgerTaken
 from consumers.notifier.notice import State
 from consumers.notifier.notifier import Notifier
-from consumers.notifier.routes import Route
-from tests.notifier.examples import event
+from consumers.notifier.routing.tree import Route
 from tests.notifier.fake_slack import FakeSlack, Step, rate_limited
-from tests.notifier.world import World, world
+from tests.notifier.slack_rules import CONSOLE
+from tests.notifier.world import UNHURRIED, World, at_once, event, world
 
 DEADLINE_SECONDS = 20.0
-ROUTES = [Route(name="a", channel="slow"), Route(name="b", channel="fast")]
+ROUTES = [at_once("a", "slow"), at_once("b", "fast")]
 
 
 @pytest.fixture
@@ -46,9 +46,13 @@ def running(notifier: Notifier) -> Iterator[Event]:
 @contextmanager
 def at_home(path: Path, slack: FakeSlack, routes: Sequence[Route] = ROUTES) -> Iterator[World]:
     names = {route.channel for route in routes}
-    senders = {name: SlackSender(SecretStr(slack.url(name)), timeout=timedelta(seconds=5)) for name in names}
-    with world(path, routes=routes, channels=senders) as here:
+    channels = {name: channel_of(slack.url(name)) for name in names}
+    with world(path, routes=routes, channels=channels) as here:
         yield here
+
+
+def channel_of(url: str) -> SlackChannel:
+    return SlackChannel(SecretStr(url), CONSOLE, pace=UNHURRIED, timeout=timedelta(seconds=5))
 
 
 def until(true: Callable[[], bool]) -> None:

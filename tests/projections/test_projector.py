@@ -61,6 +61,7 @@ def test_projections_have_names_of_their_own_and_know_the_newest_versions() -> N
         "configuration",
         "rules",
         "alerts",
+        "policies",
     ]
     for projection in ALL:
         assert {kind: REGISTRY.newest(kind) for kind in projection.folds} == dict(projection.folds)

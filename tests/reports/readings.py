@@ -16,6 +16,18 @@ def state(name: str) -> ProjectionState:
     return ProjectionState(**given)
 
 
+class Clock:
+    """Microseconds since the epoch; goes on only when told."""
+
+    now_us = 1_700_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_us
+
+    def advance(self, seconds: float) -> None:
+        self.now_us += round(seconds * 1_000_000)
+
+
 @dataclass
 class MadeUp:
     """The port. ``behind`` makes it stale; ``queries`` keeps what the index was asked."""

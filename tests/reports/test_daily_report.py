@@ -12,6 +12,7 @@ MIDNIGHT = 1_714_608_000_000_000
 """2024-05-02T00:00:00Z."""
 END = MIDNIGHT + 9 * HOUR_US
 NOW = END + 5
+WINDOW = Window(END - DAY_US, END)
 A, B = "111111111111", "222222222222"
 
 
@@ -44,13 +45,13 @@ def task(status: str) -> Task:
 def test_an_empty_day_is_a_report_of_nothing() -> None:
     nothing = Totals({}, {}, {})
 
-    assert build(MadeUp(), END, NOW) == DailyReport("2024-05-02", Window(END - DAY_US, END), nothing, nothing, (), 0)
+    assert build(MadeUp(), WINDOW, NOW) == DailyReport("2024-05-02", Window(END - DAY_US, END), nothing, nothing, (), 0)
 
 
 def test_findings_are_counted_by_source_severity_and_account_the_most_first() -> None:
     reading = MadeUp(counts=[count(1, 3), count(2, 5, "aws.guardduty", 4, B), count(24, 2, account="")])
 
-    report = build(reading, END, NOW)
+    report = build(reading, WINDOW, NOW)
 
     assert report.total == 10
     assert report.totals == Totals({"aws.guardduty": 5, "aws.health": 5}, {"2": 5, "4": 5}, {B: 5, A: 3, "": 2})
@@ -60,11 +61,35 @@ def test_findings_are_counted_by_source_severity_and_account_the_most_first() ->
 def test_the_window_is_the_24_hours_before_its_end() -> None:
     reading = MadeUp(counts=[count(0, 100), count(1, 1), count(24, 2), count(25, 40), count(48, 50), count(49, 1000)])
 
-    report = build(reading, END, NOW)
+    report = build(reading, WINDOW, NOW)
 
     assert report.window == Window(END - DAY_US, END)
     assert report.total == 3
     assert report.total_change == 3 - 90
+
+
+def test_a_longer_window_is_compared_with_as_long_a_one_before() -> None:
+    reading = MadeUp(counts=[count(1, 1), count(25, 2), count(26, 40), count(50, 50), count(51, 1000)])
+
+    report = build(reading, Window(END - 25 * HOUR_US, END), NOW)
+
+    assert (report.total, report.total_change) == (3, 3 - 90)
+
+
+def test_a_report_names_its_readers_zone_and_date() -> None:
+    report = build(MadeUp(), WINDOW, NOW, date="2024-05-01", report="americas", zone="America/Lima")
+
+    assert (report.report, report.zone, report.date) == ("americas", "America/Lima", "2024-05-01")
+    assert read(report.body()) == report
+
+
+def test_a_report_of_before_there_were_zones_is_read_as_one_of_utc() -> None:
+    older = {name: value for name, value in build(MadeUp(), WINDOW, NOW).body().items() if name not in ("report", "zone")}
+
+    report = read(older)
+
+    assert report is not None
+    assert (report.report, report.zone) == ("daily", "UTC")
 
 
 def test_the_change_names_what_came_and_what_went() -> None:
@@ -77,7 +102,7 @@ def test_the_change_names_what_came_and_what_went() -> None:
         ]
     )
 
-    assert build(reading, END, NOW).change == Totals(
+    assert build(reading, WINDOW, NOW).change == Totals(
         {"aws.new": 3, "aws.both": -3, "aws.gone": -1}, {"1": 3, "2": -3, "4": -1}, {A: 2, B: -3}
     )
 
@@ -85,13 +110,13 @@ def test_the_change_names_what_came_and_what_went() -> None:
 def test_the_resources_that_most_findings_name_are_told() -> None:
     reading = MadeUp(entries=[entry(1, "b", "a", "a"), entry(2, "a"), entry(3, "c"), entry(4, "old", hours_before=30), entry(5)])
 
-    assert build(reading, END, NOW).top_resources == (TopResource("a", 2), TopResource("b", 1), TopResource("c", 1))
+    assert build(reading, WINDOW, NOW).top_resources == (TopResource("a", 2), TopResource("b", 1), TopResource("c", 1))
 
 
 def test_resources_are_gathered_over_pages_but_not_without_end() -> None:
     reading = MadeUp(entries=[entry(number, f"r{number % 30:02}") for number in range(12_000)])
 
-    report = build(reading, END, NOW)
+    report = build(reading, WINDOW, NOW)
 
     assert len(reading.queries) == 50
     assert len(report.top_resources) == 10
@@ -103,12 +128,12 @@ def test_resources_are_gathered_over_pages_but_not_without_end() -> None:
 def test_tasks_that_are_not_closed_are_open() -> None:
     reading = MadeUp(board=[task("open"), task("in_progress"), task("closed")])
 
-    assert build(reading, END, NOW).open_tasks == 2
+    assert build(reading, WINDOW, NOW).open_tasks == 2
 
 
 def test_a_report_is_read_back_from_its_body() -> None:
     reading = MadeUp(counts=[count(1, 3), count(30, 2)], entries=[entry(1, "a")], board=[task("open")])
-    report = build(reading, END, NOW)
+    report = build(reading, WINDOW, NOW)
 
     assert read(report.body()) == report
 

@@ -130,3 +130,31 @@ def alert(kind: str, time_us: int, number: int = 0, *, severity: int = 0, accoun
     body = {"alert_id": alert_id(number), **known[kind], **body}
     header = {"subject": f"alert/{alert_id(number)}", "severity": severity, "account": account, "body": orjson.dumps(body)}
     return fact(f"alert.{kind}", time_us, [number, time_us, body], **header, source="findstream.rules")
+
+
+def routing(time_us: int, version: int = 1, **body: Any) -> Envelope:
+    """The routing is published in this version."""
+    body = {"version": version, "text": f"# {version}", "by": "u1", **body}
+    return fact("routing.published", time_us, version, account="", subject="routing", body=orjson.dumps(body))
+
+
+def silence_id(number: int) -> str:
+    return f"018f3000-0000-7000-9000-{number:012x}"
+
+
+def silence(kind: str, time_us: int, number: int = 0, **body: Any) -> Envelope:
+    """An event of the silence of this number: ``kind`` is what stands behind ``silence.``. It lasts for an hour."""
+    known: dict[str, dict[str, Any]] = {
+        "created": {
+            "revision": 1,
+            "matchers": ["source=aws.guardduty"],
+            "starts_us": time_us,
+            "ends_us": time_us + HOUR_US,
+            "comment": f"Silence {number}",
+        },
+        "changed": {"revision": 2, "ends_us": time_us + HOUR_US, "comment": f"Silence {number}"},
+        "expired": {"revision": 2},
+    }
+    body = {"silence_id": silence_id(number), "by": "u1", **known[kind], **body}
+    subject = f"silence/{silence_id(number)}"
+    return fact(f"silence.{kind}", time_us, [number, time_us, body], account="", subject=subject, body=orjson.dumps(body))

@@ -1,4 +1,4 @@
-"""Slack, by incoming webhook: what its answers mean.
+"""Slack, by incoming webhook: what its answers mean, and how fast it may be asked.
 
 Delivered:   2xx, unless the body is a page for people (a proxy's, or where a redirect led).
 RateLimited: 429, with the seconds of ``Retry-After``.
@@ -23,9 +23,13 @@ from pydantic import SecretStr
 from slack_sdk.errors import SlackRequestError
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from consumers.notifier.channels.port import Answer, Delivered, RateLimited, Refused, Unavailable
+from consumers.notifier.channels.port import Answer, Delivered, Message, Payload, Rate, RateLimited, Refused, Unavailable
+from consumers.notifier.channels.slack_blocks import Blocks
+from consumers.notifier.messages.rendering import rendered
 
 TIMEOUT: Final = timedelta(seconds=10)
+PACE: Final = Rate(per_second=1.0, burst=1)
+"""About one message a second, says Slack; bursts are theirs to allow."""
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """An error as Slack words it. Anything else may be a page that repeats the webhook, and is not kept."""
@@ -34,6 +38,29 @@ _GATEWAY: Final = frozenset({502, 504})
 
 _silent = logging.getLogger("findstream.slack_sdk")
 _silent.setLevel(logging.CRITICAL + 1)
+
+
+class SlackChannel:
+    """One incoming webhook. ``console_url`` is where links lead; ``zone`` is its readers' time zone, "" if it has none."""
+
+    kind: Final = "slack"
+
+    def __init__(
+        self, webhook: SecretStr, console_url: str, *, zone: str = "", pace: Rate = PACE, timeout: timedelta = TIMEOUT
+    ) -> None:
+        self.pace = pace
+        self._console_url = console_url
+        self._zone = zone
+        self._blocks = Blocks()
+        self._sender = SlackSender(webhook, timeout=timeout)
+
+    def render(self, message: Message) -> Payload:
+        """A Block Kit message. Raises ``Unrenderable``."""
+        return rendered(message, self._console_url, self._zone, self._blocks.render)
+
+    def send(self, payload: Payload) -> Answer:
+        """Make one request with it."""
+        return self._sender.send(payload)
 
 
 class SlackSender:

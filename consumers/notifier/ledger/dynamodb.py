@@ -1,35 +1,45 @@
 """The ledger in a DynamoDB table, beside whatever else stands there.
 
-Layout: one item, ``ledger``, holds the writer's token, the marks, and the counters of notices and facts; each write of the
-        notifier holds only if nobody changed it since it was read. ``ledger#notice`` has the notices by number, ``ledger#key``
-        their numbers by key, ``ledger#cause#…`` by event; an open notice stands under ``ledger#pending#channel``,
-        ``ledger#sending`` or ``ledger#failed`` too. ``ledger#channel`` has each channel's rest and tallies, ``ledger#outbox``
-        the facts.
-Size:   decisions of more than a transaction takes are kept in several, the marks with the last: what is decided again is dropped.
-Many:   ``recover``, ``redrive`` and ``doubt`` change one notice after another; called again, they go on.
+Layout:  one item, ``ledger``, holds the writer's token, the marks, and the counters of notices and facts; each write of the
+         notifier holds only if nobody changed it since it was read. ``ledger#notice`` has the notices by number, ``ledger#key``
+         their numbers by key, ``ledger#cause#…`` by event; an open notice stands under ``ledger#critical#channel``,
+         ``ledger#pending#channel``, ``ledger#sending`` or ``ledger#failed`` too. ``ledger#channel`` has each channel's rest and
+         tallies, ``ledger#outbox`` the facts, ``ledger#group`` and ``ledger#member`` the groups: a member is an item of its own.
+Journal: a write of more than a transaction takes is written down first, whole, under ``ledger#journal#…``; then the writer's item
+         names it, and from then on it counts. Its parts are carried out one transaction after the other, each once, by whoever
+         writes next: a crash in between delays them only. What reads meanwhile may see some of it.
+Many:    ``recover``, ``redrive`` and ``doubt`` change one notice after another; called again, they go on.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from itertools import chain, islice, takewhile
+from itertools import chain, islice, starmap, takewhile
 from random import Random
 from time import sleep
 from typing import Any, Final
+from zlib import compress, decompress
 
+import orjson
+
+from consumers.notifier import facts
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable
-from consumers.notifier.ledger import items
-from consumers.notifier.ledger.port import Draft, Tally, Wanted
+from consumers.notifier.groups.state import Change, Group, Member
+from consumers.notifier.ledger import items, rows
+from consumers.notifier.ledger.port import Crowd, Draft, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
 from pipeline import dynamodb_table as table
-from pipeline.dynamodb_table import Action, Item, Refused, Table, check, put
+from pipeline.dynamodb_table import MOST_ACTIONS, Action, Item, Refused, Table, check, put
+from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
 from schemas.envelope import Envelope
 
-_MOST_ACTIONS: Final = 80
-"""Of drafts in one transaction: the writer, the channels and the last draft come on top."""
-_SETTLED: Final = (State.SENT, State.SUPPRESSED)
+_MOST_BYTES: Final = 3_000_000
+_PART_BYTES: Final = 250_000
+"""Of one transaction, and of a journal's part, which is an item."""
+_SETTLED: Final = (State.SENT, State.SUPPRESSED, State.MERGED)
 
 
 class DynamoLedger:
@@ -66,13 +76,64 @@ class DynamoLedger:
         writer = self._read()
         return items.marks_of(writer) if writer.begun else None
 
-    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft]) -> int:
-        """Keep decisions and how far the log was read, as the port says."""
-        new = 0
-        chunks = list(_chunks(drafts))
-        for number, chunk in enumerate(chunks, 1):
-            new += self._commit(token, marks if number == len(chunks) else {}, chunk)
-        return new
+    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
+        """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
+        new: list[Draft] = []
+
+        def decided(writer: items.Writer) -> tuple[items.Writer, list[Action]]:
+            self._ask_for_token(writer, token)
+            known = self._table.get_many([items.pointer(draft.notice.key) for draft in drafts])
+            first_ones: dict[Key, Draft] = {}
+            for draft in drafts:
+                first_ones.setdefault(draft.notice.key, draft)
+            new[:] = [draft for key, draft in first_ones.items() if items.pointer(key) not in known]
+            kept = [items.Kept(writer.notices + n, _doubted(draft.notice, writer)) for n, draft in enumerate(new, 1)]
+            told = [draft.fact for draft in new if draft.fact is not None]
+            actions = [*chain.from_iterable(map(items.made, kept)), *items.named(kept), *_tallied(kept)]
+            actions += [*items.told(told, writer.facts), *items.regrouped(change)]
+            after = replace(writer, notices=writer.notices + len(new), facts=writer.facts + len(told))
+            return replace(after, marks=items.marks_as_bytes({**items.marks_of(writer), **marks})), actions
+
+        self._write(decided)
+        return len(new)
+
+    def groups(self) -> Iterator[tuple[Group, Sequence[Member]]]:
+        """All groups with their members, as the port says."""
+        groups = (rows.group_of(items.bytes_of(item["row"])) for item in self._table.query(items.GROUPS))
+        members = (rows.member_of(items.bytes_of(item["row"])) for item in self._table.query(items.MEMBERS))
+        yield from rows.gathered(groups, members)
+
+    def known(self, event_ids: Collection[str]) -> AbstractSet[str]:
+        """Which of these events some notice tells of, as the port says."""
+        found = self._table.get_many([items.cause(event_id) for event_id in event_ids])
+        return {event_id for event_id in event_ids if items.cause(event_id) in found}
+
+    def crowd(self, channel: str, *, critical: bool) -> Crowd:
+        """What waits for a channel, as the port says."""
+        found = self._table.query(items.pending(channel, critical=critical))
+        decided = [int(item["decided"]) for item in found if not item["unsure"]]
+        return Crowd(len(decided), min(decided), max(decided)) if decided else Crowd()
+
+    def merge(self, token: int, digest: Notice, now_us: int, *, critical: bool) -> int:
+        """Merge what waits into a digest, as the port says."""
+        merged: list[items.Kept] = []
+
+        def gathered(writer: items.Writer) -> tuple[items.Writer, list[Action]]:
+            self._ask_for_token(writer, token)
+            merged[:] = self._merging(digest.channel, critical=critical)
+            if not merged:
+                return writer, []
+            before = [kept.notice for kept in merged]
+            grown = items.Kept(writer.notices + 1, rows.grown(self._numbered_anew(digest), before))
+            after = [notice.merged(grown.notice.key, now_us) for notice in before]
+            told = [facts.merged(notice, time_us=now_us) for notice in after]
+            changed = chain.from_iterable(items.replaced(*pair)[:-1] for pair in zip(merged, after, strict=True))
+            counts = items.moved(before, [grown.notice, *after])
+            actions = [*items.made(grown), *items.told(told, writer.facts), *changed, items.tallied(digest.channel, counts)]
+            return replace(writer, notices=writer.notices + 1, facts=writer.facts + len(told)), actions
+
+        self._write(gathered)
+        return len(merged)
 
     def recover(self, token: int, now_us: int) -> int:
         """Make every ``sending`` notice pending and unsure, as the port says."""
@@ -85,20 +146,19 @@ class DynamoLedger:
         return self._each(State.SENDING, recovered, token)
 
     def due(self, channel: str, now_us: int) -> Notice | None:
-        """The first notice that is pending and due, as the port says."""
-        for item in self._table.query(items.pending(channel)):
+        """One notice that is pending and due, as the port says."""
+        for item in self._pending([channel]):
             if int(item["due"]) <= now_us and (found := self._at(int(str(item["sk"])))):
                 return found.notice
         return None
 
     def next_due_us(self, channel: str) -> int | None:
         """When the next pending notice is due, as the port says."""
-        return min((int(item["due"]) for item in self._table.query(items.pending(channel))), default=None)
+        return min((int(item["due"]) for item in self._pending([channel])), default=None)
 
     def pace(self, channel: str) -> Pace:
         """How the channel rests, as the port says."""
-        found = self._table.get(table.Key(items.CHANNELS, channel)) or {}
-        return Pace(int(found.get("not_before", 0)), int(found.get("failures", 0)))
+        return items.pace_of(self._table.get(table.Key(items.CHANNELS, channel)))
 
     def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
         """Write down that a request is about to go out, as the port says."""
@@ -114,7 +174,7 @@ class DynamoLedger:
     def orphans(self, channels: Collection[str], limit: int) -> list[Notice]:
         """Pending notices to any other channel, as the port says."""
         others = [str(item["sk"]) for item in self._table.query(items.CHANNELS) if item["sk"] not in channels]
-        numbers = sorted(int(str(item["sk"])) for channel in others for item in self._table.query(items.pending(channel)))
+        numbers = sorted(int(str(item["sk"])) for item in self._pending(others))
         return [kept.notice for kept in self._kept(numbers[:limit])]
 
     def outbox(self, limit: int) -> list[tuple[int, Envelope]]:
@@ -129,16 +189,13 @@ class DynamoLedger:
     def prune(self, token: int, before_us: int, limit: int) -> int:
         """Forget what was settled long ago, as the port says; one notice after another, and dead letters are passed each time."""
         self._ask_for_token(self._read(), token)
-        fence = check(items.WRITER, "#token = :token", {"token": token})
         found = map(items.kept_of, self._table.query(items.NOTICES, first_page=limit))
         old = takewhile(lambda kept: kept.notice.decided_us < before_us, found)
         settled = (kept for kept in old if kept.notice.state in _SETTLED and kept.notice.changed_us < before_us)
         pruned = 0
         for kept in islice(settled, limit):
-            if self._transacted([fence, *items.forgotten(kept)]):
-                pruned += 1
-            else:
-                self._ask_for_token(self._read(), token)
+            self._forget(token, kept)
+            pruned += 1
         return pruned
 
     def redrive(self, key: Key | None, now_us: int) -> int:
@@ -177,26 +234,13 @@ class DynamoLedger:
 
     # writing
 
-    def _commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft]) -> int:
-        new: list[Draft] = []
-
-        def decided(writer: items.Writer) -> tuple[items.Writer, list[Action]]:
+    def _forget(self, token: int, kept: items.Kept) -> None:
+        def forgotten(writer: items.Writer) -> tuple[items.Writer, list[Action]]:
             self._ask_for_token(writer, token)
-            known = self._table.get_many([items.pointer(draft.notice.key) for draft in drafts])
-            first_ones = {draft.notice.key: draft for draft in reversed(drafts)}
-            new[:] = [draft for key, draft in reversed(first_ones.items()) if items.pointer(key) not in known]
-            kept = [items.Kept(writer.notices + n, _doubted(draft.notice, writer)) for n, draft in enumerate(new, 1)]
-            facts = [draft.fact for draft in new if draft.fact is not None]
-            tallies: defaultdict[str, Counter[State]] = defaultdict(Counter)
-            for each in kept:
-                tallies[each.notice.channel][each.notice.state] += 1
-            actions = [*chain.from_iterable(map(items.made, kept)), *items.told(facts, writer.facts)]
-            actions += [items.tallied(channel, counts) for channel, counts in tallies.items()]
-            after = replace(writer, notices=writer.notices + len(new), facts=writer.facts + len(facts))
-            return replace(after, marks=items.marks_as_bytes({**items.marks_of(writer), **marks})), actions
+            causes = self._table.get_many([items.cause(event_id) for event_id in rows.named_by(kept.notice)])
+            return writer, items.forgotten(kept, causes)
 
-        self._write(decided)
-        return len(new)
+        self._write(forgotten)
 
     def _change(self, token: int, before: Notice, after: Notice, pace: Pace | None = None, fact: Envelope | None = None) -> None:
         def changed(writer: items.Writer) -> tuple[items.Writer, list[Action]]:
@@ -214,10 +258,10 @@ class DynamoLedger:
     def _each(self, state: State, change: Callable[[Notice], Notice], token: int | None = None) -> int:
         """Change each notice in this open state, one after another; returns how many were."""
         if state is State.PENDING:
-            partitions = [items.pending(str(item["sk"])) for item in self._table.query(items.CHANNELS)]
+            found = self._pending([str(item["sk"]) for item in self._table.query(items.CHANNELS)])
         else:
-            partitions = [f"ledger#{state}"]
-        numbers = [int(str(item["sk"])) for pk in partitions for item in self._table.query(pk)]
+            found = self._table.query(f"ledger#{state}")
+        numbers = [int(str(item["sk"])) for item in found]
         fence = [] if token is None else [check(items.WRITER, "#token = :token", {"token": token})]
         changed = 0
         for kept in self._kept(numbers):
@@ -230,10 +274,36 @@ class DynamoLedger:
     def _write(self, change: Callable[[items.Writer], tuple[items.Writer, list[Action]]]) -> items.Writer:
         """Change the writer's item, and others with it, as it is read; read again if somebody else changed it meanwhile."""
         while True:
-            before = self._read()
+            before = self._carried_out(self._read())
             after, actions = change(before)
-            if self._written(before, after, actions):
+            if len(actions) < MOST_ACTIONS and sum(action.size() for action in actions) <= _MOST_BYTES:
+                if self._written(before, after, actions):
+                    return after
+            elif self._journaled(before, after, actions):
+                self._carried_out(self._read())
                 return after
+
+    def _journaled(self, before: items.Writer, after: items.Writer, actions: Sequence[Action]) -> bool:
+        number = self._dice.getrandbits(48) + 1
+        parts = list(_parts(actions))
+        for place, part in enumerate(parts):
+            self._table.write(put(items.journal(number, place), {"actions": compress(orjson.dumps(part))}))
+        if self._written(before, replace(after, journal=number, step=0, steps=len(parts)), []):
+            return True
+        self._table.delete_many(items.journal(number, place) for place in range(len(parts)))
+        return False
+
+    def _carried_out(self, writer: items.Writer) -> items.Writer:
+        """The writer's item once no journal is left."""
+        while writer.journal:
+            part = self._table.get(items.journal(writer.journal, writer.step))
+            last = writer.step + 1 == writer.steps
+            after = replace(writer, journal=0, step=0, steps=0) if last else replace(writer, step=writer.step + 1)
+            told = orjson.loads(decompress(items.bytes_of(part["actions"]))) if part else []
+            if part and self._written(writer, after, [items.action_of(each) for each in told]) and last:
+                self._table.delete_many(items.journal(writer.journal, place) for place in range(writer.steps))
+            writer = self._read()
+        return writer
 
     def _written(self, before: items.Writer, after: items.Writer, actions: Sequence[Action]) -> bool:
         condition = "#changes = :before" if before.changes else "attribute_not_exists(pk)"
@@ -252,7 +322,31 @@ class DynamoLedger:
 
     def _read(self) -> items.Writer:
         item: Any = self._table.get(items.WRITER)
-        return items.Writer(**{name: item[name] for name in items.Writer.__slots__}) if item else items.Writer()
+        if not item:
+            return items.Writer()
+        if item.get("format") != items.FORMAT:
+            message = (
+                f"{self._table.name}: the ledger was written by another build; delete its items, whose pk begins with 'ledger': "
+                "only what was told so far is forgotten"
+            )
+            raise UnknownFormat(message)
+        return items.Writer(**{name: item[name] for name in items.Writer.__slots__})
+
+    def _pending(self, channels: Collection[str]) -> Iterator[Item]:
+        """What waits for these channels, for each what is CRITICAL first."""
+        for channel in channels:
+            for critical in (True, False):
+                yield from self._table.query(items.pending(channel, critical=critical))
+
+    def _numbered_anew(self, digest: Notice) -> Notice:
+        while self._table.get(items.pointer(digest.key)):
+            digest = digest.renumbered()
+        return digest
+
+    def _merging(self, channel: str, *, critical: bool) -> list[items.Kept]:
+        lanes = (True, False) if critical else (False,)
+        found = [item for lane in lanes for item in self._table.query(items.pending(channel, critical=lane))]
+        return list(self._kept(sorted(int(str(item["sk"])) for item in found if not item["unsure"])))
 
     def _ask_for_token(self, writer: items.Writer, token: int) -> None:
         if writer.token != token:
@@ -274,8 +368,8 @@ class DynamoLedger:
     def _listed(self, event_id: str, high: str) -> Iterator[items.Kept]:
         """Notices before ``high`` (""`: all), newest first: of one event, or all."""
         if event_id:
-            found = self._table.query(items.cause(event_id), "", high, descending=True)
-            return self._kept([int(str(item["sk"])) for item in found])
+            numbers = items.numbers_of(self._table.get(items.cause(event_id)) or {})
+            return self._kept([number for number in reversed(numbers) if not high or items.at("", number).sk < high])
         return map(items.kept_of, self._table.query(items.NOTICES, "", high, descending=True, first_page=64))
 
 
@@ -290,16 +384,25 @@ def _doubted(notice: Notice, writer: items.Writer) -> Notice:
     return replace(notice, unsure=True) if doubtful else notice
 
 
-def _chunks(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
-    """Drafts in runs that fit into a transaction each; at least one run, which may be empty."""
-    first = held = 0
-    for number, draft in enumerate(drafts):
-        actions = 5 + len(draft.notice.causes)
-        if number > first and held + actions > _MOST_ACTIONS:
-            yield drafts[first:number]
-            first, held = number, 0
-        held += actions
-    yield drafts[first:]
+def _tallied(kept: Iterable[items.Kept]) -> Iterator[Action]:
+    tallies: defaultdict[str, Counter[State]] = defaultdict(Counter)
+    for each in kept:
+        tallies[each.notice.channel][each.notice.state] += 1
+    return starmap(items.tallied, tallies.items())
+
+
+def _parts(actions: Sequence[Action]) -> Iterator[list[dict[str, Any]]]:
+    """Writes in runs that fit into a transaction and, written down, into an item each."""
+    part: list[dict[str, Any]] = []
+    held = 0
+    for action in actions:
+        size = action.size()
+        if part and (len(part) == MOST_ACTIONS - 1 or held + size > _PART_BYTES):
+            yield part
+            part, held = [], 0
+        part.append(items.action_as_json(action))
+        held += size
+    yield part
 
 
 def _is_wanted(notice: Notice, wanted: Wanted) -> bool:

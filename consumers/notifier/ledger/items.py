@@ -1,18 +1,22 @@
 """What the ledger's items in DynamoDB hold, and the writes that make and change them."""
 
-from collections import Counter
+from base64 import b64decode, b64encode
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import astuple, dataclass
+from hashlib import sha256
+from typing import Any, Final
+from zlib import compress, decompress
 
 import orjson
 
 from consumers.notifier.errors import LedgerUnavailable
+from consumers.notifier.groups.state import Change, GroupKey
 from consumers.notifier.ledger import rows
 from consumers.notifier.notice import Key, Notice, State
 from consumers.notifier.retry import Pace
 from pipeline import dynamodb_table as table
-from pipeline.dynamodb_table import Action, Item, delete, put, update
+from pipeline.dynamodb_table import Action, Item, Value, delete, put, update
 from pipeline.log.port import Position
 from schemas.envelope import Envelope
 
@@ -20,13 +24,23 @@ WRITER: Final = table.Key("ledger", "writer")
 NOTICES: Final = "ledger#notice"
 OUTBOX: Final = "ledger#outbox"
 CHANNELS: Final = "ledger#channel"
+GROUPS: Final = "ledger#group"
+MEMBERS: Final = "ledger#member"
+FORMAT: Final = 2
+"""1 knew no groups."""
+_LONGEST_KEY: Final = 900
+"""Bytes of a sort key, of which DynamoDB takes 1,024."""
 OPEN: Final = (State.PENDING, State.SENDING, State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """The writer's item as it was read. ``changes`` counts its changes."""
+    """The writer's item as it was read. ``changes`` counts its changes.
 
+    ``journal`` names the journal that is being carried out, 0 for none; ``step`` is its next part, ``steps`` how many it has.
+    """
+
+    format: int = FORMAT
     token: int = 0
     begun: int = 0
     doubt_us: int = 0
@@ -34,6 +48,9 @@ class Writer:
     facts: int = 0
     changes: int = 0
     marks: bytes = b"{}"
+    journal: int = 0
+    step: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,48 +68,89 @@ def at(pk: str, number: int) -> table.Key:
 
 def pointer(key: Key) -> table.Key:
     """Where a notice's number stands."""
-    return table.Key("ledger#key", str(key))
+    return table.Key("ledger#key", _short(str(key)))
 
 
-def pending(channel: str) -> str:
-    """The partition of a channel's pending notices."""
-    return f"ledger#pending#{channel}"
+def pending(channel: str, *, critical: bool) -> str:
+    """The partition of a channel's pending notices, of what is CRITICAL or of what is not."""
+    return f"ledger#{'critical' if critical else 'pending'}#{channel}"
 
 
-def cause(event_id: str) -> str:
-    """The partition of the notices that tell of an event."""
-    return f"ledger#cause#{event_id}"
+def cause(event_id: str) -> table.Key:
+    """Where the numbers of the notices stand that tell of an event, an attribute each."""
+    return table.Key(f"ledger#cause#{event_id}", "-")
+
+
+def numbers_of(item: Item) -> list[int]:
+    """The notices that tell of an event, oldest first."""
+    return sorted(int(name[1:]) for name in item if name.startswith("n"))
+
+
+def journal(number: int, part: int) -> table.Key:
+    """A part of a journal."""
+    return at(f"ledger#journal#{number}", part)
+
+
+def _short(text: str) -> str:
+    return text if len(text.encode()) <= _LONGEST_KEY else f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
 def opened(kept: Kept) -> table.Key | None:
     """Where a notice stands while it is open."""
     state = kept.notice.state
     if state is State.PENDING:
-        return at(pending(kept.notice.channel), kept.number)
+        return at(pending(kept.notice.channel, critical=kept.notice.severity >= rows.CRITICAL), kept.number)
     return at(f"ledger#{state}", kept.number) if state in OPEN else None
 
 
 def item_of(notice: Notice) -> Item:
     """A notice as it is kept."""
-    causes = [(cause.event_id, str(cause.position)) for cause in notice.causes]
-    told: Item = {"row": orjson.dumps(rows.row(notice)), "causes": orjson.dumps(causes)}
-    return told | {"state": notice.state, "attempt": notice.attempt}
+    *told, causes, still = rows.row(notice)
+    packed: Item = {"row": orjson.dumps(told), "causes": compress(causes), "still": compress(still)}
+    return packed | {"state": notice.state, "attempt": notice.attempt}
 
 
 def kept_of(item: Item) -> Kept:
     """The inverse of ``item_of``."""
-    causes = [(event_id, position) for event_id, position in orjson.loads(bytes_of(item["causes"]))]
-    return Kept(int(str(item["sk"])), rows.notice_of(tuple(orjson.loads(bytes_of(item["row"]))), causes))
+    causes, still = (decompress(bytes_of(item[name])) for name in ("causes", "still"))
+    return Kept(int(str(item["sk"])), rows.notice_of([*orjson.loads(bytes_of(item["row"])), causes, still]))
+
+
+def waiting(notice: Notice) -> Item:
+    """What is to be known of a pending notice without reading it."""
+    return {"due": notice.due_us, "decided": notice.decided_us, "unsure": int(notice.unsure)}
 
 
 def made(kept: Kept) -> Iterator[Action]:
-    """What a new notice writes, but its channel's tally."""
-    yield put(pointer(kept.notice.key), {"number": kept.number}, "attribute_not_exists(pk)")
+    """What a new notice writes, but its channel's tally and its events."""
+    yield put(pointer(kept.notice.key), {"number": kept.number})
     yield put(at(NOTICES, kept.number), item_of(kept.notice))
-    for event_id in dict.fromkeys(cause.event_id for cause in kept.notice.causes):
-        yield put(at(cause(event_id), kept.number), {})
     if key := opened(kept):
-        yield put(key, {"due": kept.notice.due_us})
+        yield put(key, waiting(kept.notice))
+
+
+def named(kept: Sequence[Kept]) -> Iterator[Action]:
+    """What makes new notices be found by their events."""
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    for each in kept:
+        for event_id in rows.named_by(each.notice):
+            numbers[event_id].append(each.number)
+    for event_id, told in numbers.items():
+        yield update(cause(event_id), "SET " + ", ".join(f"#n{number} = :one" for number in told), "", {"one": 1})
+
+
+def regrouped(change: Change) -> Iterator[Action]:
+    """What changes groups and their members."""
+    for key, group in change.groups.items():
+        place = table.Key(GROUPS, _hashed(key))
+        yield delete(place) if group is None else put(place, {"row": rows.group_row(group)})
+    for (key, fingerprint), member in change.members.items():
+        place = table.Key(MEMBERS, f"{_hashed(key)}#{sha256(fingerprint.encode()).hexdigest()[:32]}")
+        yield delete(place) if member is None else put(place, {"row": rows.member_row(key, member)})
+
+
+def _hashed(key: GroupKey) -> str:
+    return sha256(orjson.dumps(tuple(key))).hexdigest()[:32]
 
 
 def replaced(kept: Kept, after: Notice, pace: Pace | None = None) -> list[Action]:
@@ -105,23 +163,30 @@ def replaced(kept: Kept, after: Notice, pace: Pace | None = None) -> list[Action
     if was and was != now:
         actions.append(delete(was))
     if now:
-        actions.append(put(now, {"due": after.due_us}))
-    counts = Counter({after.state: 1})
-    counts.subtract({before.state: 1})
-    return [*actions, tallied(after.channel, counts, pace)]
+        actions.append(put(now, waiting(after)))
+    return [*actions, tallied(after.channel, moved([before], [after]), pace)]
 
 
-def forgotten(kept: Kept) -> list[Action]:
-    """What a notice that is settled leaves behind when it goes: nothing, if it is still as ``kept``."""
+def moved(before: Sequence[Notice], after: Sequence[Notice]) -> Counter[State]:
+    """How a channel's tallies change."""
+    counts = Counter(notice.state for notice in after)
+    counts.subtract(notice.state for notice in before)
+    return counts
+
+
+def forgotten(kept: Kept, causes: Mapping[table.Key, Item]) -> list[Action]:
+    """What a notice that is settled leaves behind when it goes: nothing. ``causes`` are the items of its events."""
     notice = kept.notice
-    same: Item = {"state": notice.state, "attempt": notice.attempt}
-    events = dict.fromkeys(cause.event_id for cause in notice.causes)
     return [
-        delete(at(NOTICES, kept.number), "#state = :state AND #attempt = :attempt", same),
+        delete(at(NOTICES, kept.number)),
         delete(pointer(notice.key)),
-        *(delete(at(cause(event_id), kept.number)) for event_id in events),
+        *(_untold(key, item, kept.number) for key, item in causes.items()),
         tallied(notice.channel, {notice.state: -1}),
     ]
+
+
+def _untold(key: table.Key, item: Item, number: int) -> Action:
+    return delete(key) if numbers_of(item) == [number] else update(key, f"REMOVE #n{number}")
 
 
 def tallied(channel: str, counts: Mapping[State, int], pace: Pace | None = None) -> Action:
@@ -129,8 +194,8 @@ def tallied(channel: str, counts: Mapping[State, int], pace: Pace | None = None)
     values: Item = {str(state): count for state, count in counts.items()}
     expression = "ADD " + ", ".join(f"#{state} :{state}" for state in counts)
     if pace:
-        values |= {"not_before": pace.not_before_us, "failures": pace.failures}
-        expression = f"SET #not_before = :not_before, #failures = :failures {expression}"
+        values |= {"pace": orjson.dumps(astuple(pace))}
+        expression = f"SET #pace = :pace {expression}"
     return update(table.Key(CHANNELS, channel), expression, "", values)
 
 
@@ -140,6 +205,31 @@ def told(facts: Sequence[Envelope], number: int) -> Iterator[Action]:
         number += 1
         header, body = rows.fact_row(fact)
         yield put(at(OUTBOX, number), {"header": header, "body": body})
+
+
+def pace_of(item: Item | None) -> Pace:
+    """A channel's rest."""
+    return Pace(*orjson.loads(bytes_of(item["pace"]))) if item and "pace" in item else Pace()
+
+
+def action_as_json(action: Action) -> dict[str, Any]:
+    """A write, for a journal."""
+    told = action._asdict()
+    return told | {"key": tuple(action.key), "item": _packed(action.item), "values": _packed(action.values)}
+
+
+def action_of(told: Mapping[str, Any]) -> Action:
+    """The inverse of ``action_as_json``."""
+    key = table.Key(*told["key"])
+    return Action(**{**told, "key": key, "item": _unpacked(told["item"]), "values": _unpacked(told["values"])})
+
+
+def _packed(item: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: [b64encode(value).decode()] if isinstance(value, bytes) else value for name, value in item.items()}
+
+
+def _unpacked(item: Mapping[str, Any]) -> Item:
+    return {name: b64decode(value[0]) if isinstance(value, list) else value for name, value in item.items()}
 
 
 def fact_of(item: Item) -> Envelope:

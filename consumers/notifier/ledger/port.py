@@ -41,10 +41,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Notices to one channel that are pending: how many, and when the first and the last of them was decided (0 if none is)."""
+    """Notices that are pending and have certainly not arrived: how many, and when the first and the last of them was decided.
+
+    Both times are 0 if there are none.
+    """
 
     count: int = 0
-    critical: int = 0
     first_us: int = 0
     last_us: int = 0
 
@@ -98,15 +100,17 @@ class Ledger(Protocol):
         """Which of these events some notice tells of, whatever its state."""
         ...
 
-    def crowd(self, channel: str) -> Crowd:
-        """What waits for ``channel``."""
+    def crowd(self, channel: str, *, critical: bool) -> Crowd:
+        """What waits for ``channel`` and is CRITICAL, or is not."""
         ...
 
-    def merge(self, token: int, digest: Notice, below: int, now_us: int) -> int:
-        """Make ``digest`` pending, and merge into it what waits for its channel, untried, if it is less severe than ``below``.
+    def merge(self, token: int, digest: Notice, now_us: int, *, critical: bool) -> int:
+        """Make ``digest`` pending, and merge into it what waits for its channel and has certainly not arrived.
 
-        The digest takes over what the others tell of (``causes``: the worst and newest thousand; ``firing``, ``resolved``: all).
-        Each of the others becomes ``merged``, with a fact. Returns how many; if that is 0 there is no digest.
+        What is CRITICAL is merged only if ``critical``. The digest takes over what the others tell of: ``causes`` are the worst
+        thousand, of equals the newest; ``counts``, ``firing`` and ``resolved`` count them all. Each of the others becomes
+        ``merged``, with a fact. Returns how many; without any there is no digest. A digest may be merged into another one. If its
+        key is taken, it gets the next number that is free.
         """
         ...
 

@@ -6,14 +6,19 @@ Threads:    all that ``pipeline.sqlite_file`` promises: any number of threads an
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
+from consumers.notifier import facts
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, LedgerUnreadable
+from consumers.notifier.groups.state import Change, Group, Member
 from consumers.notifier.ledger import rows
-from consumers.notifier.ledger.port import Draft, Tally, Wanted
+from consumers.notifier.ledger.port import Crowd, Draft, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
 from pipeline.log.port import Position
@@ -22,6 +27,7 @@ from pipeline.sqlite_file import Connect, Errors, Schema, SqliteFile, connect
 from schemas.envelope import Envelope
 
 _ERRORS: Final = Errors(LedgerUnavailable, LedgerUnavailable, LedgerUnreadable)
+_AT_ONCE: Final = 500
 _SCHEMA: Final = Schema(0x66736E6C, rows.FORMAT, rows.TABLES)  # "fsnl" in ASCII
 
 
@@ -69,15 +75,53 @@ class SqliteLedger:
             found = db.execute("SELECT shard, position FROM marks").fetchall()
         return {shard: Position.parse(position) for shard, position in found} if begun else None
 
-    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft]) -> int:
-        """Keep decisions and how far the log was read, as the port says."""
+    def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
+        """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
         new = 0
         with self._writing(token) as db:
             [(doubt_us,)] = db.execute("SELECT doubt_us FROM writer").fetchall()
             for draft in drafts:
                 new += self._insert(db, draft, doubt_us)
+            self._regroup(db, change)
             self._mark(db, marks)
         return new
+
+    def groups(self) -> Iterator[tuple[Group, Sequence[Member]]]:
+        """All groups with their members, as the port says."""
+        with self._file.snapshot() as db:
+            groups = db.execute("SELECT row FROM groups").fetchall()
+            members = db.execute("SELECT row FROM members").fetchall()
+        yield from rows.gathered((rows.group_of(row) for (row,) in groups), (rows.member_of(row) for (row,) in members))
+
+    def known(self, event_ids: Collection[str]) -> AbstractSet[str]:
+        """Which of these events some notice tells of, as the port says."""
+        asked = list(event_ids)
+        found: set[str] = set()
+        with self._file.snapshot() as db:
+            for first in range(0, len(asked), _AT_ONCE):
+                some = asked[first : first + _AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                told = db.execute(f"SELECT DISTINCT event_id FROM told WHERE event_id IN ({marks})", some)  # noqa: S608
+                found.update(event_id for (event_id,) in told.fetchall())
+        return found
+
+    def crowd(self, channel: str, *, critical: bool) -> Crowd:
+        """What waits for a channel, as the port says."""
+        with self._file.snapshot() as db:
+            [counted] = db.execute(rows.CROWD, (channel, critical)).fetchall()
+        return Crowd(*counted)
+
+    def merge(self, token: int, digest: Notice, now_us: int, *, critical: bool) -> int:
+        """Merge what waits into a digest, as the port says."""
+        with self._writing(token) as db:
+            waiting = self._found(db, rows.MERGING, (digest.channel, critical))
+            while waiting and not self._insert(db, Draft(rows.grown(digest, waiting)), 0):
+                digest = digest.renumbered()
+            for notice in waiting:
+                merged = notice.merged(digest.key, now_us)
+                self._change(db, notice, merged)
+                self._tell(db, facts.merged(merged, time_us=now_us))
+        return len(waiting)
 
     def recover(self, token: int, now_us: int) -> int:
         """Make every ``sending`` notice pending and unsure, as the port says."""
@@ -86,9 +130,8 @@ class SqliteLedger:
 
     def due(self, channel: str, now_us: int) -> Notice | None:
         """The first notice that is pending and due, as the port says."""
-        where = "channel = ? AND state = 'pending' AND due_us <= ? ORDER BY number LIMIT 1"
         with self._file.snapshot() as db:
-            return next(iter(self._found(db, where, (channel, now_us))), None)
+            return next(iter(self._found(db, rows.DUE, (channel, now_us))), None)
 
     def next_due_us(self, channel: str) -> int | None:
         """When the next pending notice is due, as the port says."""
@@ -101,8 +144,8 @@ class SqliteLedger:
     def pace(self, channel: str) -> Pace:
         """How the channel rests, as the port says."""
         with self._file.snapshot() as db:
-            found = db.execute("SELECT not_before_us, failures FROM channels WHERE name = ?", (channel,)).fetchone()
-        return Pace() if found is None else Pace(*found)
+            found = db.execute("SELECT pace FROM channels WHERE name = ?", (channel,)).fetchone()
+        return Pace() if found is None else Pace(*orjson.loads(found[0]))
 
     def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
         """Write down that a request is about to go out, as the port says."""
@@ -117,8 +160,8 @@ class SqliteLedger:
         with self._writing(token) as db:
             self._change(db, notice, after)
             db.execute(
-                "INSERT INTO channels VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET not_before_us = ?2, failures = ?3",
-                (notice.channel, outcome.pace.not_before_us, outcome.pace.failures),
+                "INSERT INTO channels VALUES (?1, ?2) ON CONFLICT DO UPDATE SET pace = ?2",
+                (notice.channel, orjson.dumps(astuple(outcome.pace)).decode()),
             )
             if fact is not None:
                 self._tell(db, fact)
@@ -147,7 +190,7 @@ class SqliteLedger:
             numbers = db.execute(rows.SETTLED_BEFORE, (before_us, limit)).fetchall()
         if numbers:
             with self._writing(token) as db:
-                for table in ("causes", "notices"):
+                for table in ("told", "notices"):
                     db.executemany(f"DELETE FROM {table} WHERE number = ?", numbers)  # noqa: S608  # constants
         return len(numbers)
 
@@ -168,7 +211,7 @@ class SqliteLedger:
             "state = ?": (wanted.state,) if wanted.state else (),
             "reason = ?": (wanted.reason,) if wanted.reason else (),
             "channel = ?": (wanted.channel,) if wanted.channel else (),
-            "number IN (SELECT number FROM causes WHERE event_id = ?)": (wanted.event_id,) if wanted.event_id else (),
+            "number IN (SELECT number FROM told WHERE event_id = ?)": (wanted.event_id,) if wanted.event_id else (),
             f"number < (SELECT number FROM notices WHERE {rows.BY_KEY})": wanted.after or (),  # noqa: S608  # a constant
         }
         given = {where: values for where, values in asked.items() if values}
@@ -206,10 +249,8 @@ class SqliteLedger:
         done = db.execute(rows.INSERT, rows.row(notice))
         if not done.rowcount:
             return 0
-        db.executemany(
-            "INSERT INTO causes VALUES (?, ?, ?, ?)",
-            [(done.lastrowid, place, cause.event_id, str(cause.position)) for place, cause in enumerate(notice.causes)],
-        )
+        told = [(event_id, done.lastrowid) for event_id in rows.named_by(notice)]
+        db.executemany("INSERT INTO told VALUES (?, ?)", told)
         if draft.fact is not None:
             SqliteLedger._tell(db, draft.fact)
         return 1
@@ -226,7 +267,20 @@ class SqliteLedger:
         )
 
     @staticmethod
+    def _regroup(db: sqlite3.Connection, change: Change) -> None:
+        for key, group in change.groups.items():
+            if group is None:
+                db.execute("DELETE FROM groups WHERE route = ? AND grouping = ?", key)
+            else:
+                db.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, ?)", (*key, rows.group_row(group)))
+        for (key, fingerprint), member in change.members.items():
+            if member is None:
+                db.execute("DELETE FROM members WHERE route = ? AND grouping = ? AND fingerprint = ?", (*key, fingerprint))
+            else:
+                made = (*key, fingerprint, rows.member_row(key, member))
+                db.execute("INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)", made)
+
+    @staticmethod
     def _found(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Notice]:
         found = db.execute(f"{rows.SELECT} WHERE {where}", values).fetchall()
-        causes = "SELECT event_id, position FROM causes WHERE number = ? ORDER BY place"
-        return [rows.notice_of(values[1:], db.execute(causes, values[:1]).fetchall()) for values in found]
+        return [rows.notice_of(row) for _, *row in found]

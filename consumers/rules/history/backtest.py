@@ -1,7 +1,8 @@
 """A dry run of rules over history: what they would have matched, raised, and told to channels. Leaves no trace.
 
 Equal:  a rule's alerts are those that a reprocessing of the same stretch would find.
-Notices: what routing decides about the alerts, as if each had been live; pace and storms of a channel are not played through.
+Notices: where routing sends the alerts, as if each had been live and alone; groups, silences, pace and storms are not played
+         through.
 Times:  ``cost_us`` is what a match takes, measured on the rule's first hits; nothing else here depends on a clock.
 """
 
@@ -13,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from consumers.notifier.decide import Verdict, decide
-from consumers.notifier.routes import Route
+from consumers.notifier import item
+from consumers.notifier.notice import Reason
+from consumers.notifier.routing.tree import Routing as Routes
 from consumers.rules import alerting
 from consumers.rules.alerting import Conclusion
 from consumers.rules.history.judging import Judging
@@ -22,13 +24,15 @@ from consumers.rules.history.lockstep import Watch, complete_since
 from consumers.rules.history.resolving import Resolving
 from consumers.rules.history.strand import Strand, Stretch
 from consumers.rules.matching import Compiled, Document, Fault, Hit, MakeJudge
-from pipeline.log.port import Batch, Log
+from pipeline.log.port import Batch, Log, Position
+from schemas.envelope import Envelope
 
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
 SAMPLES: Final = 5
 _BY_HOUR_US: Final = 3 * DAY_US
 """Stretches up to this long are counted by the hour, longer ones by the day."""
+_NOWHERE: Final = Position("", 0)
 _TIMED: Final = 25
 """Hits of a rule on which its cost is measured."""
 
@@ -273,9 +277,9 @@ class _Tallies:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Who would be told: the routes, and the channels that have a webhook."""
+    """Who would be told: the routes, None if nobody, and the channels that have an address."""
 
-    routes: Sequence[Route] = ()
+    routes: Routes | None = None
     connected: AbstractSet[str] = frozenset()
 
 
@@ -323,9 +327,15 @@ def _notices(tallies: Iterable[_Tally], routing: Routing) -> tuple[dict[str, int
     held: Counter[str] = Counter()
     for tally in tallies:
         for account, alerts in tally.by_account.items():
-            for decision in decide(routing.routes, alerting.raised(tally.models[account]), connected=routing.connected):
-                if decision.verdict is Verdict.SEND:
-                    sent[decision.channel] += alerts
+            for channel in _channels(alerting.raised(tally.models[account]), routing.routes):
+                if channel in routing.connected:
+                    sent[channel] += alerts
                 else:
-                    held[f"{decision.channel}: {decision.reason}"] += alerts
+                    held[f"{channel}: {Reason.NO_CHANNEL}"] += alerts
     return dict(sent), dict(held)
+
+
+def _channels(alert: Envelope, routes: Routes | None) -> list[str]:
+    """Where an alert would be told."""
+    read = item.of(alert, _NOWHERE) if routes else None
+    return [route.channel for route in routes.deciding(read.fields) if route.channel] if routes and read else []

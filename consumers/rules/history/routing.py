@@ -1,21 +1,24 @@
-"""Who would be told of alerts, by the settings: for doors."""
+"""Who would be told of alerts, by the routing that people published: for doors."""
 
 from collections.abc import Mapping
 
-from consumers.notifier import routes
+from consumers.notifier.routing import text
+from consumers.notifier.routing.policies import routing_of
 from consumers.rules.history.backtest import Routing
+from pipeline.opening import now_us
 from pipeline.settings import Settings
+from projections.decided import Decided
 
 
-def with_every_channel(settings: Settings) -> Routing:
-    """The routes, as if each channel had a webhook: for who is not to know these. Raises ``RoutesRejected``."""
-    routing = routes.load(settings.routes) if settings.routes is not None else routes.DEFAULT
-    return Routing(routing.routes, routing.channels.keys())
+def with_every_channel(decided: Decided) -> Routing:
+    """The routes, as if each channel had an address: for who is not to know these."""
+    routing = routing_of(decided)
+    return Routing(routing, frozenset(text.channels_of(routing)))
 
 
-def routing_of(settings: Settings, environ: Mapping[str, str]) -> Routing:
-    """The routes and the channels that have a webhook. Raises ``RoutesRejected``."""
-    from consumers.notifier.assembly import channels_of  # noqa: PLC0415 -- templates and channels, for few
+def with_channels(decided: Decided, settings: Settings, environ: Mapping[str, str]) -> Routing:
+    """The routes and the channels that have an address. Raises ``ChannelsRejected``."""
+    from consumers.notifier.channels.opening import open_channels  # noqa: PLC0415 -- templates and channels, for few
 
-    routing, connected = channels_of(settings, environ)
-    return Routing(routing.routes, connected)
+    channels = open_channels(settings, environ, clock=now_us)
+    return Routing(routing_of(decided), frozenset(name for name, channel in channels.items() if channel is not None))

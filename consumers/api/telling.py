@@ -1,0 +1,146 @@
+"""What routes and pages ask of notifying: what the ledger holds, why an event was or was not told; and what people may do there.
+
+Nothing here decides about notices or sends one: dead letters are redriven by the notifier, and what tries a channel is no notice.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from consumers.api.errors import Conflict, NothingHere
+from consumers.notifier.channels import trial
+from consumers.notifier.channels.port import Answer, Channel
+from consumers.notifier.errors import ChannelsElsewhere
+from consumers.notifier.groups.state import Member
+from consumers.notifier.ledger.port import Ledger, Wanted
+from consumers.notifier.notice import Key, Notice
+from consumers.notifier.routing.policies import policies_of
+from consumers.notifier.why.explain import Explanation, explain
+from consumers.notifier.why.known import gather
+from consumers.notifier.why.sentence import of_notice
+from pipeline.log.port import Log
+from projections.decided import Decided
+from projections.errors import CursorRejected
+from projections.judged import Judged
+from projections.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What a deployment has of notifying.
+
+    ``channels`` opens them all: by name, None for one without an address. It may raise ``ChannelsElsewhere``. ``wake`` is called
+    when there is something to deliver, where nothing else would wake the notifier.
+    """
+
+    ledger: Ledger
+    channels: Callable[[], Mapping[str, Channel | None]]
+    console_url: str
+    wake: Callable[[], None] = lambda: None
+
+    def firing(self) -> Iterable[Member]:
+        """What fires now, as the notifier knows it."""
+        found = {
+            member.fingerprint: member
+            for _, members in self.ledger.groups()
+            for member in members
+            if member.lasting and not member.resolved
+        }
+        return found.values()
+
+
+def elsewhere() -> Mapping[str, Channel | None]:
+    """The channels of a server that is not given their secrets. Raises ``ChannelsElsewhere``."""
+    raise ChannelsElsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Notices, each with its sentence, the last decided first, and a cursor to the following page ("": there is none)."""
+
+    items: tuple[tuple[Notice, str], ...]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The questions and the commands. All raise ``LedgerUnavailable``."""
+
+    notified: Notified
+    decided: Decided
+    judged: Judged
+    reading: Reading
+    log: Log
+    clock: Callable[[], int]
+
+    def why(self, event_id: str) -> Explanation:
+        """Why an event, by our id or its source's, was or was not told. Raises ``NothingHere``."""
+        now_us = self.clock()
+        entries = self.reading.event(event_id, now_us=now_us)
+        record = self.log.fetch([entries[0].position])[0] if entries else None
+        if record is None:
+            message = "there is no such event here (any more, or not yet)"
+            raise NothingHere(message)
+        policies = policies_of(self.decided, ending_after_us=now_us)
+        return explain(gather(record, self.notified.ledger, self.reading, self.judged, policies, now_us=now_us))
+
+    def page(self, wanted: Wanted, cursor: str) -> Page:
+        """A page of notices. Raises ``CursorRejected``."""
+        after = _key_of(cursor) if cursor else None
+        asked = Wanted(wanted.state, wanted.reason, wanted.channel, wanted.event_id, after, wanted.limit + 1)
+        found = self.notified.ledger.notices(asked)
+        shown = found[: wanted.limit]
+        return Page(
+            tuple((notice, self.sentence(notice)) for notice in shown),
+            _cursor(shown[-1].key) if len(found) > wanted.limit else "",
+        )
+
+    def sentence(self, notice: Notice) -> str:
+        """What a notice says; of one that was merged, what its digest does."""
+        digests: dict[Key, Notice] = {}
+        last = notice
+        while last.merged_into is not None and (digest := self.notified.ledger.get(last.merged_into)) is not None:
+            digests[digest.key] = last = digest
+        return f"{of_notice(notice, digests).sentence}."
+
+    def channels(self) -> list[tuple[str, str, dict[str, int]]]:
+        """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state."""
+        try:
+            opened = self.notified.channels()
+        except ChannelsElsewhere:
+            opened = {}
+        counts: dict[str, dict[str, int]] = {name: {} for name in opened}
+        for tally in self.notified.ledger.tallies():
+            counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
+        return [(name, channel.kind if (channel := opened.get(name)) else "", counts[name]) for name in sorted(counts)]
+
+    def redrive(self, keys: Iterable[Key] | None) -> int:
+        """Make these dead letters, or all (None), pending again. Returns how many were."""
+        now_us, ledger = self.clock(), self.notified.ledger
+        redriven = ledger.redrive(None, now_us) if keys is None else sum(ledger.redrive(key, now_us) for key in keys)
+        self.notified.wake()
+        return redriven
+
+    def attempt(self, name: str) -> Answer:
+        """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``, ``ChannelsElsewhere``."""
+        opened = self.notified.channels()
+        if name not in opened:
+            message = f"there is no such channel; there are {', '.join(opened) or 'none'}"
+            raise NothingHere(message)
+        channel = opened[name]
+        if channel is None:
+            message = "this channel has no address"
+            raise Conflict(message)
+        return trial.attempt(channel, name, self.notified.console_url, self.clock())
+
+
+def _cursor(key: Key) -> str:
+    return urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
+
+
+def _key_of(cursor: str) -> Key:
+    try:
+        return Key.parse(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+    except ValueError:
+        message = "cursor: not one of this system's; leave it out to begin at the first page"
+        raise CursorRejected(message) from None

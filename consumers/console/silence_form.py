@@ -1,0 +1,63 @@
+"""The form for a silence: read leniently from an address or a post, told back as it was given, and made a request of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from consumers.api.errors import ValueRefused
+from consumers.api.silence_models import NewSilence
+
+HOURS: Final = (1, 4, 24, 72, 168, 720)
+"""Which lengths are offered; any other end can be given exactly."""
+USUAL_HOURS: Final = 4
+
+_MOST_TEXT: Final = 70_000
+_HOUR_SECONDS: Final = 3600
+_WRONG: Final = "the silence cannot be created like this"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What stands in the form, as text. ``until`` (UTC), if it is given, counts instead of ``hours``."""
+
+    matchers: tuple[str, ...] = ()
+    hours: str = str(USUAL_HOURS)
+    until: str = ""
+    comment: str = ""
+    key: str = ""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Sequence[str]]) -> "Form":
+        """What was given. ``matcher`` may come several times, and may hold several lines; the first of the rest counts."""
+        texts = {name: (given.get(name) or [""])[0].strip()[:_MOST_TEXT] for name in ("hours", "until", "comment", "key")}
+        lines = [line.strip() for text in given.get("matcher", ()) for line in text[:_MOST_TEXT].splitlines()]
+        return cls(
+            matchers=tuple(line for line in lines if line),
+            hours=texts["hours"] or str(USUAL_HOURS),
+            until=texts["until"],
+            comment=texts["comment"],
+            key=texts["key"],
+        )
+
+    def wanted(self, *, now_us: int) -> NewSilence:
+        """The silence that is asked for. Raises ``ValueRefused`` naming the fields that are wrong."""
+        told: dict[str, Any] = {"matchers": list(self.matchers), "comment": self.comment, "ends": self._ends(now_us / 1e6)}
+        try:
+            return NewSilence.model_validate(told)
+        except ValidationError as broken:
+            fields = [(".".join(map(str, error["loc"])), error["msg"]) for error in broken.errors(include_url=False)]
+            raise ValueRefused(_WRONG, fields=fields) from None
+
+    def _ends(self, now: float) -> float:
+        """When it ends, in Unix seconds."""
+        if self.until:
+            try:
+                return datetime.fromisoformat(self.until).replace(tzinfo=UTC).timestamp()
+            except ValueError:
+                raise ValueRefused(_WRONG, fields=[("ends", "give a time as 2026-01-31T09:00, in UTC")]) from None
+        if self.hours.isascii() and self.hours.isdigit() and len(self.hours) < 6:  # noqa: PLR2004 -- years
+            return now + int(self.hours) * _HOUR_SECONDS
+        raise ValueRefused(_WRONG, fields=[("ends", "give a number of hours")])

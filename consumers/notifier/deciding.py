@@ -1,0 +1,254 @@
+"""Reading and deciding: what the log says, and what time brings, become notices, groups and marks, in one write of the ledger.
+
+Again:  a batch whose write failed is read and decided anew, with groups and marks as the ledger has them then, for the write
+        may have been kept after all. An event that some notice tells of, or that waits in a group, is a repeat: it is dropped.
+Order:  the log's within a shard; a shard's after all of its parents'.
+Clock:  decisions are made by a time that never goes back. If the clock does by more than ``STEP_US``, all groups go back, too.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Final
+
+from consumers.notifier import facts, item
+from consumers.notifier.errors import LedgerUnavailable
+from consumers.notifier.floors import concerning
+from consumers.notifier.groups.decide import decide
+from consumers.notifier.groups.kept import Kept, Overlay
+from consumers.notifier.groups.state import Change, Hold, Send
+from consumers.notifier.item import Item
+from consumers.notifier.ledger.port import Draft, Ledger
+from consumers.notifier.notice import Cause, Key, Notice, Reason, State
+from consumers.notifier.policing import TYPES, Policing
+from consumers.notifier.routing.tree import Policies
+from pipeline.log.port import Batch, Log, Position, Record
+from schemas.envelope import Envelope
+from schemas.identity import MICROSECONDS
+
+STEP_US: Final = 60 * MICROSECONDS
+"""A clock that goes back by less is waited for."""
+
+_BATCH: Final = 1000
+_LONGEST_RESOURCE: Final = 200
+"""Characters of a resource that a cause keeps."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Decider:
+    """Decides for the holder of ``token``. ``connected``: the channels that have an address. To be called by one thread.
+
+    ``policies`` are those that hold at the start; what people decide later is read from the log.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        ledger: Ledger,
+        token: int,
+        *,
+        policies: Policies,
+        connected: AbstractSet[str],
+        clock: Callable[[], int],
+    ) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._token = token
+        self._policing = Policing(policies)
+        self._connected = connected
+        self._clock = clock
+        self._concerning = concerning(policies.routing)
+        self._number = policies.routing.number
+        self._now_us = 0
+        self._loaded = False
+        self.recorded_us = 0
+        """When the newest record that was read was recorded."""
+        self._load()
+
+    @property
+    def marks(self) -> dict[str, Position]:
+        """How far each shard was decided."""
+        return dict(self._marks)
+
+    @property
+    def next_us(self) -> int | None:
+        """When time alone will bring something to decide."""
+        return self._world.next_us
+
+    @property
+    def policies(self) -> Policies:
+        """What people decided, as far as the log was read."""
+        return self._policing.policies
+
+    def step(self) -> tuple[int, set[str]]:
+        """Read on, look at what is due, keep it. Returns how many events were read, and the channels that have news."""
+        if not self._loaded:
+            self._load()
+        now_us = self._time()
+        self._policing.forget(now_us)
+        turn = _Turn(Overlay(self._world), now_us, self._clock())
+        marks: dict[str, Position] = {}
+        read = 0
+        for batch in self._batches():
+            read += len(batch)
+            marks[batch.positions[-1].shard] = batch.positions[-1]
+            self.recorded_us = max(self.recorded_us, batch.recorded_us[-1])
+            self._take(batch, turn)
+        self._look(turn)
+        drafts = [self._draft(outcome, turn) for outcome in turn.overlay.change.outcomes]
+        if marks or turn.overlay.change:
+            self._commit(marks, drafts, turn.overlay.change)
+        return read, {draft.notice.channel for draft in drafts}
+
+    def _load(self) -> None:
+        groups = list(self._ledger.groups())
+        self._world = Kept(groups)
+        self._now_us = max((group.last_us or group.begun_us for group, _ in groups), default=0)
+        self._marks = dict(self._ledger.marks() or {})
+        self._loaded = True
+
+    def _time(self) -> int:
+        now_us = self._clock()
+        behind_us = self._now_us - now_us
+        if behind_us > STEP_US:
+            _logger.warning("the clock has gone back by %d s; groups wait as long as before", behind_us // MICROSECONDS)
+            self._commit({}, [], _shifted(self._ledger, -behind_us))
+            self._now_us = now_us
+        self._now_us = max(self._now_us, now_us)
+        return self._now_us
+
+    def _batches(self) -> Iterator[Batch]:
+        unread: set[str] = set()
+        for shard in self._log.shards():
+            if unread.intersection(shard.parents):
+                unread.add(shard.id)
+                continue
+            batch = self._log.read(shard.id, self._marks.get(shard.id), _BATCH)
+            if len(batch) or not shard.closed:
+                unread.add(shard.id)
+            if len(batch):
+                yield batch
+
+    def _take(self, batch: Batch, turn: "_Turn") -> None:
+        columns = batch.columns
+        run: list[Record] = []
+        for index, (kind, severity, subject) in enumerate(zip(columns.type, columns.severity, columns.subject, strict=True)):
+            if kind in TYPES:
+                self._decide(run, turn)
+                run = []
+                self._hear(batch.record(index).event)
+            elif (kind, severity) in self._concerning or subject in turn.subjects or self._is_held(subject, turn):
+                turn.subjects.add(subject)
+                run.append(batch.record(index))
+        self._decide(run, turn)
+
+    def _is_held(self, subject: str, turn: "_Turn") -> bool:
+        return next(turn.overlay.holding(subject), None) is not None
+
+    def _hear(self, event: Envelope) -> None:
+        self._policing.hear(event)
+        if self.policies.routing.number != self._number:
+            self._number = self.policies.routing.number
+            self._concerning = concerning(self.policies.routing)
+
+    def _decide(self, records: Sequence[Record], turn: "_Turn") -> None:
+        found = [(record.event, read) for record in records if (read := item.of(record.event, record.position))]
+        known = self._ledger.known([event.id for event, _ in found]) if found else set()
+        for event, read in found:
+            if event.id not in known and event.id not in turn.events:
+                turn.events[event.id] = event
+                turn.decided(self.policies, _short(read))
+
+    def _look(self, turn: "_Turn") -> None:
+        while turn.decided(self.policies, None):
+            pass
+
+    def _commit(self, marks: dict[str, Position], drafts: Sequence[Draft], change: Change) -> None:
+        try:
+            self._ledger.commit(self._token, marks, drafts, change)
+        except LedgerUnavailable:
+            self._loaded = False
+            raise
+        self._world.apply(change)
+        self._marks |= marks
+
+    def _draft(self, outcome: Send | Hold, turn: "_Turn") -> Draft:
+        notice = _notice(outcome, turn.clock_us)
+        if notice.state is State.PENDING and notice.channel not in self._connected:
+            notice = replace(notice, state=State.SUPPRESSED, reason=Reason.NO_CHANNEL)
+        if notice.state is State.PENDING:
+            return Draft(notice)
+        event = next((turn.events[cause.event_id] for cause in notice.causes if cause.event_id in turn.events), None)
+        fact = facts.settled(notice, notice.state, notice.reason, event, time_us=turn.clock_us, detail=notice.detail)
+        return Draft(notice, fact)
+
+
+class _Turn:
+    """One step under way: what it makes of the world, which events it read, and their subjects.
+
+    ``now_us`` is the time of decisions, ``clock_us`` what the clock says.
+    """
+
+    def __init__(self, overlay: Overlay, now_us: int, clock_us: int) -> None:
+        self.overlay = overlay
+        self.now_us = now_us
+        self.clock_us = clock_us
+        self.events: dict[str, Envelope] = {}
+        self.subjects: set[str] = set()
+
+    def decided(self, policies: Policies, read: Item | None) -> bool:
+        """Go on by one decision; returns whether it changed anything."""
+        change = decide(self.overlay, policies, read, self.now_us)
+        self.overlay.apply(change)
+        return bool(change)
+
+
+def _notice(outcome: Send | Hold, now_us: int) -> Notice:
+    key = Key(*outcome.key, outcome.flush)
+    causes: tuple[Cause, ...]
+    match outcome:
+        case Send():
+            state, causes, detail = State.PENDING, outcome.news, ""
+            still, firing, resolved = outcome.still, outcome.firing, outcome.resolved
+        case Hold():
+            state, causes, detail = State.SUPPRESSED, outcome.causes, outcome.detail
+            still, firing, resolved = (), 0, 0
+    return Notice(
+        key=key,
+        channel=outcome.channel,
+        causes=causes,
+        state=state,
+        reason=outcome.reason,
+        decided_us=now_us,
+        due_us=now_us,
+        changed_us=now_us,
+        detail=detail,
+        severity=max((cause.severity for cause in causes), default=0),
+        why=outcome.reason,
+        path=outcome.path,
+        still=still,
+        firing=firing,
+        resolved=resolved,
+    )
+
+
+def _short(read: Item) -> Item:
+    return replace(read, cause=read.cause._replace(resource=read.cause.resource[:_LONGEST_RESOURCE]))
+
+
+def _shifted(ledger: Ledger, by_us: int) -> Change:
+    """All groups as if they had been decided about so much later."""
+    change = Change()
+    for group, members in ledger.groups():
+        change.groups[group.key] = replace(
+            group,
+            begun_us=group.begun_us + by_us,
+            next_us=group.next_us + by_us,
+            tick_us=None if group.tick_us is None else group.tick_us + by_us,
+            last_us=None if group.last_us is None else group.last_us + by_us,
+        )
+        for member in members:
+            change.members[group.key, member.fingerprint] = replace(member, since_us=member.since_us + by_us)
+    return change

@@ -1,0 +1,1 @@
+"""What a notice says, the same for every channel: the events told as cards, the whole as a story."""

@@ -1,0 +1,113 @@
+"""One event, told: what every channel says of it, however it says it.
+
+Of anything that is not known yet, a newer version of a type or a new kind of finding, the header and the facts are told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from consumers import palette
+from consumers.notifier.messages.kinds import FINDING, Told, told_of
+from consumers.notifier.messages.text import line
+from consumers.notifier.messages.words import Facts, body_of, moment, said
+from consumers.palette import Tone
+from consumers.reports import daily
+from consumers.reports.daily import DailyReport
+from schemas.envelope import Envelope
+
+_RESOURCES: Final = 5
+_LONGEST_ID: Final = 128
+
+_ENDS: Final = frozenset({"alert.resolved", "alert.withdrawn"})
+_RESOLVED: Final = {
+    "cloudwatch_alarm": ("state", {"OK"}),
+    "health": ("status", {"CLOSED"}),
+    "securityhub": ("workflow", {"RESOLVED"}),
+}
+"""Per kind the fact, and its values, that say that all is well again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An event for people. ``title`` is one line; ``prose`` may have several, ``code`` is shown as it stands.
+
+    ``details`` are names and texts, of which none is empty, the ones that every card ends with among them. ``resources`` are
+    the first few. ``link`` leads to the finding's page, of an alert to that of its first finding, and to the first page for
+    what has none.
+    """
+
+    event_id: str
+    tone: Tone
+    label: str
+    title: str
+    prose: str
+    quiet: str
+    code: str
+    details: Sequence[tuple[str, str]]
+    resources: Sequence[str]
+    more_resources: int
+    link: str
+    where: str
+    over: bool
+    report: DailyReport | None
+    zone: str
+
+
+def card(event: Envelope, console_url: str, *, zone: str = "UTC", over: bool = False) -> Card:
+    """``event`` as a card, its times in ``zone``. ``over``: what it tells of has ended."""
+    body = body_of(event) if event.version == 1 else {}
+    facts = Facts(body.get("facts")) if event.type == FINDING else Facts({})
+    report = daily.read(body) if event.type == "report.issued" else None
+    zone = said(body.get("zone")) or zone if report else zone
+    told = _report(report, zone) if report else told_of(event, body, facts, zone)
+    over = over or _is_over(event, body.get("kind"), facts)
+    title = line(told.title)
+    time = moment(event.time_us, zone)
+    where = [("Account", said(event.account)), ("Region", said(event.region)), ("Source", said(event.source)), ("Time", time)]
+    return Card(
+        event_id=event.id,
+        tone=_tone(event, over=over),
+        label=told.label,
+        title=title,
+        prose=told.prose if told.prose != told.title else "",
+        quiet=told.quiet,
+        code=told.code,
+        details=[(name, text) for name, text in ([] if report else [*told.details, *where]) if text],
+        resources=[text for text in map(said, event.resources[:_RESOURCES]) if text],
+        more_resources=max(0, len(event.resources) - _RESOURCES),
+        link=f"{console_url.rstrip('/')}/{_page(event, body)}",
+        where=" · ".join(filter(None, (line(said(event.account)), line(said(event.region)), time))),
+        over=over,
+        report=report,
+        zone=zone,
+    )
+
+
+def _report(report: DailyReport, zone: str) -> Told:
+    return Told("Daily report", f"24 hours to {moment(report.window.until_us, zone)}")
+
+
+def _tone(event: Envelope, *, over: bool) -> Tone:
+    if event.type == "report.issued":
+        return palette.REPORT
+    return palette.RESOLVED if over else palette.tone(event.severity)
+
+
+def _is_over(event: Envelope, kind: Any, facts: Facts) -> bool:
+    if event.type in _ENDS:
+        return True
+    name, values = _RESOLVED.get(kind, ("", set())) if isinstance(kind, str) else ("", set())
+    return bool(name) and line(facts[name]).upper() in values
+
+
+def _page(event: Envelope, body: Mapping[str, Any]) -> str:
+    """The page of a finding: the event itself, or the one that it came of."""
+    if event.type == FINDING:
+        shown = event.id
+    elif event.type == "alert.raised":
+        shown = event.causation_id
+    else:
+        shown = said(body.get("event_id"))[:_LONGEST_ID] if event.type == "rule.switched_off" else ""
+    return f"events/{quote(shown, safe='', errors='replace')}" if shown else ""

@@ -1,0 +1,107 @@
+"""From a notice and the events that the log still holds of it to a message: what is named, and where its links lead.
+
+Pure. Which events are to be fetched says ``named``: of a thousand that a digest tells of, a few.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+from consumers.notifier.channels.port import Message
+from consumers.notifier.item import Item, of
+from consumers.notifier.notice import DIGEST, Cause, Notice
+from consumers.notifier.routing.tree import Fields
+from schemas.envelope import Envelope
+from schemas.identity import MICROSECONDS
+
+MOST_NAMED: Final = 20
+"""Events that a message names, the worst first; the others are counted."""
+MOST_NAMED_OF_DIGEST: Final = 5
+
+_LONGEST_LINK: Final = 2000
+"""Characters of an address; browsers and mail programs take at least so many."""
+_MEANS_MORE: Final = frozenset('\\*?|="~')
+"""Characters of a value that matchers take for more than themselves, somewhere."""
+_NAME: Final = re.compile(r"[^\s=!<>]+")
+_EACH: Final = ("source", "type", "kind", "account", "rule")
+"""The fields by which events of one group are silenced, if they are the same in all that are named."""
+
+
+def named(notice: Notice) -> list[Cause]:
+    """The events that a message about ``notice`` names: what fires before what is over, the worst first, then the newest."""
+    most = MOST_NAMED_OF_DIGEST if notice.key.route == DIGEST else MOST_NAMED
+    causes = {cause.event_id: cause for cause in (*notice.still, *notice.causes)}
+    return sorted(causes.values(), key=lambda cause: (cause.resolved, -cause.severity, -cause.time_us, cause.event_id))[:most]
+
+
+def message_of(notice: Notice, events: Mapping[str, Envelope], console_url: str, *, zone: str = "UTC") -> Message:
+    """The message about ``notice``. ``events`` holds by id those of ``named(notice)`` that the log holds."""
+    told = tuple((events[cause.event_id], cause.resolved) for cause in named(notice) if cause.event_id in events)
+    base = console_url.rstrip("/")
+    items = [] if notice.key.route == DIGEST else _items(notice, told)
+    return Message(
+        notice=notice,
+        told=told,
+        more=max(count_of(notice) - len(told), 0),
+        link=_link(notice, _common([item.fields for item in items]), base),
+        silence=_silence(items, base),
+        zone=zone,
+    )
+
+
+def count_of(notice: Notice) -> int:
+    """How many events the group had, as far as anybody counted."""
+    counted = sum(count.events for count in notice.counts)
+    return max(counted, notice.firing + notice.resolved, len({cause.event_id for cause in (*notice.causes, *notice.still)}))
+
+
+def _items(notice: Notice, told: Sequence[tuple[Envelope, bool]]) -> Sequence[Item]:
+    where = {cause.event_id: cause.position for cause in (*notice.causes, *notice.still)}
+    return [item for event, _ in told if (item := of(event, where[event.id]))]
+
+
+def _link(notice: Notice, common: Fields, base: str) -> str:
+    """To the events of the time that the notice spans, of the account and source that those named have in common."""
+    times = [cause.time_us // MICROSECONDS for cause in (*notice.causes, *notice.still)]
+    span = {"from": str(min(times)), "to": str(max(times) + 1)} if times else {}
+    asked = {"source": common.get("source", ""), "account": common.get("account", ""), **span}
+    query = urlencode({name: value for name, value in asked.items() if value}, errors="replace")
+    return f"{base}/events?{query}" if query else f"{base}/events"
+
+
+def _silence(items: Sequence[Item], base: str) -> str:
+    """To the form of a new silence, filled in with what would match these; empty if that is too long for an address."""
+    fields = _precise(items[0]) if len(items) == 1 else _common([item.fields for item in items])
+    query = urlencode(
+        [("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value and _NAME.fullmatch(name)],
+        errors="replace",
+    )
+    address = f"{base}/silences/new"
+    return f"{address}?{query}" if 0 < len(query) <= _LONGEST_LINK else address
+
+
+def _exactly(value: str) -> str:
+    """``value`` as a matcher's pattern that nothing else matches."""
+    return "".join(f"\\{char}" if char in _MEANS_MORE else char for char in value)
+
+
+def _common(fields: Sequence[Fields]) -> Fields:
+    """What events have in common, of what a group is silenced by."""
+    same = {name: fields[0].get(name, "") for name in _EACH if fields and len({each.get(name, "") for each in fields}) == 1}
+    return _terse(same)
+
+
+def _terse(fields: Fields) -> Fields:
+    """Without the type of what has a kind: that is a finding."""
+    return {name: value for name, value in fields.items() if value and not (name == "type" and fields.get("kind"))}
+
+
+def _precise(item: Item) -> Fields:
+    """What tells this one from others: an alert's rule and group, what else lasts by its subject, a moment by its resource."""
+    fields = item.fields
+    if fields.get("rule"):
+        return {name: value for name, value in fields.items() if name == "rule" or name.startswith("group.")}
+    if item.is_lasting:
+        return {"subject": fields.get("subject", "")}
+    return _terse({name: fields.get(name, "") for name in (*_EACH, "resource")})

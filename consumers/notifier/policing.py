@@ -1,0 +1,80 @@
+"""What people decided about notifying, kept up as the notifier reads the log: the routing, and the silences.
+
+Start:  what the projection knew when the notifier began; what is read again after that changes nothing.
+Unread: a text that this build cannot read (a newer one wrote it) leaves what held before, and that is said loudly.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from consumers.notifier.errors import MatcherRefused, RoutingRefused
+from consumers.notifier.routing import matchers, text
+from consumers.notifier.routing.tree import Policies, Silence
+from schemas.envelope import Envelope
+
+PUBLISHED: Final = "routing.published"
+_CREATED: Final = "silence.created"
+_CHANGED: Final = "silence.changed"
+_EXPIRED: Final = "silence.expired"
+TYPES: Final = frozenset({PUBLISHED, _CREATED, _CHANGED, _EXPIRED})
+
+_logger = logging.getLogger(__name__)
+
+
+class Policing:
+    """``policies`` are those that hold after all that was heard. ``hear`` what is of one of ``TYPES``, in the log's order."""
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self._revisions: dict[str, int] = {}
+
+    def hear(self, event: Envelope) -> None:
+        """Go on from ``event``. What is older than what was heard of the same, or is of a later version, changes nothing."""
+        if event.version != 1:
+            _logger.error("%s of version %d cannot be read here; what held before goes on", event.type, event.version)
+        elif event.type == PUBLISHED:
+            self._publish(event)
+        elif self._revisions.get(event.subject, 0) < event.data["revision"]:
+            self._revisions[event.subject] = event.data["revision"]
+            self._silence(event)
+
+    def forget(self, now_us: int) -> None:
+        """Let go of silences that have ended."""
+        left = tuple(silence for silence in self.policies.silences if now_us < silence.ends_us)
+        if len(left) < len(self.policies.silences):
+            self.policies = replace(self.policies, silences=left)
+
+    def _publish(self, event: Envelope) -> None:
+        number = event.data["version"]
+        if number <= self.policies.routing.number:
+            return
+        try:
+            routing = text.read(event.data["text"], number=number)
+        except RoutingRefused as refused:
+            _logger.error("version %d of the routing cannot be read here, the former one holds: %s", number, refused)  # noqa: TRY400 -- the flaws say all
+        else:
+            self.policies = replace(self.policies, routing=routing)
+
+    def _silence(self, event: Envelope) -> None:
+        told = event.data
+        others = {silence.id: silence for silence in self.policies.silences}
+        before = others.pop(told["silence_id"], None)
+        after = before
+        if event.type == _CREATED:
+            after = before or _created(event)
+        elif event.type == _CHANGED and before:
+            after = replace(before, ends_us=told["ends_us"], comment=told["comment"])
+        elif before:
+            after = replace(before, ends_us=min(before.ends_us, event.time_us))
+        self.policies = replace(self.policies, silences=(*others.values(), *((after,) if after else ())))
+
+
+def _created(event: Envelope) -> Silence | None:
+    told = event.data
+    try:
+        matching = matchers.read_all(told["matchers"])
+    except MatcherRefused as refused:
+        _logger.error("silence %s cannot be read here, it silences nothing: %s", told["silence_id"], refused)  # noqa: TRY400 -- the flaw says all
+        return None
+    return Silence(told["silence_id"], matching, told["starts_us"], told["ends_us"], told["comment"], told["by"])

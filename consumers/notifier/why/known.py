@@ -1,0 +1,136 @@
+"""All that there is to explain an event from, put together from ledger, log and projections. Nothing is changed or sent.
+
+Time: what is read is not of one instant; a notice that is decided meanwhile may be missing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from consumers.notifier import item
+from consumers.notifier.groups.state import Group, Member
+from consumers.notifier.item import Item
+from consumers.notifier.ledger.port import Wanted
+from consumers.notifier.notice import Key, Notice, State
+from consumers.notifier.routing.tree import Policies
+from pipeline.log.port import Position, Record
+from projections.alert_pages import Alert, AlertQuery
+from projections.event_index import Entry
+from projections.judged import Judged
+from projections.reading import Reading
+
+MOST_NOTICES: Final = 50
+FINDINGS_SHOWN: Final = 5
+LOOK_BACK_US: Final = 86_400_000_000
+"""Alerts that a finding led to are looked for among those whose window began so long before it, or later."""
+_MOST_ALERTS: Final = 200
+_ALERT: Final = "alert/"
+_FINDING: Final = "finding."
+
+
+class Book(Protocol):
+    """What is asked of the ledger; ``consumers.notifier.ledger.port`` says what the answers are."""
+
+    def marks(self) -> Mapping[str, Position] | None:
+        """How far each shard has been decided; None before the notifier has begun."""
+        ...
+
+    def notices(self, wanted: Wanted) -> list[Notice]:
+        """Notices, the last decided first."""
+        ...
+
+    def get(self, key: Key) -> Notice | None:
+        """One notice, or None."""
+        ...
+
+    def groups(self) -> Iterable[tuple[Group, Sequence[Member]]]:
+        """All groups with their members."""
+        ...
+
+
+class Progress(Enum):
+    """How far the notifier is with an event."""
+
+    NO_NOTIFIER = "no_notifier"
+    NOT_YET = "not_yet"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an event.
+
+    ``digests`` are those into which ``notices``, or digests of them, were merged. ``held`` are the groups that what it is about
+    is in, and as what, unless it was told. ``alerts`` are what it is about, or led to; ``findings`` what led to the former.
+    """
+
+    record: Record
+    item: Item | None
+    progress: Progress
+    notices: tuple[Notice, ...]
+    digests: Mapping[Key, Notice]
+    held: tuple[tuple[Group, Member], ...]
+    policies: Policies
+    alerts: tuple[Alert, ...]
+    findings: tuple[Entry, ...]
+
+
+def gather(record: Record, book: Book, reading: Reading, judged: Judged, policies: Policies, *, now_us: int) -> Known:
+    """All that is known of an event. Raises ``LedgerUnavailable``, ``StoreUnavailable``."""
+    event = record.event
+    found = item.of(event, record.position)
+    notices = tuple(book.notices(Wanted(event_id=event.id, limit=MOST_NOTICES)))
+    alerts = _alerts(record, judged)
+    named = alerts[0].event_ids[:FINDINGS_SHOWN] if alerts and event.subject.startswith(_ALERT) else ()
+    return Known(
+        record,
+        found,
+        _progress(record.position, book.marks()),
+        notices,
+        _digests(notices, book),
+        _held(found, notices, book),
+        policies,
+        alerts,
+        tuple(entry for event_id in named for entry in reading.event(event_id, now_us=now_us)[:1]),
+    )
+
+
+def _progress(position: Position, marks: Mapping[str, Position] | None) -> Progress:
+    if marks is None:
+        return Progress.NO_NOTIFIER
+    mark = marks.get(position.shard)
+    return Progress.READ if mark is not None and position <= mark else Progress.NOT_YET
+
+
+def _digests(notices: Iterable[Notice], book: Book) -> dict[Key, Notice]:
+    """The digests that took over, and those that took over these."""
+    found: dict[Key, Notice] = {}
+    waiting = [notice.merged_into for notice in notices]
+    while waiting:
+        key = waiting.pop()
+        if key is not None and key not in found and (digest := book.get(key)) is not None:
+            found[key] = digest
+            waiting.append(digest.merged_into)
+    return found
+
+
+def _held(found: Item | None, notices: Iterable[Notice], book: Book) -> tuple[tuple[Group, Member], ...]:
+    """Where something is held. All groups are read for that: it is asked where it may matter."""
+    if found is None or any(notice.state is not State.SUPPRESSED for notice in notices):
+        return ()
+    return tuple(
+        (group, member) for group, members in book.groups() for member in members if member.fingerprint == found.fingerprint
+    )
+
+
+def _alerts(record: Record, judged: Judged) -> tuple[Alert, ...]:
+    """The alert that an event is about; of a finding, those that it led to."""
+    event = record.event
+    if event.subject.startswith(_ALERT):
+        known = judged.alert(event.subject.removeprefix(_ALERT))
+        return (known[0],) if known else ()
+    if not event.type.startswith(_FINDING):
+        return ()
+    query = AlertQuery(since_us=event.time_us - LOOK_BACK_US, until_us=event.time_us + 1, limit=_MOST_ALERTS)
+    return tuple(alert for alert in judged.alerts(query).alerts if event.id in alert.event_ids)

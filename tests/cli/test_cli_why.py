@@ -1,0 +1,97 @@
+"""``notify why``: the explanation of an event, straight from log, projections and ledger."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from consumers.cli.exits import USAGE
+from consumers.composition import open_ledger, open_log
+from consumers.notifier.groups.state import Change
+from consumers.notifier.ledger.port import Draft
+from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.notifier.notice import Cause, Key, Notice, Reason, State
+from pipeline.settings import Settings
+from tests.cli.shell import Findstream, finding, written
+
+Fold = Callable[[], None]
+MILD = {"detail": {"title": "probe 2 is slow", "severity": "LOW"}}
+
+
+@pytest.fixture
+def ids(findstream: Findstream, fold: Fold, tmp_path: Path) -> list[str]:
+    """The ids of two findings, one HIGH and one LOW."""
+    findstream("ingest", written(tmp_path, "a.ndjson", finding(1), finding(2, **MILD)))
+    fold()
+    return [str(event["id"]) for event in findstream("events", "--direction", "asc", "--json").json["events"]]
+
+
+@pytest.fixture
+def ledger(home: Path) -> Iterator[SqliteLedger]:
+    """The ledger, of a notifier that has read the whole log."""
+    settings = Settings.load()
+    assert settings.home == home
+    with open_log(settings) as log, closing(open_ledger(settings)) as book:
+        book.begin(dict(log.heads()))
+        assert isinstance(book, SqliteLedger)
+        yield book
+
+
+def test_before_a_notifier_has_begun_nobody_is_told(findstream: Findstream, tmp_path: Path) -> None:
+    told = findstream("ingest", written(tmp_path, "a.ndjson", finding(1)))
+    event = findstream("tail", "--no-follow", "--json").json["id"]
+
+    told = findstream("notify", "why", event)
+
+    assert told.out.startswith("No notifier has begun here, so nobody is told of anything.\n")
+
+
+def test_what_no_route_wants_is_explained_by_what_they_ask_for(
+    findstream: Findstream, ids: list[str], ledger: SqliteLedger
+) -> None:
+    assert ledger.marks()
+
+    told = findstream("notify", "why", ids[1])
+
+    assert "severity>=HIGH (it is LOW)" in told.out.splitlines()[0]
+    assert "How that came about" in told.out
+    assert "Routes that are asked about it now" in told.out
+
+
+def test_what_was_told_is_explained_with_the_chain(findstream: Findstream, ids: list[str], ledger: SqliteLedger) -> None:
+    with open_log(Settings.load()) as log:
+        position = next(iter(log.heads().values()))
+    notice = Notice(
+        key=Key("findings", "all", 1),
+        channel="default",
+        causes=(Cause(ids[0], position, 3),),
+        state=State.SUPPRESSED,
+        reason=Reason.SILENCED,
+        decided_us=1_767_225_600_000_000,
+        due_us=0,
+        changed_us=0,
+        detail="by Ada",
+        path=("root", "findings"),
+    )
+    ledger.commit(ledger.claim(), {}, [Draft(notice)], Change())
+
+    told = findstream("notify", "why", finding(1)["id"], "--json").json
+
+    assert told["event_id"] == ids[0]
+    assert told["verdict"] == "held"
+    assert told["sentence"] == (
+        "Not told to default at 2026-01-01 00:00:00Z: somebody silenced it (by Ada); route root → findings."
+    )
+    assert [link["kind"] for link in told["chain"]] == ["raw", "finding", "route", "group", "notice"]
+    assert [one["key"] for one in told["notices"]] == ["findings/all/1"]
+    assert [route["decides"] for route in told["routes"]].count(True) == 1
+
+
+def test_an_event_that_is_not_there_is_told(findstream: Findstream, ids: list[str]) -> None:
+    assert ids
+
+    answer = findstream("notify", "why", "1-none")
+
+    assert answer.code == USAGE
+    assert "no event has the id '1-none'" in answer.err
