@@ -176,6 +176,10 @@ class Catalog:
         """One state a projection, by name."""
         return [self._state(projection) for projection in sorted(self._projections, key=lambda p: p.name)]
 
+    def reached(self, projection: str) -> Mapping[str, Position]:
+        """How far the serving generation has been folded, by shard."""
+        return self._checkpoints(projection)
+
     def parked(self, projection: str) -> Sequence[Parked]:
         """The events parked in a projection's serving generation, in the order in which they were parked."""
         with self._rows(projection) as rows:

@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 
 from consumers.feed.errors import FeedError
 from consumers.jobs.errors import JobsError
-from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable
+from consumers.notifier.errors import ChannelsElsewhere, ChannelsRejected, LedgerUnavailable
 from consumers.people.errors import (
     EmailTaken,
     KeyUnknown,
@@ -226,6 +226,11 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ..
     (SigningKeysUnusable, Unavailable, "nobody can sign in just now; the server's log tells why"),
     (PeopleUnavailable, Unavailable, "the store of people cannot be reached just now"),
     (LedgerUnavailable, Unavailable, "the ledger of notices cannot be reached just now"),
+    (
+        ChannelsElsewhere,
+        Conflict,
+        "this server is not given the channels' secrets; findstream notify test tries them where they are",
+    ),
     (ChannelsRejected, Unavailable, "the channels cannot be opened; the server's settings are wrong"),
     (FeedError, Unavailable, "no more clients can follow just now; try again later"),
 )

@@ -3,23 +3,22 @@
 Cookies are not believed here: no page is served, and nothing keeps pages of other origins from writing.
 """
 
-import os
 import secrets
-from functools import cache
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
 from consumers.api import service
 from consumers.api.authentication import Authentication
+from consumers.api.events import INDEX
 from consumers.api.overview import Overviews
-from consumers.api.telling import Notified
+from consumers.api.telling import Notified, elsewhere
 from consumers.assuming import StsAssume
-from consumers.aws import catalog_of, desk_of, jobs_of, keys_of, ledger_of, log_of, people_of, quarantine_of
+from consumers.aws import catalog_of, desk_of, jobs_of, keys_of, ledger_of, log_of, people_of, quarantine_of, timer_of
 from consumers.build import version
 from consumers.draw import draw_id
+from consumers.feed import pieces
 from consumers.jobs.asking import Asks
-from consumers.notifier.channels.opening import open_channels
 from consumers.people.sign_in import SignIn
 from consumers.people.tokens import Tokens
 from pipeline.ingest import Ingest
@@ -33,6 +32,7 @@ _reading: Final = catalog_of(_settings, _log)
 _people: Final = people_of(_settings)
 _tokens: Final = Tokens(keys_of(_settings), clock=now_us, entropy=secrets.token_bytes)
 _sign_in: Final = SignIn(_people, _tokens, clock=now_us, entropy=secrets.token_bytes)
+_authentication: Final = Authentication(_sign_in, local=False, cookies=False)
 _resolver: Final = service.resolver(
     _reading,
     Ingest(_log, _quarantine, clock=now_us, custom_sources=_settings.registered_sources),
@@ -41,19 +41,18 @@ _resolver: Final = service.resolver(
     desk_of(_settings),
     judged=_reading,
     decided=_reading,
-    notified=Notified(
-        ledger_of(_settings), cache(lambda: open_channels(_settings, os.environ, clock=now_us)), _settings.links_base
-    ),
+    notified=Notified(ledger_of(_settings), elsewhere, _settings.links_base, timer_of(_settings).wake),
     asks=Asks(jobs_of(_settings), clock=now_us, new_id=draw_id),
     people=_people,
     sign_in=_sign_in,
-    authentication=Authentication(_sign_in, local=False, cookies=False),
+    authentication=_authentication,
     entropy=secrets.token_bytes,
     assume=StsAssume(lambda: client("sts")),
     clock=now_us,
     version=version(),
     overviews=Overviews(_reading, _quarantine, rate=lambda: 0.0),
     taken=lambda _: None,
+    more=[pieces.routes(_log, lambda: _reading.reached(INDEX), principal=_authentication.principal)],
 )
 logger: Final = Logger(level=_settings.log_level)
 

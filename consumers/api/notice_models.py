@@ -67,7 +67,7 @@ class ChannelView(Answer):
     """A channel."""
 
     name: str
-    kind: Annotated[str, Field(description="slack, email or webhook; empty if it has no address, or is no longer configured.")]
+    kind: Annotated[str, Field(description="slack, email or webhook; empty if it has no address here.")]
     notices: Annotated[dict[str, int], Field(description="How many there are, by state.")]
 
 

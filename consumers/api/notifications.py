@@ -109,7 +109,7 @@ def _commands(router: Routes, telling: Telling) -> None:
         "/notifications/test",
         tags=["notifications"],
         summary="Send a test message to a channel",
-        description="Past routes and ledger. 409 if the channel has no address.",
+        description="Past routes and ledger. 409 if the channel has no address, or this server is not given it (on AWS).",
         responses=answers(Attempted, "What the channel answered.", 404, 409, *_COMMAND),
     )
     def try_channel(*, attempt: Annotated[Attempt, Body()]) -> Attempted:

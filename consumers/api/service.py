@@ -3,7 +3,7 @@
 Each request is let in by the table of permissions before anything else of it is looked at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aws_lambda_powertools.event_handler.request import Request
@@ -34,6 +34,7 @@ from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
 from consumers.api.route_taken import Paths
+from consumers.api.routing import Routes
 from consumers.api.silencing import Silencing
 from consumers.api.telling import Notified, Telling
 from consumers.assuming import Assume
@@ -70,10 +71,14 @@ def resolver(
     version: str,
     overviews: Overviews,
     taken: Callable[[Tally], None],
+    more: Sequence[Routes] = (),
     fresh_seconds: float = WAIT_SECONDS,
     lag_limit_seconds: float = LAG_LIMIT_SECONDS,
 ) -> Resolver:
-    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles."""
+    """The resolver: ``resolve(event, context)`` answers requests. ``taken`` is told of what came in, ``assume`` tries roles.
+
+    ``more`` are routes that this deployment has beside those that all have.
+    """
     freshness = Freshness(reading, wait_seconds=fresh_seconds)
     principal = authentication.principal
     desks = Desks(desk, principal=principal, directory=people.users)
@@ -97,6 +102,7 @@ def resolver(
         users.routes(people.users, clock=clock, entropy=entropy),
         profiles.routes(people.users, sign_in, authentication, clock=clock, address=_address),
         keys.routes(people, principal=principal, clock=clock, entropy=entropy),
+        *more,
         admit=authentication.admit,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from consumers.api.errors import Conflict, NothingHere
 from consumers.notifier.channels import trial
 from consumers.notifier.channels.port import Answer, Channel
+from consumers.notifier.errors import ChannelsElsewhere
 from consumers.notifier.groups.state import Member
 from consumers.notifier.ledger.port import Ledger, Wanted
 from consumers.notifier.notice import Key, Notice
@@ -26,11 +27,16 @@ from projections.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """What a deployment has of notifying. ``channels`` opens them all: by name, None for one without an address."""
+    """What a deployment has of notifying.
+
+    ``channels`` opens them all: by name, None for one without an address. It may raise ``ChannelsElsewhere``. ``wake`` is called
+    when there is something to deliver, where nothing else would wake the notifier.
+    """
 
     ledger: Ledger
     channels: Callable[[], Mapping[str, Channel | None]]
     console_url: str
+    wake: Callable[[], None] = lambda: None
 
     def firing(self) -> Iterable[Member]:
         """What fires now, as the notifier knows it."""
@@ -41,6 +47,11 @@ class Notified:
             if member.lasting and not member.resolved
         }
         return found.values()
+
+
+def elsewhere() -> Mapping[str, Channel | None]:
+    """The channels of a server that is not given their secrets. Raises ``ChannelsElsewhere``."""
+    raise ChannelsElsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,10 @@ class Telling:
 
     def channels(self) -> list[tuple[str, str, dict[str, int]]]:
         """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state."""
-        opened = self.notified.channels()
+        try:
+            opened = self.notified.channels()
+        except ChannelsElsewhere:
+            opened = {}
         counts: dict[str, dict[str, int]] = {name: {} for name in opened}
         for tally in self.notified.ledger.tallies():
             counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
@@ -102,13 +116,13 @@ class Telling:
 
     def redrive(self, keys: Iterable[Key] | None) -> int:
         """Make these dead letters, or all (None), pending again. Returns how many were."""
-        now_us = self.clock()
-        if keys is None:
-            return self.notified.ledger.redrive(None, now_us)
-        return sum(self.notified.ledger.redrive(key, now_us) for key in keys)
+        now_us, ledger = self.clock(), self.notified.ledger
+        redriven = ledger.redrive(None, now_us) if keys is None else sum(ledger.redrive(key, now_us) for key in keys)
+        self.notified.wake()
+        return redriven
 
     def attempt(self, name: str) -> Answer:
-        """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``."""
+        """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``, ``ChannelsElsewhere``."""
         opened = self.notified.channels()
         if name not in opened:
             message = f"there is no such channel; there are {', '.join(opened) or 'none'}"

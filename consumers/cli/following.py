@@ -54,7 +54,7 @@ class Following:
         while True:
             try:
                 yield from self._stream()
-                why = "the server ended the stream"
+                why = ""  # a stream that ends is no fault: a server that stops, or one that tells it in pieces
             except (SSEError, orjson.JSONDecodeError) as other:
                 message = f"{self._api.base_url} does not answer as a live feed: {other}; is it a findstream server?"
                 raise ApiFailed(message) from other
@@ -62,7 +62,7 @@ class Following:
                 if not self._connected:
                     raise
                 why = str(broken) or type(broken).__name__
-            if not self._interrupted:
+            if why and not self._interrupted:
                 self._say(f"interrupted, goes on once it can: {why}")
                 self._interrupted = True
             self._sleep(min(MOST_SECONDS, self._retry_seconds * 2**self._failures))

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from consumers.feed import vector
+from consumers.feed.backlog import BATCH, backlog, messages_of
 from consumers.feed.errors import FeedClosed, FeedFull
 from consumers.feed.follower import Follower
 from consumers.feed.message import Filter, Message
@@ -27,7 +28,6 @@ MOST_CLIENTS: Final = 100
 PAUSE_SECONDS: Final = 2.0
 """Between two tries to read a log that cannot be read."""
 
-_BATCH: Final = 500
 _WAIT_SECONDS: Final = 0.5
 
 _logger = logging.getLogger(__name__)
@@ -149,22 +149,14 @@ class Tail:
 
     def backlog(self, at: Mapping[str, Position]) -> tuple[list[Message], dict[str, Position]]:
         """The next messages behind ``at``, some of every shard, and where they lead. Reads the log in the caller's thread."""
-        messages: list[Message] = []
-        reached = dict(at)
-        for shard, goal in self.vector.items():
-            if shard not in reached or reached[shard] < goal:
-                batch = self._log.read(shard, reached.get(shard), _BATCH)
-                messages += _messages(batch, reached)
-                if not len(batch):  # the log holds less than it did: nothing will come there any more
-                    reached[shard] = goal
-        return messages, reached
+        return backlog(self._log, at, self.vector)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 if self._log.wait(self._seen, _WAIT_SECONDS):
                     for shard in self._log.shards():
-                        self._publish(self._log.read(shard.id, self._seen.get(shard.id), _BATCH))
+                        self._publish(self._log.read(shard.id, self._seen.get(shard.id), BATCH))
             except PipelineError:
                 _logger.warning("the feed cannot read the log; it goes on where it was once it can", exc_info=True)
                 self._stop.wait(self._pause_seconds)
@@ -178,15 +170,6 @@ class Tail:
             if not self._followers:
                 self._seen[batch.shard] = batch.positions[-1]
                 return
-            messages = _messages(batch, self._seen)
+            messages = messages_of(batch, self._seen)
             for follower in self._followers:
                 follower.offer(messages)
-
-
-def _messages(batch: Batch, reached: dict[str, Position]) -> list[Message]:
-    """The messages of a batch; ``reached`` is moved behind each."""
-    messages = []
-    for index, position in enumerate(batch.positions):
-        reached[batch.shard] = position
-        messages.append(Message.at(batch, index, vector.encode(reached)))
-    return messages

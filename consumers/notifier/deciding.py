@@ -1,9 +1,9 @@
 """Reading and deciding: what the log says, and what time brings, become notices, groups and marks, in one write of the ledger.
 
 Again:  a batch whose write failed is read and decided anew, with groups and marks as the ledger has them then, for the write
-        may have been kept after all. An event that a notice tells of, or that waits in a group, is a repeat and is dropped.
+        may have been kept after all. An event that some notice tells of, or that waits in a group, is a repeat: it is dropped.
 Order:  the log's within a shard; a shard's after all of its parents'.
-Clock:  decisions are made by a time that never goes back. If the clock does, by more than ``STEP_US``, all groups go back with it.
+Clock:  decisions are made by a time that never goes back. If the clock does by more than ``STEP_US``, all groups go back, too.
 """
 
 import logging
@@ -88,7 +88,7 @@ class Decider:
             self._load()
         now_us = self._time()
         self._policing.forget(now_us)
-        turn = _Turn(Overlay(self._world), now_us)
+        turn = _Turn(Overlay(self._world), now_us, self._clock())
         marks: dict[str, Position] = {}
         read = 0
         for batch in self._batches():
@@ -175,22 +175,26 @@ class Decider:
         self._marks |= marks
 
     def _draft(self, outcome: Send | Hold, turn: "_Turn") -> Draft:
-        notice = _notice(outcome, turn.now_us)
+        notice = _notice(outcome, turn.clock_us)
         if notice.state is State.PENDING and notice.channel not in self._connected:
             notice = replace(notice, state=State.SUPPRESSED, reason=Reason.NO_CHANNEL)
         if notice.state is State.PENDING:
             return Draft(notice)
         event = next((turn.events[cause.event_id] for cause in notice.causes if cause.event_id in turn.events), None)
-        fact = facts.settled(notice, notice.state, notice.reason, event, time_us=turn.now_us, detail=notice.detail)
+        fact = facts.settled(notice, notice.state, notice.reason, event, time_us=turn.clock_us, detail=notice.detail)
         return Draft(notice, fact)
 
 
 class _Turn:
-    """One step under way: what it makes of the world, which events it read, and their subjects."""
+    """One step under way: what it makes of the world, which events it read, and their subjects.
 
-    def __init__(self, overlay: Overlay, now_us: int) -> None:
+    ``now_us`` is the time of decisions, ``clock_us`` what the clock says.
+    """
+
+    def __init__(self, overlay: Overlay, now_us: int, clock_us: int) -> None:
         self.overlay = overlay
         self.now_us = now_us
+        self.clock_us = clock_us
         self.events: dict[str, Envelope] = {}
         self.subjects: set[str] = set()
 

@@ -36,6 +36,10 @@ class ChannelsRejected(NotifierError):
     """
 
 
+class ChannelsElsewhere(NotifierError):
+    """This process is not given the channels' secrets. Do: ask where they are: ``findstream notify test``, by their settings."""
+
+
 class LedgerUnavailable(NotifierError):
     """The ledger cannot be read or written just now (locked, full disk). Nothing of the call was kept.
 

@@ -124,6 +124,11 @@ class Notifier:
         """What people decided, as far as the log was read."""
         return self._decider.policies
 
+    @property
+    def next_us(self) -> int | None:
+        """When time alone will bring something to decide; None if never."""
+        return self._decider.next_us
+
     def step(self) -> int:
         """Read on, decide, and look at what is due. Returns how many events were read; 0 at the end of the log."""
         read, channels = self._decider.step()

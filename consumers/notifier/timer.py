@@ -26,7 +26,7 @@ class Timer:
     def wake_at(self, moment_us: int | None) -> None:
         """See that the notifier is woken at ``moment_us`` or earlier; None: no need."""
         now_us = self._clock()
-        if moment_us is None or now_us < self._armed_us <= max(moment_us, now_us + MICROSECONDS):
+        if moment_us is None or now_us < self._armed_us <= max(moment_us, now_us) + MICROSECONDS:
             return
         seconds = min(max(-(-(moment_us - now_us) // MICROSECONDS), 0), LONGEST_SECONDS)
         self._client.send_message(QueueUrl=self._queue_url, MessageBody="wake", DelaySeconds=seconds)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumers.api.telling import Notified
+from consumers.api.telling import Notified, elsewhere
 from consumers.notifier.channels.port import Channel, Refused
 from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable
 from consumers.notifier.notice import DIGEST, Key, Reason, State
@@ -184,6 +184,12 @@ def test_a_channel_that_cannot_be_reached_is_refused(told: World, client: Checke
     assert client.post("/notifications/test", json={"channel": channel}).status_code == status
 
 
+def test_a_server_without_the_channels_secrets_says_so(told: World) -> None:
+    with Checked(told.application(notified=Notified(told.ledger, elsewhere, ""))) as client:
+        assert client.post("/notifications/test", json={"channel": "ops"}).status_code == 409
+        assert [one["kind"] for one in client.get("/notifications/channels").json()["items"]] == ["", ""]
+
+
 def test_channels_that_cannot_be_opened_are_no_defect(world: World) -> None:
     def broken() -> Mapping[str, Channel | None]:
         message = "channels.ops.webhook: a secret"
@@ -258,7 +264,7 @@ def test_the_page_shows_channels_and_notices_with_their_sentences(told: World, c
     assert told.channels
     outline = Outline(client.get("/notifications", headers=HTML).text)
 
-    for shown in ("somebody silenced it (by Ada)", "without an address", "and 27 more", "findings/all/3", "2 sent"):
+    for shown in ("somebody silenced it (by Ada)", "without an address here", "and 27 more", "findings/all/3", "2 sent"):
         assert shown in outline.text
     links = [link["href"] for link in outline.all("a")]
     assert {"/events/1-b", "/notifications?channel=mail", "/notifications?state=failed"} <= set(links)

@@ -24,6 +24,7 @@ from consumers.api.authentication import Authentication
 from consumers.api.metrics import Metrics
 from consumers.api.overview import Overviews
 from consumers.api.resolver import Resolver
+from consumers.api.routing import Routes
 from consumers.api.telling import Notified
 from consumers.assuming import Attempt
 from consumers.draw import draw_id
@@ -438,8 +439,8 @@ class World:
         given |= {"people": self.people, "sign_in": self.sign_in, "entropy": people.entropy}
         return build(reading=self.reading, log=self.log, **{**given, **options})
 
-    def resolver(self) -> Resolver:
-        """The routes of the API alone, as on Lambda."""
+    def resolver(self, *, authentication: Authentication | None = None, more: Sequence[Routes] = ()) -> Resolver:
+        """The routes of the API alone, as on Lambda, with ``more`` that this deployment has."""
         return service.resolver(
             self.reading,
             self.ingest,
@@ -453,7 +454,8 @@ class World:
             assume=nobody_assumes,
             people=self.people,
             sign_in=self.sign_in,
-            authentication=Authentication(self.sign_in, local=False, cookies=False),
+            authentication=authentication or Authentication(self.sign_in, local=False, cookies=False),
+            more=more,
             clock=self.clock,
             entropy=people.entropy,
             version="1.2.3",

@@ -45,6 +45,13 @@ class Central:
     kinesis: Server
     stream: str
     table: str
+    aws: Server
+    timer: str
+
+    def wakes(self) -> int:
+        """How many messages of the notifier's timer are under way, due or not."""
+        told = self.aws.client("sqs").get_queue_attributes(QueueUrl=self.timer, AttributeNames=["All"])["Attributes"]
+        return int(told["ApproximateNumberOfMessages"]) + int(told["ApproximateNumberOfMessagesDelayed"])
 
     def door(self, name: str) -> ModuleType:
         return importlib.import_module(name)
@@ -64,6 +71,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
     aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     table = make_table(aws, fresh_name("doors"))
     secret = aws.client("secretsmanager").create_secret(Name=fresh_name("keys"), SecretString=SIGNING_KEYS)["ARN"]
+    timer = aws.client("sqs").create_queue(QueueName=fresh_name("timer"))["QueueUrl"]
     with stream(kinesis.client("kinesis"), shards) as name:
         for variable, value in {
             "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -74,6 +82,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
             "FINDSTREAM_LOG_URL": f"kinesis://{name}",
             "FINDSTREAM_STORE_URL": f"dynamodb://{table}",
             "FINDSTREAM_SIGNING_KEYS_SECRET": secret,
+            "FINDSTREAM_NOTIFIER_TIMER_URL": timer,
             "FINDSTREAM_BODIES_URL": f"s3://{bucket}/bodies",
             "POWERTOOLS_SERVICE_NAME": "findstream",
             "POWERTOOLS_METRICS_NAMESPACE": "findstream",
@@ -84,7 +93,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
         patch.setattr(boto3, "DEFAULT_SESSION", None)
         forget_doors()
         try:
-            yield Central(kinesis, name, table)
+            yield Central(kinesis, name, table, aws, timer)
         finally:
             forget_doors()
 

@@ -1,7 +1,9 @@
 """Every function of the central stack, over a Kinesis stream and a DynamoDB table of local servers."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +23,7 @@ from tests.aws.doors import Central, central, forget_doors
 from tests.aws.kinesis_logs import now_us
 from tests.aws.shards import Checkpoints
 from tests.cli.shell import finding
+from tests.notifier.examples import event
 from tests.notifier.fake_slack import FakeSlack, Step
 from tests.people.stores import PASSWORD, QUICK, admin
 from tests.support.dynamo import dynamo_store
@@ -93,8 +96,20 @@ def test_who_did_not_sign_in_gets_nothing_from_the_function(stack: Central) -> N
     assert api(stack, "GET", "/events", headers={"cookie": f"findstream_session={cookie}"})["statusCode"] == 401
 
 
+AT_ONCE = "routes: {channel: default, group_wait: 0s, routes: []}"
+
+
+def notified_at_once(stack: Central) -> None:
+    """Set the notifier's live mark, and publish a routing by which everything is told together, and at once."""
+    stack.invoke("consumers.notifier.handler", {})
+    body = json.dumps({"version": 1, "text": AT_ONCE, "comment": "", "by": "ops"}).encode()
+    published = replace(event(subject="routing", source="findstream.desks"), type="routing.published", body=body)
+    stack.door("consumers.notifier.handler")._log.append([published])
+    stack.invoke("consumers.notifier.handler", {})
+
+
 def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, slack: FakeSlack) -> None:
-    stack.invoke("consumers.notifier.handler", {})  # sets its live mark
+    notified_at_once(stack)
     told = stack.invoke("pipeline.intake.handler", queued(*(finding(number) for number in range(5))))
     again = stack.invoke("pipeline.intake.handler", queued(finding(1)))
 
@@ -104,10 +119,39 @@ def test_a_finding_on_the_queue_is_folded_served_and_told_of(stack: Central, sla
     assert told == {"batchItemFailures": [], "read": 5, "accepted": 5, "duplicate": 0, "quarantined": 0}
     assert again["accepted"] == 1  # the stream takes a repeat, the projections do not
     events = asked(stack, "/events")["items"]
-    assert len(events) == 5
+    assert len([each for each in events if each["type"] == "finding.observed"]) == 5
     whole = asked(stack, f"/events/{events[0]['id']}")
     assert whole["id"] == events[0]["id"]
-    assert len(slack.posts) == 5
+    assert [len(re.findall(r"probe \d failed", json.dumps(post.payload))) >= 5 for post in slack.posts] == [True]
+
+
+def test_the_feed_is_told_in_pieces_that_join(stack: Central) -> None:
+    def told(**asked: str) -> tuple[list[str], str]:
+        answer = api(stack, "GET", "/feed", headers=signed_in(stack), **asked)
+        assert (answer["statusCode"], answer["headers"]["Content-Type"][:17]) == (200, "text/event-stream")
+        lines = answer["body"].splitlines()
+        return [line for line in lines if line.startswith("data: ")], lines[-2].removeprefix("id: ")
+
+    stack.invoke("pipeline.intake.handler", queued(*(finding(number) for number in range(3))))
+    stack.source("projections.handler").drain()
+    first, place = told(after="genesis")
+    stack.invoke("pipeline.intake.handler", queued(finding(3), finding(4, account="444455556666")))
+    unfolded, still = told(after=place)
+    stack.source("projections.handler").drain()
+    second, _ = told(after=place)
+
+    assert (len(first), unfolded, still, len(second)) == (3, [], place, 2)
+    assert len(told(after=place, account="444455556666")[0]) == 1
+    assert told()[0] == []
+
+
+def test_why_nobody_was_told_is_explained_on_aws_too(stack: Central) -> None:
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    stack.source("projections.handler").drain()
+    [event] = asked(stack, "/events")["items"]
+
+    assert asked(stack, f"/events/{event['id']}/why")["verdict"] == "unread"
+    assert asked(stack, "/notifications") == {"items": [], "next": None}
 
 
 def test_a_command_is_relayed_folded_and_shown_and_counts_once_however_often_it_is_sent(stack: Central) -> None:
@@ -183,13 +227,16 @@ def test_a_batch_that_cannot_be_folded_is_asked_for_again(stack: Central, monkey
 
 
 def test_dead_letters_are_driven_again(stack: Central, slack: FakeSlack) -> None:
-    stack.invoke("consumers.notifier.handler", {})
+    notified_at_once(stack)
     stack.invoke("pipeline.intake.handler", queued(finding(1)))
     slack.always("default", Step(404))
     stack.invoke("consumers.notifier.handler", {})
     slack.always("default", None)
+    before = stack.wakes()
 
     told = stack.invoke("consumers.redrive.handler", {"notices": True, "parked": True})
+    assert stack.wakes() == before + 1
+    stack.invoke("consumers.notifier.handler", {})
     stack.invoke("consumers.notifier.handler", {})
 
     assert told == {"notices": 1, "folded": 0, "parked": 0}
@@ -271,8 +318,26 @@ def acts(model: Any, params: Any) -> set[str]:
     }
 
 
-def test_a_notifier_that_was_followed_by_another_takes_the_ledger_over_again(stack: Central, slack: FakeSlack) -> None:
+def test_what_waits_in_a_group_arms_the_timer_and_is_told_when_that_wakes(
+    stack: Central, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later_us = 0
+    monkeypatch.setattr(stack.door("consumers.notifier.handler"), "now_us", lambda: now_us() + later_us)
     stack.invoke("consumers.notifier.handler", {})
+    assert stack.wakes() == 0
+    stack.invoke("pipeline.intake.handler", queued(*(finding(number) for number in range(3))))
+
+    stack.invoke("consumers.notifier.handler", {})
+    stack.invoke("consumers.notifier.handler", {})
+    assert (len(slack.posts), stack.wakes()) == (0, 1)
+
+    later_us = 31_000_000
+    stack.invoke("consumers.notifier.handler", {})
+    assert len(slack.posts) == 1
+
+
+def test_a_notifier_that_was_followed_by_another_takes_the_ledger_over_again(stack: Central, slack: FakeSlack) -> None:
+    notified_at_once(stack)
     stack.door("consumers.notifier.handler")._ledger.claim()
     stack.invoke("pipeline.intake.handler", queued(finding(1)))
 

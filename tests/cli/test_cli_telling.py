@@ -10,7 +10,7 @@ from threading import Thread
 import orjson
 import pytest
 
-from consumers.composition import now_us, open_log
+from consumers.composition import now_us, open_catalog, open_log
 from consumers.notifier.assembly import open_ledger, open_notifier
 from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
@@ -52,11 +52,19 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
 def notify_of_everything() -> None:
     """Do what the notifier does with what is on the log, from its beginning."""
     settings = Settings.load()
-    with open_log(settings) as log, closing(open_ledger(settings.home)) as ledger:
+    late_us = 0
+    with (
+        open_log(settings) as log,
+        closing(open_ledger(settings.home)) as ledger,
+        open_catalog(settings, log) as catalog,
+    ):
         ledger.begin({})
-        notifier = open_notifier(settings, log, ledger, {}, clock=now_us, random=random.random)
+        environ: dict[str, str] = {}
+        notifier = open_notifier(settings, log, ledger, catalog, environ, clock=lambda: now_us() + late_us, random=random.random)
         while notifier.step():
             pass
+        late_us = 60_000_000
+        notifier.step()
         for channel in notifier.channels:
             while notifier.deliver(channel).notice:
                 pass
@@ -79,6 +87,33 @@ def test_a_message_can_be_seen_before_it_is_sent(findstream: Findstream, event: 
     assert findstream("notify", "preview", event, "--json").json == by_our_id
 
 
+def test_a_message_is_seen_as_a_channel_would_send_it(
+    findstream: Findstream, event: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = "{kind: email, from: a@example.com, to: [b@example.com], smtp: {host: mail.example.com}}"
+    monkeypatch.setenv("FINDSTREAM_CHANNELS", str(written_text(tmp_path, f"channels: {{mail: {mail}, deaf: {{kind: slack}}}}")))
+
+    assert findstream("notify", "preview", event, "--channel", "mail").json["subject"].startswith("[findstream] HIGH: ")
+    assert "blocks" in findstream("notify", "preview", event, "--channel", "deaf").json
+    assert findstream("notify", "preview", event, "--channel", "nowhere").code == 2
+
+
+def written_text(folder: Path, text: str) -> Path:
+    path = folder / "channels.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_who_still_sets_the_routes_file_is_told_what_replaces_it(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDSTREAM_ROUTES", "routes.toml")
+
+    answer = findstream("notify", "test")
+
+    assert answer.code == 2
+    assert "FINDSTREAM_CHANNELS" in answer.err
+    assert "notify routes publish" in answer.err
+
+
 def test_links_lead_to_the_page_on_its_own_port(findstream: Findstream, event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINDSTREAM_PORT", "9000")
 
@@ -90,7 +125,8 @@ def test_a_channel_can_be_tried(findstream: Findstream, slack: Slack) -> None:
 
     assert (answer.code, answer.json) == (0, {"channels": {"default": "delivered"}})
     assert b"findstream reaches this channel" in slack.messages[0]
-    assert "delivered" in findstream("notify", "test", "--channel", "default").out
+    assert "delivered" in findstream("notify", "test", "default").out
+    assert findstream("notify", "test", "nowhere").code == 2
 
 
 def test_a_channel_that_refuses_says_why(findstream: Findstream, slack: Slack) -> None:

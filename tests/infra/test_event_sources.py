@@ -24,6 +24,7 @@ def test_the_stream_and_the_queue_have_these_readers(prod: Evaluated) -> None:
         **dict.fromkeys(STREAMS, "Stream.Arn"),
         "IngestFunctionQueue": "IngestQueue.Arn",
         "RelayFunctionCommits": "Table.StreamArn",
+        "NotifierFunctionTimer": "NotifierTimerQueue.Arn",
     }
 
 
@@ -119,7 +120,7 @@ def test_timed_functions_are_called_when_they_should(prod: Evaluated) -> None:
         "ReportSchedule": ("cron(0 * * * ? *)", "ReportFunction.Arn"),
         "SilenceSchedule": ("rate(5 minutes)", "SilenceFunction.Arn"),
         "SweepSchedule": ("rate(1 hour)", "SweepFunction.Arn"),
-        "NotifierSchedule": ("rate(1 minute)", "NotifierFunction.Arn"),
+        "NotifierSchedule": ("rate(1 hour)", "NotifierFunction.Arn"),
         "RelaySchedule": ("rate(1 minute)", "RelayFunction.Arn"),
         "JobsSchedule": ("rate(1 minute)", "JobsFunction.Arn"),
     }
@@ -144,6 +145,16 @@ def test_there_is_one_of_a_kind_and_its_timer_does_not_pile_up(prod: Evaluated, 
     assert prod[f"{name}Function"]["ReservedConcurrentExecutions"] == 1
     assert prod[f"{name}FunctionEventInvokeConfig"]["MaximumRetryAttempts"] == 0
     assert prod[f"{name}Schedule"]["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+
+
+def test_the_notifier_is_woken_by_its_own_delayed_messages_until_it_heard_them(prod: Evaluated) -> None:
+    source, queue = prod["NotifierFunctionTimer"], prod["NotifierTimerQueue"]
+
+    assert source["EventSourceArn"] == "NotifierTimerQueue.Arn"
+    assert prod["NotifierFunction"]["Environment"]["Variables"]["FINDSTREAM_NOTIFIER_TIMER_URL"] == "Ref NotifierTimerQueue"
+    assert "RedrivePolicy" not in queue
+    assert queue["MessageRetentionPeriod"] == 1_209_600
+    assert queue["VisibilityTimeout"] >= 6 * prod["NotifierFunction"]["Timeout"]
 
 
 def test_the_relay_is_woken_by_commits_of_commands_and_by_no_other_change_of_the_table(prod: Evaluated) -> None:

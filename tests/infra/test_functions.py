@@ -58,13 +58,13 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("RepublisherFunction", {"COMPRESS_BODIES"}),
         ("ProjectorFunction", {"BODIES_URL"}),
         ("RulesFunction", set()),
-        ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL"}),
+        ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL", "NOTIFIER_TIMER_URL"}),
         ("RelayFunction", set()),
-        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET"}),
+        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET", "NOTIFIER_TIMER_URL"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
         ("SweepFunction", set()),
-        ("RedriveFunction", set()),
+        ("RedriveFunction", {"NOTIFIER_TIMER_URL"}),
         ("JobsFunction", set()),
     ],
 )
@@ -90,6 +90,13 @@ def test_the_notifier_reads_the_webhook_once_there_is_one(templates: Mapping[str
     assert ("FINDSTREAM_SLACK_WEBHOOK_SECRET", "SlackWebhookSecret.Id") in asked["NotifierFunction"]["Environment"][
         "Variables"
     ].items()
+
+
+def test_the_notifier_reads_the_channels_file_where_it_is_said_to_be(templates: Mapping[str, Any]) -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:findstream-prod-channels-file-AbCdEf"
+    asked = Evaluated(templates["central"], PROD | {"ChannelsSecretArn": arn})
+
+    assert ("FINDSTREAM_CHANNELS_SECRET", arn) in asked["NotifierFunction"]["Environment"]["Variables"].items()
 
 
 def test_links_lead_to_the_api_unless_told_otherwise(prod: Evaluated) -> None:

@@ -121,7 +121,7 @@ def holders(asked: Evaluated, action: str) -> set[str]:
         ("s3:ListBucket", {"Notifier", "Api"}),
         ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
         ("secretsmanager:PutSecretValue", set()),
-        ("sqs:ReceiveMessage", {"Ingest"}),
+        ("sqs:ReceiveMessage", {"Ingest", "Notifier"}),
         ("lambda:InvokeFunction", {"Schedule"}),
         ("s3:DeleteObject", set()),
         ("dynamodb:Scan", set()),
@@ -137,6 +137,31 @@ def test_a_secret_is_read_by_who_needs_it_only(prod: Evaluated, name: str, secre
     grants = allowed(prod, f"{name}Role")
 
     assert [resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions] == [f"Ref {secret}"]
+
+
+def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Evaluated) -> None:
+    armed = {
+        role for role in prod.of("AWS::IAM::Role") if "sqs:SendMessage" in allowed(prod, role).get("NotifierTimerQueue.Arn", ())
+    }
+
+    assert armed == {"NotifierRole", "RedriveRole", "ApiRole"}
+    assert allowed(prod, "NotifierRole")["NotifierTimerQueue.Arn"] >= {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    }
+
+
+def test_the_secrets_of_channels_and_the_sending_of_mail_are_granted_by_name_and_only_if_asked_for(
+    prod: Evaluated, templates: Mapping[str, Any]
+) -> None:
+    channels = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:channels-AbCdEf"
+    mail = "arn:aws:ses:eu-central-1:123456789012:identity/example.com"
+    asked = allowed(Evaluated(templates["central"], {"ChannelsSecretArn": channels, "MailIdentityArn": mail}), "NotifierRole")
+
+    assert asked[channels] == {"secretsmanager:GetSecretValue"}
+    assert asked[mail] == {"ses:SendEmail", "ses:SendRawEmail"}
+    assert holders(prod, "ses:SendEmail") == holders(prod, "ses:SendRawEmail") == set()
 
 
 @pytest.mark.parametrize("name", ["Projector", "Notifier", "Republisher"])

@@ -19,19 +19,20 @@ import pytest
 from consumers.errors import Refused
 from consumers.home import Home
 from consumers.keeping import back_up, parts, restore
-from consumers.notifier.channels.port import Answer, Delivered
+from consumers.notifier.channels.port import Answer, Delivered, Payload
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import Notice, State
 from consumers.notifier.notifier import Notifier
-from consumers.notifier.render import Renderer
-from consumers.notifier.routes import DEFAULT
+from consumers.notifier.routing.matchers import read_all
+from consumers.notifier.routing.tree import Policies
 from consumers.people.sqlite import SqlitePeople
 from consumers.sample import CALM, generate
 from pipeline.errors import BackupFailed, BackupRejected
 from pipeline.ingest import Ingest
 from pipeline.log.sqlite import SqliteLog
 from pipeline.quarantine.sqlite import SqliteQuarantine
+from tests.notifier.world import ScriptedChannel, at_once, routing
 from tests.people.stores import PASSWORD, QUICK, admin
 
 NOW_US = 1_790_000_000_000_000
@@ -42,14 +43,15 @@ def clock() -> int:
     return NOW_US
 
 
-class Slack:
+class Slack(ScriptedChannel):
     """Takes every message and remembers it."""
 
     def __init__(self) -> None:
-        self.messages: list[str] = []
+        super().__init__()
+        self.arrived: list[str] = []
 
-    def send(self, payload: Any) -> Answer:
-        self.messages.append(orjson.dumps(payload).decode())
+    def send(self, payload: Payload) -> Answer:
+        self.arrived.append(orjson.dumps(payload).decode())
         return Delivered()
 
 
@@ -73,11 +75,17 @@ class World:
 
     def notify(self) -> list[str]:
         """Tell of everything that was not told of; returns the messages."""
-        before = len(self.slack.messages)
+        before = len(self.slack.arrived)
         with closing(SqliteLog(self.home.log, clock=clock)) as log, closing(SqliteLedger(self.home.ledger)) as ledger:
             ledger.begin({})
             notifier = Notifier(
-                log, ledger, DEFAULT.routes, {"default": self.slack}, Renderer("http://x"), clock=clock, random=random.random
+                log,
+                ledger,
+                {"default": self.slack},
+                lambda: Policies(routing(at_once("all", "default", matchers=read_all(["severity>=HIGH"])))),
+                console_url="http://x",
+                clock=clock,
+                random=random.random,
             )
             while notifier.step():
                 pass
@@ -85,7 +93,7 @@ class World:
                 pass
             while notifier.relay():
                 pass
-        return self.slack.messages[before:]
+        return self.slack.arrived[before:]
 
     def notices(self) -> list[Notice]:
         with closing(SqliteLedger(self.home.ledger)) as ledger:

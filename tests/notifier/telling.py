@@ -15,7 +15,7 @@ from schemas.envelope import Envelope
 from tests.notifier.examples import CLOUDTRAIL, KINDS, TIME_US, body, finding
 from tests.notifier.slack_rules import CONSOLE
 
-GROUP = "type=finding.observed,source=aws.cloudwatch,account=123456789012"
+GROUP = 'type="finding.observed",source="aws.cloudwatch",account="123456789012",rule=""'
 
 HOSTILE = [
     "<!channel>",
@@ -143,7 +143,7 @@ def hostile_messages(text: str) -> list[Message]:
     first, second = everywhere("guardduty", text), everywhere("agent_logs", text)
     two = [replace(first, id="1714635845-a"), replace(second, id=f"1714635845-{text[:90]}")]
     whose = {"key": Key("findings", f"source={text}"[:2048], 7), "path": (text[:64],), "unsure": True}
-    resource = replace(cause_of(first), resource=text[:2048], kind=text[:256])
+    resource = cause_of(first)._replace(resource=text[:2048], kind=text[:256])
     return [
         message([first], **whose),
         message(two, **whose),

@@ -356,12 +356,13 @@ def test_an_overlay_shows_what_will_be_committed(before: list[Change], after: li
 
 
 def test_memory_is_bounded_by_what_is_so() -> None:
-    kept = Kept()
-    for time_us in range(1, 1000):
-        kept.apply(Change({key: Group(key, 0, time_us + number) for number, key in enumerate(KEYS)}))
-        assert kept.next_us == time_us
+    kept = Kept([(Group(KEYS[0], 0, 1), [])])
+    for time_us in range(2, 1000):
+        kept.apply(Change({KEYS[1]: Group(KEYS[1], 0, time_us)}))
+        assert kept.next_us == 1
 
     assert len(kept._queue) < 100
+    assert list(kept.due(1000)) == KEYS
 
 
 def test_what_a_batch_named_is_known() -> None:

@@ -155,6 +155,15 @@ ROWS = [
         ["10 newly_firing a", "70 newly_firing a"],
     ),
     Row(
+        "Decision order: what a route wants no more, for it got less bad, stays where it was told until its end.",
+        policies(
+            "routes: {routes: [{name: bad, channel: ops, group_wait: 10s, group_interval: 60s, matchers: [severity>=HIGH]}]}"
+        ),
+        "0 a fires; 20 a fires severity=LOW; 40 a ends severity=LOW; 100 a fires severity=LOW",
+        400,
+        ["10 newly_firing a", "20 held already_told a", "70 all_resolved -a"],
+    ),
+    Row(
         "Decision order: a route that tells no ends.",
         policies(QUICK.replace("}", ", send_resolved: false}")),
         "0 a fires; 1 b fires; 20 a ends",

@@ -562,7 +562,7 @@ def test_a_message_of_five_hundred_events_is_kept_with_all_that_it_changes(ledge
 def gathered(*numbers: int, **more: object) -> Notice:
     """A notice of these events, decided at the first one's number."""
     causes = tuple(Cause(f"{number}-x", Position("shard-0", number + 1), 2, "health") for number in numbers)
-    return notice(numbers[0], **{"causes": causes, "severity": 2} | more)
+    return replace(notice(numbers[0]), **{"causes": causes, "severity": 2, **more})  # type: ignore[arg-type]  # names of fields
 
 
 def counted(kind: str, severity: int, events: int) -> Count:

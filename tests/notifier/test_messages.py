@@ -6,14 +6,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumers.notifier.channels.port import Message
 from consumers.notifier.messages.message import MOST_NAMED, message_of, named
 from consumers.notifier.messages.story import Shape, Story, story_of
 from consumers.notifier.notice import DIGEST, Key, Reason
+from consumers.notifier.routing.matchers import read
 from tests.notifier.examples import ALARM, ALERT, REPORT, TIME_US, alert, body, deployed, event, finding, report, switched_off
 from tests.notifier.slack_rules import CONSOLE
-from tests.notifier.telling import GROUP, cause_of, message, notice_of, storm
+from tests.notifier.telling import cause_of, message, notice_of, storm
+
+ENDED = tuple(cause_of(event(number))._replace(resolved=True) for number in (1, 2))
+SHOWN = "type=finding.observed, source=aws.cloudwatch, account=123456789012"
 
 
 def story(told: Message, zone: str = "") -> Story:
@@ -109,6 +115,21 @@ def test_one_event_is_silenced_by_what_tells_it_from_others(told: Any, matchers:
     assert asked(address) == [("matcher", matcher) for matcher in matchers]
 
 
+@given(value=st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]) | st.sampled_from('\\*?|="~[]!&%+# '), max_size=80))
+def test_the_link_to_a_silence_matches_what_it_was_made_for_whatever_it_is_called(value: str) -> None:
+    made_for = event(1, subject=f"alarm/{value}x", type="finding.observed")
+    [(_, matcher)] = asked(message([made_for]).silence)
+
+    assert read(matcher).holds(made_for.subject)
+    assert not read(matcher).holds(f"{made_for.subject}y")
+
+
+def test_a_field_that_no_matcher_can_name_is_left_out_of_the_link() -> None:
+    odd = alert(ALERT | {"group": {"a b": "1", "c": "2"}})
+
+    assert [matcher for _, matcher in asked(message([odd]).silence)] == ["rule=failed-sign-ins", "group.c=2"]
+
+
 def test_a_group_is_silenced_by_what_its_events_have_in_common() -> None:
     address = message([event(1), event(2, region="us-east-1")]).silence
 
@@ -142,7 +163,11 @@ def test_a_report_cannot_be_silenced_by_its_message() -> None:
     ],
 )
 def test_a_message_says_why_it_comes_by_which_route_and_for_which_group(why: Reason, sentence: str) -> None:
-    assert story(message([event(1)], why)).why == f"{sentence}by route default → findings, for the group {GROUP}"
+    assert story(message([event(1)], why)).why == f"{sentence}by route default → findings, for the group {SHOWN}"
+
+
+def test_a_report_comes_every_day_and_gives_no_reason() -> None:
+    assert story(message([report()])).why == f"You get this by route default → findings, for the group {SHOWN}"
 
 
 def test_a_digest_says_why_it_is_one() -> None:
@@ -150,7 +175,15 @@ def test_a_digest_says_why_it_is_one() -> None:
 
 
 def test_what_is_a_group_of_its_own_names_none() -> None:
-    assert story(message([event(1)], key=Key("all", event(1).id, 1))).why.endswith("by route default → findings")
+    alone = f'fingerprint="{event(1).id}"'
+
+    assert story(message([event(1)], key=Key("all", alone, 1))).why.endswith("by route default → findings")
+    assert story(message([event(1)], key=Key("all", "all", 1))).why.endswith("by route default → findings")
+
+
+def test_a_group_whose_name_was_cut_is_told_as_far_as_it_can_be_read() -> None:
+    assert story(message([event(1)], key=Key("all", 'account="1",kind="x…0a', 1))).why.endswith("for the group account=1")
+    assert story(message([event(1)], key=Key("all", 'kind="x…0a', 1))).why.endswith('for the group kind="x…0a')
 
 
 def test_what_nobody_decided_gives_no_reason() -> None:
@@ -173,7 +206,12 @@ def test_what_nobody_decided_gives_no_reason() -> None:
         ),
         ([event(1)], {"firing": 3, "resolved": 1}, "3 alarms, 1 resolved in account 123456789012"),
         ([event(1)], {"firing": 3, "key": Key("r", "rule=x", 1)}, "3 alarms"),
-        ([event(1)], {"firing": 0, "resolved": 3, "why": Reason.ALL_RESOLVED}, "4 alarms resolved in account 123456789012"),
+        ([event(1)], {"firing": 0, "resolved": 3, "why": Reason.ALL_RESOLVED}, "4 alarms are over in account 123456789012"),
+        (
+            [event(1), event(2)],
+            {"causes": ENDED, "why": Reason.NEWLY_RESOLVED},
+            "2 alarms are over in account 123456789012",
+        ),
         ([finding("cloudtrail", id="1-a"), finding("generic", id="1-b")], {}, "2 findings in account 123456789012"),
         ([switched_off(id="1-a"), switched_off(id="1-b")], {}, "2 switched-off rules"),
     ],

@@ -335,7 +335,7 @@ def test_a_group_that_is_over_is_green() -> None:
     ended = [event(n, body=body("cloudwatch_alarm", ALARM | {"state": "OK"})) for n in range(3)]
     shown = slack(message(ended, Reason.ALL_RESOLVED, resolved=3))
 
-    assert title(shown) == "🟢 RESOLVED · 3 alarms resolved in account 123456789012"
+    assert title(shown) == "🟢 RESOLVED · 3 alarms are over in account 123456789012"
     assert color(shown) == palette.RESOLVED.color
 
 
@@ -355,7 +355,10 @@ def test_a_digest_counts_what_came_and_names_the_worst() -> None:
     assert title(shown) == "🔴 CRITICAL · 10,252 events at once"
     assert "*By severity*\n🔴 CRITICAL: 250\n🟠 HIGH: 10,000" in said(shown)
     assert "*By kind*\nalarms: 10,000\nGuardDuty findings: 250" in said(shown)
-    assert "*Top resources*\narn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout-5xx: 40\ni-0abc: 1" in said(shown)
+    assert (
+        "*Top resources of the worst 41*\narn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout-5xx: 40\ni-0abc: 1"
+        in said(shown)
+    )
     assert "From 2024-05-02 07:44:05 UTC to 2024-05-02 07:45:01 UTC. 2 of them are over." in said(shown)
     assert len([text for text in strings(shown) if text.startswith(("🟠 <", "🔴 <"))]) == 5
 

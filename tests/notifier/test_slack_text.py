@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.notifier.text import ELLIPSIS, Escaped, clean, cut, escape, line, width
+from consumers.notifier.messages.text import ELLIPSIS, Escaped, clean, cut, escape, line, width
 
 
 def test_the_three_control_characters_are_escaped_and_nothing_else() -> None:

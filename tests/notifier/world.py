@@ -34,8 +34,7 @@ def event(number: int = 1, **header: Any) -> Envelope:
 
 def at_once(name: str = "all", channel: str = "ops", **more: Any) -> Route:
     """A route that tells of everything by itself, and at once."""
-    given = {"path": (name,), "group_by": (ALONE,), "group_wait_us": 0} | more
-    return Route(name, channel, **given)
+    return replace(Route(name, channel, (name,), group_by=(ALONE,), group_wait_us=0), **more)
 
 
 def routing(*routes: Route, **more: Any) -> Routing:
@@ -58,7 +57,7 @@ class Clock:
 
 
 class ScriptedChannel:
-    """A Slack that answers by script, then ``Delivered``. ``told`` are the ids that each request names, ``payloads`` what it was."""
+    """A Slack that answers by script, then ``Delivered``. ``told`` are the ids that each request names."""
 
     kind = "slack"
 

@@ -24,6 +24,7 @@ from consumers.notifier.channels.port import Answer, Delivered, Refused, Unavail
 
 TIMEOUT: Final = timedelta(seconds=10)
 
+_REPLIES: Final = range(400, 600)
 _PERMANENT: Final = range(500, 600)
 _OK: Final = frozenset({250, 251})
 
@@ -128,7 +129,9 @@ def _hand_over(server: smtplib.SMTP, letter: bytes) -> Answer:
         raise
     except (OSError, smtplib.SMTPException) as broken:
         return Unavailable(type(broken).__name__, unsure=True)
-    return Delivered() if code in _OK else _declined(code)
+    if code in _REPLIES:
+        return _declined(code)
+    return Delivered() if code in _OK else Unavailable(str(code), unsure=True)
 
 
 def _declined(code: int) -> Answer:

@@ -6,13 +6,14 @@ RateLimited: 429, with the seconds of ``Retry-After``.
 Refused:     every other 4xx but 408 and 425, which ask to try again.
 Unavailable: 5xx, redirects (none is followed), time-outs and broken connections. What broke before the request was out cannot
              have arrived; what broke later may have, and so may what a gateway (502, 504) tells of.
-Safety:      TLS certificates are verified; of an answer, only status and ``Retry-After`` are read.
+Safety:      TLS certificates are verified; of an answer, only status and ``Retry-After`` are read. httpx is made to say less:
+             at INFO it logs every URL, and a token may stand in ours.
 Source:      Standard Webhooks 1.0, "Webhook scheme", "Deliverability and reliability".
 """
 
 import base64
-import binascii
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ _KEY_BYTES: Final = range(24, 65)
 _SECONDS: Final = re.compile(r"\d{1,9}")
 _AGAIN: Final = frozenset({408, 425})
 _GATEWAY: Final = frozenset({502, 504})
+
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class WebhookChannel:
@@ -120,7 +123,7 @@ def is_key(text: str) -> bool:
     """Whether this is a key: ``whsec_`` and the base64 of 24 to 64 bytes."""
     try:
         return text.startswith(_PREFIX) and len(base64.b64decode(text.removeprefix(_PREFIX), validate=True)) in _KEY_BYTES
-    except binascii.Error:
+    except ValueError:
         return False
 
 

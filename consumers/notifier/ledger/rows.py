@@ -5,7 +5,7 @@ A change to the tables raises ``FORMAT``; a file of another format is refused.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -187,9 +187,8 @@ def _rank(cause: Cause) -> tuple[int, int, str]:
 
 def fact_row(fact: Envelope) -> tuple[bytes, bytes]:
     """An event of the outbox as (header, body)."""
-    header = asdict(fact)
-    body = header.pop("body")
-    return orjson.dumps(header), body
+    header = {name: getattr(fact, name) for name in Envelope.__slots__ if name != "body"}
+    return orjson.dumps(header), fact.body
 
 
 def fact_of(header: bytes, body: bytes) -> Envelope:

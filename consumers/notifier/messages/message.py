@@ -3,6 +3,7 @@
 Pure. Which events are to be fetched says ``named``: of a thousand that a digest tells of, a few.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
@@ -20,6 +21,9 @@ MOST_NAMED_OF_DIGEST: Final = 5
 
 _LONGEST_LINK: Final = 2000
 """Characters of an address; browsers and mail programs take at least so many."""
+_MEANS_MORE: Final = frozenset('\\*?|="~')
+"""Characters of a value that matchers take for more than themselves, somewhere."""
+_NAME: Final = re.compile(r"[^\s=!<>]+")
 _EACH: Final = ("source", "type", "kind", "account", "rule")
 """The fields by which events of one group are silenced, if they are the same in all that are named."""
 
@@ -69,14 +73,17 @@ def _link(notice: Notice, common: Fields, base: str) -> str:
 def _silence(items: Sequence[Item], base: str) -> str:
     """To the form of a new silence, filled in with what would match these; empty if that is too long for an address."""
     fields = _precise(items[0]) if len(items) == 1 else _common([item.fields for item in items])
-    query = urlencode([("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value], errors="replace")
+    query = urlencode(
+        [("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value and _NAME.fullmatch(name)],
+        errors="replace",
+    )
     address = f"{base}/silences/new"
     return f"{address}?{query}" if 0 < len(query) <= _LONGEST_LINK else address
 
 
 def _exactly(value: str) -> str:
     """``value`` as a matcher's pattern that nothing else matches."""
-    return "".join(f"\\{char}" if char in "\\*?|" else char for char in value)
+    return "".join(f"\\{char}" if char in _MEANS_MORE else char for char in value)
 
 
 def _common(fields: Sequence[Fields]) -> Fields:

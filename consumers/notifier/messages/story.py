@@ -3,6 +3,7 @@
 Single: one event is told, with all its details. Group: several, a line each. Digest: what was counted in a storm, and the worst.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from consumers.notifier.messages.kinds import noun
 from consumers.notifier.messages.message import count_of
 from consumers.notifier.messages.text import clean, line
 from consumers.notifier.messages.words import moment, said
-from consumers.notifier.notice import DIGEST, Cause, Count, Notice, Reason
+from consumers.notifier.notice import DIGEST, Cause, Count, Key, Notice, Reason
 from consumers.palette import SEVERITIES, Tone
 from schemas.identity import MICROSECONDS
 
 _TOP: Final = 5
+_PAIR: Final = re.compile(r'([^=",]+)="((?:[^"\\]|\\.)*)"')
 _WHY: Final = {
     Reason.NEWLY_FIRING: "this is new",
     Reason.NEWLY_RESOLVED: "something of this is over, the rest still fires",
@@ -81,7 +83,7 @@ def story_of(message: Message, console_url: str, zone: str = "") -> Story:
         more=message.more,
         note=_note(notice, zone) if shape is not Shape.DIGEST else _digest_note(notice, zone),
         counts=_counts(notice) if shape is Shape.DIGEST else [],
-        why=_why(notice),
+        why=_why(notice, said_already=single and cards[0].report is not None),
         link=cards[0].link if single else message.link,
         silence="" if single and cards[0].report else message.silence,
         resent=notice.unsure,
@@ -115,9 +117,11 @@ def _group_title(message: Message) -> str:
         live, over = 0, over + live
     one, many = _noun(causes)
     counted = f"{live or over:,} {one if (live or over) == 1 else many}"
-    told = f"{counted}{' still firing' if notice.why is Reason.REPEATED else ''}" if live else f"{counted} resolved"
-    ended = f", {over:,} resolved" if live and over else ""
-    return f"{told}{ended}{_where(message)}"
+    if not live:
+        return f"{counted} are over{_where(message)}"
+    still = " still firing" if notice.why is Reason.REPEATED else ""
+    ended = f", {over:,} resolved" if over else ""
+    return f"{counted}{still}{ended}{_where(message)}"
 
 
 def _where(message: Message) -> str:
@@ -161,9 +165,13 @@ def _counts(notice: Notice) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
     found = [
         ("By severity", [(f"{SEVERITIES[n].emoji} {SEVERITIES[n].word}", severity[n]) for n in sorted(severity, reverse=True)]),
         ("By kind", _ranked(kind)),
-        ("Top resources", _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
+        (_top(notice, len(causes)), _ranked(Counter(line(clean(cause.resource)) for cause in causes))),
     ]
     return [(name, rows) for name, rows in found if rows]
+
+
+def _top(notice: Notice, known: int) -> str:
+    return "Top resources" if known >= count_of(notice) else f"Top resources of the worst {known:,}"
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -171,11 +179,19 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(named, key=lambda pair: (-pair[1], pair[0]))[:_TOP]
 
 
-def _why(notice: Notice) -> str:
+def _group(key: Key) -> str:
+    """``account=123456789012, kind=guardduty``; "" for what is a group of its own, and for a route's only one."""
+    if key.route == DIGEST or "=" not in key.group or key.group.startswith("fingerprint="):
+        return ""
+    pairs = _PAIR.findall(key.group)
+    return clean(", ".join(f"{name}={value}" for name, value in pairs if value) or key.group)
+
+
+def _why(notice: Notice, *, said_already: bool) -> str:
     """``You get this because this is new, by route default → findings, for the group account=…``; "" if nobody decided it."""
-    sentence = _WHY.get(notice.why, "")
+    sentence = "" if said_already else _WHY.get(notice.why, "")
     path = " → ".join(map(clean, notice.path))
-    group = clean(notice.key.group) if notice.key.route != DIGEST and "=" in notice.key.group else ""
+    group = _group(notice.key)
     told = [
         f"because {sentence}" if sentence else "",
         f"by route {path}" if path else "",

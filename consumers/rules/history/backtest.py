@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from consumers.notifier import item
 from consumers.notifier.notice import Reason
-from consumers.notifier.routing.tree import Routing as Tree
+from consumers.notifier.routing.tree import Routing as Routes
 from consumers.rules import alerting
 from consumers.rules.alerting import Conclusion
 from consumers.rules.history.judging import Judging
@@ -279,7 +279,7 @@ class _Tallies:
 class Routing:
     """Who would be told: the routes, None if nobody, and the channels that have an address."""
 
-    tree: Tree | None = None
+    routes: Routes | None = None
     connected: AbstractSet[str] = frozenset()
 
 
@@ -327,7 +327,7 @@ def _notices(tallies: Iterable[_Tally], routing: Routing) -> tuple[dict[str, int
     held: Counter[str] = Counter()
     for tally in tallies:
         for account, alerts in tally.by_account.items():
-            for channel in _channels(alerting.raised(tally.models[account]), routing.tree):
+            for channel in _channels(alerting.raised(tally.models[account]), routing.routes):
                 if channel in routing.connected:
                     sent[channel] += alerts
                 else:
@@ -335,7 +335,7 @@ def _notices(tallies: Iterable[_Tally], routing: Routing) -> tuple[dict[str, int
     return dict(sent), dict(held)
 
 
-def _channels(alert: Envelope, routing: Tree | None) -> list[str]:
+def _channels(alert: Envelope, routes: Routes | None) -> list[str]:
     """Where an alert would be told."""
-    read = item.of(alert, _NOWHERE) if routing else None
-    return [route.channel for route in routing.deciding(read.fields) if route.channel] if routing and read else []
+    read = item.of(alert, _NOWHERE) if routes else None
+    return [route.channel for route in routes.deciding(read.fields) if route.channel] if routes and read else []

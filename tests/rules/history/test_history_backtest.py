@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.notifier.routes import DEFAULT
+from consumers.notifier.routing import text
 from consumers.rules.history.backtest import Backtest, Routing, _Tallies, backtest
 from consumers.rules.history.errors import Cancelled
 from consumers.rules.history.judging import Judging
@@ -167,11 +167,11 @@ def test_faults_are_told_and_stop_nothing() -> None:
 
 
 def test_notices_are_what_routing_decides_about_the_alerts() -> None:
-    route = DEFAULT.routes[0].model_copy(update={"types": ("alert.raised",), "min_severity": 3})
     log = of(*(said(number, minute(number)) for number in range(3)))
+    routes = text.read("routes: {routes: [{name: alerts, matchers: [type=alert.*, severity>=HIGH], channel: default}]}")
 
-    told = run(log, rule(), routing=Routing([route], frozenset({"default"})))
-    held = run(log, rule(), routing=Routing([route]))
+    told = run(log, rule(), routing=Routing(routes, frozenset({"default"})))
+    held = run(log, rule(), routing=Routing(routes))
 
     assert (told.notices, told.held) == ({"default": 3}, {})
     assert (held.notices, held.held) == ({}, {"default: no_channel": 3})

@@ -1,7 +1,9 @@
 """The parts that judging history is made of, where the whole would not tell."""
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from consumers.rules.errors import RuleThrew
 from consumers.rules.history import asking
@@ -10,7 +12,7 @@ from consumers.rules.history.jobs import Which
 from consumers.rules.history.judging import Markers
 from consumers.rules.history.reprocess import Run
 from consumers.rules.history.resolving import Resolving
-from consumers.rules.history.routing import with_every_channel
+from consumers.rules.history.routing import with_channels, with_every_channel
 from consumers.rules.history.strand import Stretch
 from consumers.rules.matching import Document
 from pipeline.settings import Settings
@@ -21,6 +23,9 @@ from tests.rules.history.test_history_backtest import DAY, of
 from tests.rules.history.test_history_reprocess import bodies, run
 from tests.support.facts import DAY_US
 from tests.support.memory_log import MemoryLog
+
+if TYPE_CHECKING:
+    from projections.decided import Decided
 
 
 class Speechless(Words):
@@ -97,5 +102,19 @@ def test_a_job_names_a_rule_in_one_way(given: dict[str, str]) -> None:
         Which(**given)
 
 
-def test_who_is_not_to_know_webhooks_takes_each_channel_for_connected() -> None:
-    assert with_every_channel(Settings()).connected == {"default"}
+class Nothing:
+    """Nobody ever published a routing."""
+
+    def routing(self) -> None:
+        return None
+
+
+def test_who_is_not_to_know_addresses_takes_each_channel_for_connected() -> None:
+    assert with_every_channel(cast("Decided", Nothing())).connected == {"default"}
+
+
+def test_channels_without_an_address_are_not_connected() -> None:
+    settings = Settings(slack_webhook=SecretStr("https://127.0.0.1/hook"))
+
+    assert with_channels(cast("Decided", Nothing()), settings, {}).connected == {"default"}
+    assert with_channels(cast("Decided", Nothing()), Settings(), {}).connected == set()
