@@ -98,6 +98,15 @@ def test_the_live_mark_is_set_once(ledger: Ledger) -> None:
     assert ledger.marks() == MARKS
 
 
+def test_the_live_mark_stays_where_it_was_as_marks_move_on(ledger: Ledger) -> None:
+    assert ledger.live_mark() is None
+    ledger.begin(MARKS)
+    ledger.commit(ledger.claim(), {shard: Position(shard, 10**6) for shard in MARKS}, [], Change())
+
+    assert ledger.live_mark() == MARKS
+    assert ledger.marks() != MARKS
+
+
 def test_the_live_mark_of_an_empty_log_is_set_too(ledger: Ledger) -> None:
     assert ledger.begin({})
     assert not ledger.begin(MARKS)

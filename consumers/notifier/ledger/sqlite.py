@@ -65,7 +65,12 @@ class SqliteLedger:
             first = db.execute("UPDATE writer SET begun = 1 WHERE begun = 0").rowcount == 1
             if first:
                 self._mark(db, marks)
+                db.execute("INSERT INTO live_mark SELECT shard, position FROM marks")
         return first
+
+    def live_mark(self) -> Mapping[str, Position] | None:
+        """What ``begin`` was told, as the port says."""
+        return self._positions("live_mark")
 
     def doubt(self, until_us: int) -> None:
         """What happened before ``until_us`` may have been told of, as the port says."""
@@ -75,10 +80,7 @@ class SqliteLedger:
 
     def marks(self) -> Mapping[str, Position] | None:
         """How far each shard has been decided, as the port says."""
-        with self._file.snapshot() as db:
-            [(begun,)] = db.execute("SELECT begun FROM writer").fetchall()
-            found = db.execute("SELECT shard, position FROM marks").fetchall()
-        return {shard: Position.parse(position) for shard, position in found} if begun else None
+        return self._positions("marks")
 
     def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
         """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
@@ -229,6 +231,12 @@ class SqliteLedger:
         with self._file.snapshot() as db:
             found = db.execute("SELECT channel, state, count(*) FROM notices GROUP BY channel, state ORDER BY 1, 2").fetchall()
         return [Tally(channel, State(state), count) for channel, state, count in found]
+
+    def _positions(self, table: str) -> dict[str, Position] | None:
+        with self._file.snapshot() as db:
+            [(begun,)] = db.execute("SELECT begun FROM writer").fetchall()
+            found = db.execute(f"SELECT shard, position FROM {table}").fetchall()  # noqa: S608  # a constant
+        return {shard: Position.parse(position) for shard, position in found} if begun else None
 
     @contextmanager
     def _writing(self, token: int) -> Iterator[sqlite3.Connection]:
