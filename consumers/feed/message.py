@@ -12,6 +12,9 @@ from pipeline.log.port import Batch, Position
 from projections.segments import has_words, sought
 
 
+CONTENT_TYPE: Final = "text/event-stream; charset=utf-8"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One event for followers. ``resume`` is the vector up to and with it; ``data`` its JSON, encoded once for all of them."""
