@@ -11,7 +11,6 @@ from consumers.api.views import event_at
 from pipeline.log.port import Batch, Position
 from projections.segments import has_words, sought
 
-
 CONTENT_TYPE: Final = "text/event-stream; charset=utf-8"
 
 
