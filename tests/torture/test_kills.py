@@ -3,24 +3,26 @@
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
+import orjson
 import pytest
 
 from consumers.composition import open_catalog, open_log, open_store
 from consumers.notifier.assembly import open_ledger
+from consumers.notifier.groups.state import WATCHED
 from consumers.notifier.ledger.port import Wanted
-from consumers.notifier.notice import State
+from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.notifier.notice import DIGEST, Notice, State
 from consumers.sample import Mix, generate
 from pipeline.log.port import Batch, Log
 from pipeline.settings import Settings
@@ -29,6 +31,7 @@ from projections.projector import ALL, Projector
 from projections.rebuild import Rebuilder
 from projections.segments import unpack
 from projections.stores.port import Store
+from tests.notifier.examples import event
 from tests.notifier.fake_slack import FakeSlack
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +39,10 @@ START_US = 1_795_000_000_000_000
 CHUNK = 50
 LONGEST_SECONDS = 900.0
 OBSERVED = {"finding.observed", "agent.deployed", "agent.beat"}
+ROUTING = """routes:
+  routes:
+    - {name: all, matchers: [severity>=HIGH], channel: default, group_by: [account], group_wait: 0s, group_interval: 1s}
+"""
 ROLES = ("projector", "notifier", "maintainer", "producer")
 
 
@@ -147,11 +154,27 @@ def kill_at_random(roles: Roles, log: Log, slack: FakeSlack, *, kills: int, even
     return killed
 
 
-def told_of(slack: FakeSlack, *, marked: bool = False) -> Counter[str]:
-    """How often each event was told of; ``marked``: by messages that say of themselves that they may be a repeat."""
-    texts = (json.dumps(message) for message in slack.arrived("ops"))
-    shown = re.compile(r"`([0-9]+-[0-9a-f-]{36})`")
-    return Counter(found for text in texts if not marked or "may be a repeat" in text for found in set(shown.findall(text)))
+def publish(log: Log) -> None:
+    """A routing by which what is HIGH is told by account, every second at most."""
+    body = orjson.dumps({"version": 1, "text": ROUTING, "comment": "", "by": "ops"})
+    log.append([event(type="routing.published", subject="routing", severity=0, body=body)])
+
+
+def wanted(log: Log) -> set[str]:
+    """The events that the routing wants."""
+    return {
+        event_id
+        for batch in batches(log)
+        for kind, severity, event_id in zip(batch.columns.type, batch.columns.severity, batch.columns.id, strict=True)
+        if kind in OBSERVED and severity >= 3
+    }
+
+
+def is_told(ledger: SqliteLedger) -> bool:
+    """Whether nothing waits, neither in a group nor for the channel."""
+    waiting = {State.PENDING, State.SENDING}
+    groups = (group for group, _ in ledger.groups() if group.key != WATCHED)
+    return not any(tally.state in waiting for tally in ledger.tallies()) and not any(group.waiting for group in groups)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +192,7 @@ def test_whatever_is_killed_rows_equal_an_undisturbed_run_and_notices_go_out_onc
         [sys.executable, "-m", "tests.torture.producer", lines, tmp_path / "calm-progress", str(CHUNK)], cwd=ROOT, check=True
     )
     with open_log(calm) as log:
+        publish(log)
         undisturbed = ids_by_subject(log)
         store = open_store(calm)
         with closing(Projector(log, store, token="calm")) as projector:
@@ -178,8 +202,12 @@ def test_whatever_is_killed_rows_equal_an_undisturbed_run_and_notices_go_out_onc
 
     with ExitStack() as stack:
         slack = stack.enter_context(FakeSlack())
-        wild = settings_of(tmp_path / "wild", monkeypatch, FINDSTREAM_SLACK_WEBHOOK=slack.url("ops"))
+        channels = tmp_path / "channels.yaml"
+        channels.write_text("channels: {default: {kind: slack, pace: {per_second: 100, burst: 100}}}", encoding="utf-8")
+        webhook = {"FINDSTREAM_SLACK_WEBHOOK": slack.url("ops"), "FINDSTREAM_CHANNELS": str(channels)}
+        wild = settings_of(tmp_path / "wild", monkeypatch, **webhook)
         log = stack.enter_context(open_log(wild))
+        publish(log)
         ledger = stack.enter_context(closing(open_ledger(wild.home.absolute())))
         roles = Roles(wild.home, {}, lines)
         stack.callback(roles.close)
@@ -193,8 +221,8 @@ def test_whatever_is_killed_rows_equal_an_undisturbed_run_and_notices_go_out_onc
         wait_until(lambda: roles.finished("producer"), "all lines taken in")
         catalog = stack.enter_context(open_catalog(wild, log))
         wait_until(lambda: all(state.lag_events == 0 for state in catalog.states()), "all projections at the log's end")
-        wait_until(lambda: all(tally.state not in {State.PENDING, State.SENDING} for tally in ledger.tallies()), "all sent")
         wait_until(lambda: log.behind(ledger.marks() or {}) == 0, "the notifier at the log's end")
+        wait_until(lambda: is_told(ledger), "all sent")
         assert set(roles.stop().values()) == {0}
 
         assert undisturbed == ids_by_subject(log)
@@ -204,11 +232,18 @@ def test_whatever_is_killed_rows_equal_an_undisturbed_run_and_notices_go_out_onc
         assert [p.name for p in ALL if not rebuilder.verify(p).equal] == []
 
         notices = ledger.notices(Wanted(limit=events))
-        unsure = {notice.key.group for notice in notices if notice.unsure}
-        told, marked = told_of(slack), told_of(slack, marked=True)
-        assert {State.SENT} == {notice.state for notice in notices}
-        assert {notice.key.group for notice in notices} == set(told)
-        assert [event for event, times in told.items() if times - 1 > marked[event]] == []
-        assert set(marked) <= unsure
-        assert len(unsure) <= killed["notifier"]
+        sent = [notice for notice in notices if notice.state is State.SENT]
+        arrived = slack.arrived("ops")
+        marked = [message for message in arrived if "may be a repeat" in json.dumps(message)]
+        told = Counter(cause.event_id for notice in notices for cause in notice.causes if notice.state is not State.SUPPRESSED)
+        assert wanted(log) <= {cause.event_id for notice in notices for cause in notice.causes}
+        assert {notice.state for notice in notices} <= {State.SENT, State.MERGED, State.SUPPRESSED}
+        assert [event_id for event_id, times in told.items() if times > 1 and event_id not in in_digests(notices)] == []
+        assert len(sent) <= len(arrived) <= len(sent) + len(marked)
+        assert sum(notice.unsure for notice in notices) <= killed["notifier"]
         assert [post.problems for post in slack.posts if post.problems] == []
+
+
+def in_digests(notices: Sequence[Notice]) -> set[str]:
+    """Events that stand in a notice and in the digest that tells of it."""
+    return {cause.event_id for notice in notices if notice.key.route == DIGEST for cause in notice.causes}

@@ -21,6 +21,7 @@ from consumers.notifier.ledger import rows
 from consumers.notifier.ledger.port import Crowd, Draft, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
+from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
 from pipeline.sqlite_backup import back_up
 from pipeline.sqlite_file import Connect, Errors, Schema, SqliteFile, connect
@@ -38,7 +39,11 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path, *, connect: Connect = connect) -> None:
-        self._file = SqliteFile(path, _SCHEMA, _ERRORS, connect=connect)
+        try:
+            self._file = SqliteFile(path, _SCHEMA, _ERRORS, connect=connect)
+        except UnknownFormat as unknown:
+            message = f"{unknown}. If an earlier build wrote it, move it away: only what was sent and what waits is forgotten"
+            raise UnknownFormat(message) from None
 
     def close(self) -> None:
         """Let the file go. Later calls raise ``LedgerUnavailable``."""
