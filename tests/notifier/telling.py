@@ -142,7 +142,7 @@ def hostile_messages(text: str) -> list[Message]:
     """Every shape of message with ``text`` in every place."""
     first, second = everywhere("guardduty", text), everywhere("agent_logs", text)
     two = [replace(first, id="1714635845-a"), replace(second, id=f"1714635845-{text[:90]}")]
-    whose = {"key": Key("findings", f"source={text}"[:2048], 7), "path": (text[:64],), "unsure": True}
+    whose: dict[str, Any] = {"key": Key("findings", f"source={text}"[:2048], 7), "path": (text[:64],), "unsure": True}
     resource = cause_of(first)._replace(resource=text[:2048], kind=text[:256])
     return [
         message([first], **whose),

@@ -48,6 +48,7 @@ channels:
     url: https://receiver.example/hook
     key: {env: HOOK_KEY}
 """
+MAIL = "kind: email, from: a@b.example, to: [c@d.example]"
 ENVIRON = {"OPS_WEBHOOK": f" {SLACK}\n", "HOOK_KEY": KEY}
 
 
@@ -184,7 +185,7 @@ def test_a_channel_of_slack_without_a_webhook_has_no_address(tmp_path: Path) -> 
             "channels.m.smtp: username and password go together",
         ),
         (
-            "channels: {m: {kind: email, from: a@b.c, to: [c@d.e], smtp: {host: h, security: none, username: u, password: {env: P}}}}",
+            f"channels: {{m: {{{MAIL}, smtp: {{host: h, security: none, username: u, password: {{env: P}}}}}}}}",
             "channels.m.smtp: a password goes over an encrypted connection only",
         ),
         (

@@ -1,6 +1,7 @@
 """A mail: its headers, its two parts, and that no finding gets a tag, a header or a link of its own into it."""
 
 import re
+from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -30,7 +31,7 @@ class Postbox:
     def __init__(self) -> None:
         self.mails: list[tuple[str, tuple[str, ...], EmailMessage]] = []
 
-    def carry(self, sender: str, to: tuple[str, ...], mail: EmailMessage) -> Answer:
+    def carry(self, sender: str, to: Sequence[str], mail: EmailMessage) -> Answer:
         parsed = message_from_bytes(mail.as_bytes(), policy=policy.default)
         assert isinstance(parsed, EmailMessage)
         self.mails.append((sender, tuple(to), parsed))
@@ -287,8 +288,12 @@ def test_nothing_that_marks_text_as_safe_is_in_reach_of_a_template(expression: s
         environment().from_string("{{ " + expression + " }}").render(text="<b>")
 
 
+def broken(*_: object) -> None:
+    raise KeyError
+
+
 def test_a_fault_in_a_template_names_the_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.notifier.channels.mail_pages.Pages.render", lambda *_: {}["no such template"])
+    monkeypatch.setattr("consumers.notifier.channels.mail_pages.Pages.render", broken)
 
     with pytest.raises(Unrenderable, match=r"findings/.*/7: KeyError"):
         shown(message([event()], Reason.REPEATED))

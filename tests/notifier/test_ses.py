@@ -105,6 +105,10 @@ class Service:
         self.server.server_close()
 
 
+def wait_for(slow: Event) -> None:
+    slow.wait(10)
+
+
 def test_an_error_of_ses_is_not_retried_behind_our_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(request: BaseHTTPRequestHandler) -> None:
         request.send_response(500)
@@ -121,7 +125,7 @@ def test_an_error_of_ses_is_not_retried_behind_our_back(monkeypatch: pytest.Monk
 
 def test_an_answer_that_never_comes_leaves_it_open_whether_it_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Event()
-    service = Service(lambda _: slow.wait(10) and None)
+    service = Service(lambda _: wait_for(slow))
     answer = Ses(service.client(monkeypatch), None).carry(SENDER, TO, letter())
     slow.set()
     service.stop()

@@ -532,8 +532,12 @@ def test_joining_texts_in_a_template_does_not_make_them_safe() -> None:
     assert "<" not in printed
 
 
+def broken(*_: object) -> None:
+    raise KeyError
+
+
 def test_a_fault_in_a_template_names_the_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.notifier.channels.slack_blocks.Blocks.render", lambda *_: {}["no such template"])
+    monkeypatch.setattr("consumers.notifier.channels.slack_blocks.Blocks.render", broken)
 
     with pytest.raises(Unrenderable, match=r"findings/.*: KeyError"):
         about(finding("generic"))

@@ -76,6 +76,10 @@ def answering(status: int, headers: dict[str, str] | None = None) -> Callable[[B
     return answer
 
 
+def wait_for(slow: Event) -> None:
+    slow.wait(10)
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
@@ -226,8 +230,12 @@ def test_a_time_that_is_none_is_the_epoch(time_us: int) -> None:
     assert posted(message([event(time_us=time_us)]))["data"]["events"][0]["time"] == "1970-01-01T00:00:00.000000Z"
 
 
+def broken(*_: object) -> None:
+    raise KeyError
+
+
 def test_a_fault_names_the_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.notifier.channels.webhook.body_of", lambda *_: {}["nothing"])
+    monkeypatch.setattr("consumers.notifier.channels.webhook.body_of", broken)
 
     with pytest.raises(Unrenderable, match=r"findings/.*/7: KeyError"):
         posted(message([event()]))
@@ -285,7 +293,7 @@ def test_a_connection_that_breaks_behind_the_request_leaves_it_open_whether_it_a
 
 def test_an_answer_that_never_comes_leaves_it_open_whether_it_arrived(receiver: Receiver) -> None:
     slow = Event()
-    receiver.answer = lambda _: slow.wait(10) and None
+    receiver.answer = lambda _: wait_for(slow)
 
     assert send(receiver.url, timeout_seconds=0.3) == Unavailable("ReadTimeout", unsure=True)
     slow.set()
