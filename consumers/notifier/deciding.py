@@ -20,7 +20,7 @@ from consumers.notifier.groups.kept import Kept, Overlay
 from consumers.notifier.groups.state import Change, Hold, Send
 from consumers.notifier.item import Item
 from consumers.notifier.ledger.port import Draft, Ledger
-from consumers.notifier.notice import Cause, Key, Notice, Reason, State
+from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.policing import TYPES, Policing
 from consumers.notifier.routing.tree import Policies
 from pipeline.log.port import Batch, Log, Position, Record
@@ -206,32 +206,22 @@ class _Turn:
 
 
 def _notice(outcome: Send | Hold, now_us: int) -> Notice:
-    key = Key(*outcome.key, outcome.flush)
-    causes: tuple[Cause, ...]
-    match outcome:
-        case Send():
-            state, causes, detail = State.PENDING, outcome.news, ""
-            still, firing, resolved = outcome.still, outcome.firing, outcome.resolved
-        case Hold():
-            state, causes, detail = State.SUPPRESSED, outcome.causes, outcome.detail
-            still, firing, resolved = (), 0, 0
-    return Notice(
-        key=key,
+    made = Notice(
+        key=Key(*outcome.key, outcome.flush),
         channel=outcome.channel,
-        causes=causes,
-        state=state,
+        causes=outcome.news if isinstance(outcome, Send) else outcome.causes,
+        state=State.PENDING if isinstance(outcome, Send) else State.SUPPRESSED,
         reason=outcome.reason,
         decided_us=now_us,
         due_us=now_us,
         changed_us=now_us,
-        detail=detail,
-        severity=max((cause.severity for cause in causes), default=0),
         why=outcome.reason,
         path=outcome.path,
-        still=still,
-        firing=firing,
-        resolved=resolved,
     )
+    made = replace(made, severity=max((cause.severity for cause in made.causes), default=0))
+    if isinstance(outcome, Hold):
+        return replace(made, detail=outcome.detail)
+    return replace(made, still=outcome.still, firing=outcome.firing, resolved=outcome.resolved)
 
 
 def _short(read: Item) -> Item:

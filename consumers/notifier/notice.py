@@ -61,7 +61,7 @@ class Reason(StrEnum):
     RESOLVED_UNWANTED = "resolved_unwanted"
     """It is over, and the route tells no ends (``send_resolved: false``)."""
     ROUTE_REMOVED = "route_removed"
-    """The routing was changed while it waited, and no route wants it any more."""
+    """The routing was changed while it waited: no route wants it any more, or one that does tells of it already."""
     NO_CHANNEL = "no_channel"
     """There is no such channel, or it has no address: nothing can be sent."""
     DELIVERED = "delivered"

@@ -24,6 +24,9 @@ class MemoryLedger:
     def marks(self) -> Mapping[str, Position] | None:
         return self.read_to
 
+    def live_mark(self) -> Mapping[str, Position] | None:
+        return {}
+
     def notices(self, wanted: Wanted) -> list[Notice]:
         found = [
             notice

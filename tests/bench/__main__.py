@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from consumers.garbage import collect_seldom
-from tests.bench import appending, backtesting, folding, latency, pages, ruling, storage
+from tests.bench import appending, backtesting, folding, latency, pages, ruling, storage, telling
 from tests.bench.figures import Figure
 from tests.bench.material import sample
 from tests.bench.setting import fill, folder
@@ -45,6 +45,7 @@ def main() -> None:
         "rebuild": lambda: folding.rebuild(material, _ROUNDS),
         "backtest": lambda: backtesting.from_the_log(material, _ROUNDS),
         "latency": lambda: latency.visible(length),
+        "telling": lambda: telling.told(length),
         "storage": lambda: storage.stored(material, _ROUNDS),
         "rules": lambda: ruling.judged(sample(_JUDGED_QUICK if options.quick else _JUDGED), _ROUNDS),
         "large": on_many,
@@ -63,7 +64,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure findstream beside naive baselines.")
     parser.add_argument("--quick", action="store_true", help="few events: a look, not a measurement")
     parser.add_argument(
-        "--only", action="append", help="a group: append ingest live rebuild backtest latency storage rules large; repeatable"
+        "--only",
+        action="append",
+        help="a group: append ingest live rebuild backtest latency telling storage rules large; repeatable",
     )
     parser.add_argument("--events", type=int, help=f"events of each comparison (default {_COMPARED:,})")
     return parser.parse_args()

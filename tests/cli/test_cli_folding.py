@@ -82,7 +82,7 @@ def test_all_can_be_rebuilt_at_once(filled: Findstream) -> None:
     answer = filled("rebuild", "--all")
 
     assert answer.code == 0
-    assert len(answer.out.splitlines()) == 7
+    assert len(answer.out.splitlines()) == 8
     assert "event_index: switched, generation 2, 5 events\n" in answer.out
 
 

@@ -33,7 +33,8 @@ def ledger(home: Path) -> Iterator[SqliteLedger]:
     settings = Settings.load()
     assert settings.home == home
     with open_log(settings) as log, closing(open_ledger(settings)) as book:
-        book.begin(dict(log.heads()))
+        book.begin({})
+        book.commit(book.claim(), dict(log.heads()), [], Change())
         assert isinstance(book, SqliteLedger)
         yield book
 

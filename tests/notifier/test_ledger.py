@@ -98,6 +98,15 @@ def test_the_live_mark_is_set_once(ledger: Ledger) -> None:
     assert ledger.marks() == MARKS
 
 
+def test_the_live_mark_stays_where_it_was_as_marks_move_on(ledger: Ledger) -> None:
+    assert ledger.live_mark() is None
+    ledger.begin(MARKS)
+    ledger.commit(ledger.claim(), {shard: Position(shard, 10**6) for shard in MARKS}, [], Change())
+
+    assert ledger.live_mark() == MARKS
+    assert ledger.marks() != MARKS
+
+
 def test_the_live_mark_of_an_empty_log_is_set_too(ledger: Ledger) -> None:
     assert ledger.begin({})
     assert not ledger.begin(MARKS)
@@ -448,6 +457,15 @@ def test_a_file_that_is_damaged_or_none_of_ours_is_refused(tmp_path: Path) -> No
         SqliteLedger(tmp_path / "other.db")
 
 
+def test_a_ledger_of_an_earlier_build_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    SqliteLedger(tmp_path / "notices.db").close()
+    with closing(sqlite3.connect(tmp_path / "notices.db")) as file:
+        file.execute("PRAGMA user_version = 1")
+
+    with pytest.raises(UnknownFormat, match=r"format 1; expected is .* format 2.*move it away"):
+        SqliteLedger(tmp_path / "notices.db")
+
+
 # forgetting
 
 
@@ -637,6 +655,19 @@ def test_a_digest_tells_of_a_thousand_of_the_worst_and_counts_all(ledger: Ledger
     assert [cause.event_id for cause in second.causes[:2]] == ["5000-x", "1199-x"]
     assert (len(second.causes), second.firing, second.severity) == (1000, 1201, 4)
     assert second.counts == (counted("health", 2, 1201),)
+
+
+def test_a_digest_whose_number_is_taken_gets_the_next(ledger: Ledger) -> None:
+    token = put(ledger, gathered(1))
+    ledger.merge(token, digest(), 50, critical=True)
+    ledger.commit(token, {}, [Draft(gathered(2))], Change())
+
+    assert ledger.merge(token, digest(), 51, critical=True) == 2
+
+    first, second = ledger.get(digest().key), ledger.get(digest(8).key)
+    assert first is not None
+    assert second is not None
+    assert (first.merged_into, second.firing) == (digest(8).key, 2)
 
 
 def test_without_anything_that_waits_there_is_no_digest(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.notifier.errors import RoutingRefused
-from consumers.notifier.routing import text
+from consumers.notifier.item import NAMED
+from consumers.notifier.routing import text, times
 from consumers.notifier.routing.tree import Report, Route
 
 FIELDS = "there are type, source, kind, severity, account, region, subject, resource, rule, report, label.<name>, group.<name>"
@@ -299,3 +301,12 @@ def test_whatever_a_document_says_it_is_read_or_refused(document: dict[str, Any]
 def test_any_text_is_read_or_refused(document: str) -> None:
     with suppress(RoutingRefused):
         text.read(document)
+
+
+def test_the_documented_routing_is_accepted_and_its_keys_are_all_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```yaml\n(routes:.*?)^```$", document, re.MULTILINE | re.DOTALL)
+
+    assert text.channels_of(text.read(example))
+    named = set(re.findall(r"`([a-z_]+)", document))
+    assert {*text._FIELDS, *text._TOP, *NAMED, *times._FIELDS, "when", "equal"} - named == set()

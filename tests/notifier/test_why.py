@@ -42,11 +42,15 @@ class Book:
     """A ledger that a test makes up."""
 
     read_to: Mapping[str, Position] | None = field(default_factory=lambda: {"s": AT})
+    began_at: Mapping[str, Position] = field(default_factory=dict)
     kept: list[Notice] = field(default_factory=list)
     memory: list[tuple[Group, Sequence[Member]]] = field(default_factory=list)
 
     def marks(self) -> Mapping[str, Position] | None:
         return self.read_to
+
+    def live_mark(self) -> Mapping[str, Position] | None:
+        return self.began_at
 
     def notices(self, wanted: Wanted) -> list[Notice]:
         named = [n for n in self.kept if n.key.route != DIGEST and any(c.event_id == wanted.event_id for c in n.causes)]
@@ -297,6 +301,11 @@ def test_what_the_notifier_has_not_read_is_told_as_that(read_to: Mapping[str, Po
     assert (told.verdict, told.sentence) == (Verdict.UNREAD, sentence)
 
 
+@pytest.mark.parametrize(("mark", "verdict"), [(6, Verdict.UNKNOWN), (7, Verdict.BEFORE), (8, Verdict.BEFORE)])
+def test_what_stood_on_the_log_before_the_notifier_is_told_as_that(mark: int, verdict: Verdict) -> None:
+    assert why(WANTED, Book(began_at={"s": Position("s", mark)})).verdict is verdict
+
+
 def member(event: Envelope, **more: Any) -> Member:
     found = item.of(event, AT)
     assert found is not None
@@ -371,7 +380,7 @@ def test_what_left_no_trace_is_not_made_up() -> None:
     told = why(WANTED, Book())
 
     assert told.verdict is Verdict.UNKNOWN
-    assert "before the notifier began" in told.sentence
+    assert "forgotten with time" in told.sentence
     assert [(link.kind, link.id) for link in told.chain][-2:] == [("route", "findings"), ("group", 'source="monitoring.test"')]
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from consumers.notifier.groups.holding import Held, Stages
 from consumers.notifier.groups.inhibition import Inhibitors
-from consumers.notifier.groups.naming import Home, homes
+from consumers.notifier.groups.naming import homes
 from consumers.notifier.groups.state import MOST_NEWS, MOST_STILL, WATCHED, Group, GroupKey, Member, Send, World
 from consumers.notifier.groups.step import MOST_WATCHED, WATCH_US, Step, tick_after
 from consumers.notifier.notice import Cause, Reason
@@ -170,25 +170,20 @@ def _look_through(step: Step, group: Group, members: Sequence[Member]) -> None:
 
 def _move(step: Step, group: Group, members: Sequence[Member]) -> None:
     """The route is no more, or tells nobody: what waits or fires goes where the routing has it now."""
-    lost = [member for member in members if not _moved(step, member)]
-    untraced = [member.cause for member in lost if member.resolved or not (member.told or member.held)]
-    if untraced:
-        step.hold(group.key, Reason.ROUTE_REMOVED, untraced)
+    lost: list[Cause] = []
     for member in members:
-        step.leave(group.key, member.fingerprint)
-    for member in lost:
-        if member.lasting and not member.resolved:
-            step.watch(replace(member, told=False, held=""))
-    _forget(step, step.group(group.key) or group)
-
-
-def _moved(step: Step, member: Member) -> bool:
-    """Whether somebody else tells of it from now on."""
-    wanted: list[Home] = [] if member.resolved else homes(step.policies.routing, member.fields, member.fingerprint)
-    for home in wanted:
-        if member.fingerprint not in step.members(home.key):
+        wanted = [] if member.resolved else homes(step.policies.routing, member.fields, member.fingerprint)
+        joined = [home for home in wanted if member.fingerprint not in step.members(home.key)]
+        for home in joined:
             step.news(home, replace(member, since_us=step.now_us, told=False, held=""))
-    return bool(wanted)
+        step.leave(group.key, member.fingerprint)
+        if member.lasting and not (wanted or member.resolved):
+            step.watch(replace(member, told=False, held=""))
+        if not joined and (member.resolved or not (member.told or member.held)):
+            lost.append(member.cause)
+    if lost:
+        step.hold(group.key, Reason.ROUTE_REMOVED, lost)
+    _forget(step, step.group(group.key) or group)
 
 
 def _forget(step: Step, group: Group) -> None:

@@ -58,9 +58,9 @@ class DynamoLedger:
 
     def begin(self, marks: Mapping[str, Position]) -> bool:
         """Set the live mark, as the port says."""
-        before = self._read()
+        before, mark = self._read(), items.marks_as_bytes(marks)
         while not before.begun:
-            if self._written(before, replace(before, begun=1, marks=items.marks_as_bytes(marks)), []):
+            if self._written(before, replace(before, begun=1, marks=mark, live_mark=mark), []):
                 return True
             before = self._read()
         return False
@@ -71,10 +71,15 @@ class DynamoLedger:
         for state in items.OPEN:
             self._each(state, lambda notice: replace(notice, unsure=True))
 
+    def live_mark(self) -> Mapping[str, Position] | None:
+        """What ``begin`` was told, as the port says."""
+        writer = self._read()
+        return items.marks_of(writer.live_mark) if writer.begun else None
+
     def marks(self) -> Mapping[str, Position] | None:
         """How far each shard has been decided, as the port says."""
         writer = self._read()
-        return items.marks_of(writer) if writer.begun else None
+        return items.marks_of(writer.marks) if writer.begun else None
 
     def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
         """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
@@ -92,7 +97,7 @@ class DynamoLedger:
             actions = [*chain.from_iterable(map(items.made, kept)), *items.named(kept), *_tallied(kept)]
             actions += [*items.told(told, writer.facts), *items.regrouped(change)]
             after = replace(writer, notices=writer.notices + len(new), facts=writer.facts + len(told))
-            return replace(after, marks=items.marks_as_bytes({**items.marks_of(writer), **marks})), actions
+            return replace(after, marks=items.marks_as_bytes({**items.marks_of(writer.marks), **marks})), actions
 
         self._write(decided)
         return len(new)

@@ -48,6 +48,7 @@ class Writer:
     facts: int = 0
     changes: int = 0
     marks: bytes = b"{}"
+    live_mark: bytes = b"{}"
     journal: int = 0
     step: int = 0
     steps: int = 0
@@ -237,9 +238,9 @@ def fact_of(item: Item) -> Envelope:
     return rows.fact_of(bytes_of(item["header"]), bytes_of(item["body"]))
 
 
-def marks_of(writer: Writer) -> dict[str, Position]:
-    """The marks."""
-    return {shard: Position.parse(position) for shard, position in orjson.loads(writer.marks).items()}
+def marks_of(kept: bytes) -> dict[str, Position]:
+    """Marks as the writer's item keeps them."""
+    return {shard: Position.parse(position) for shard, position in orjson.loads(kept).items()}
 
 
 def marks_as_bytes(marks: Mapping[str, Position]) -> bytes:

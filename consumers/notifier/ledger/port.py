@@ -81,6 +81,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def live_mark(self) -> Mapping[str, Position] | None:
+        """What ``begin`` was told; None before it. What stands up to it was never decided."""
+        ...
+
     def marks(self) -> Mapping[str, Position] | None:
         """How far each shard has been decided; None before ``begin``. A shard that is missing begins at its first event."""
         ...

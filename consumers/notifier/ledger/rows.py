@@ -27,6 +27,7 @@ TABLES: Final = (
         one INTEGER PRIMARY KEY CHECK (one = 1), token INTEGER NOT NULL, begun INTEGER NOT NULL, doubt_us INTEGER NOT NULL)""",
     "INSERT INTO writer VALUES (1, 0, 0, 0)",
     "CREATE TABLE marks (shard TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE live_mark (shard TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE notices (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         route TEXT NOT NULL, grouping TEXT NOT NULL, flush INTEGER NOT NULL,

@@ -21,6 +21,7 @@ from consumers.notifier.ledger import rows
 from consumers.notifier.ledger.port import Crowd, Draft, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
+from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
 from pipeline.sqlite_backup import back_up
 from pipeline.sqlite_file import Connect, Errors, Schema, SqliteFile, connect
@@ -38,7 +39,11 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path, *, connect: Connect = connect) -> None:
-        self._file = SqliteFile(path, _SCHEMA, _ERRORS, connect=connect)
+        try:
+            self._file = SqliteFile(path, _SCHEMA, _ERRORS, connect=connect)
+        except UnknownFormat as unknown:
+            message = f"{unknown}. If an earlier build wrote it, move it away: only what was sent and what waits is forgotten"
+            raise UnknownFormat(message) from None
 
     def close(self) -> None:
         """Let the file go. Later calls raise ``LedgerUnavailable``."""
@@ -60,7 +65,12 @@ class SqliteLedger:
             first = db.execute("UPDATE writer SET begun = 1 WHERE begun = 0").rowcount == 1
             if first:
                 self._mark(db, marks)
+                db.execute("INSERT INTO live_mark SELECT shard, position FROM marks")
         return first
+
+    def live_mark(self) -> Mapping[str, Position] | None:
+        """What ``begin`` was told, as the port says."""
+        return self._positions("live_mark")
 
     def doubt(self, until_us: int) -> None:
         """What happened before ``until_us`` may have been told of, as the port says."""
@@ -70,10 +80,7 @@ class SqliteLedger:
 
     def marks(self) -> Mapping[str, Position] | None:
         """How far each shard has been decided, as the port says."""
-        with self._file.snapshot() as db:
-            [(begun,)] = db.execute("SELECT begun FROM writer").fetchall()
-            found = db.execute("SELECT shard, position FROM marks").fetchall()
-        return {shard: Position.parse(position) for shard, position in found} if begun else None
+        return self._positions("marks")
 
     def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
         """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
@@ -224,6 +231,12 @@ class SqliteLedger:
         with self._file.snapshot() as db:
             found = db.execute("SELECT channel, state, count(*) FROM notices GROUP BY channel, state ORDER BY 1, 2").fetchall()
         return [Tally(channel, State(state), count) for channel, state, count in found]
+
+    def _positions(self, table: str) -> dict[str, Position] | None:
+        with self._file.snapshot() as db:
+            [(begun,)] = db.execute("SELECT begun FROM writer").fetchall()
+            found = db.execute(f"SELECT shard, position FROM {table}").fetchall()  # noqa: S608  # a constant
+        return {shard: Position.parse(position) for shard, position in found} if begun else None
 
     @contextmanager
     def _writing(self, token: int) -> Iterator[sqlite3.Connection]:

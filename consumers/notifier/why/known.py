@@ -36,6 +36,10 @@ class Book(Protocol):
         """How far each shard has been decided; None before the notifier has begun."""
         ...
 
+    def live_mark(self) -> Mapping[str, Position] | None:
+        """Up to where nothing was ever decided; None before the notifier has begun."""
+        ...
+
     def notices(self, wanted: Wanted) -> list[Notice]:
         """Notices, the last decided first."""
         ...
@@ -53,6 +57,8 @@ class Progress(Enum):
     """How far the notifier is with an event."""
 
     NO_NOTIFIER = "no_notifier"
+    BEFORE = "before"
+    """It stood on the log already when the notifier began."""
     NOT_YET = "not_yet"
     READ = "read"
 
@@ -86,7 +92,7 @@ def gather(record: Record, book: Book, reading: Reading, judged: Judged, policie
     return Known(
         record,
         found,
-        _progress(record.position, book.marks()),
+        _progress(record.position, book),
         notices,
         _digests(notices, book),
         _held(found, notices, book),
@@ -96,11 +102,18 @@ def gather(record: Record, book: Book, reading: Reading, judged: Judged, policie
     )
 
 
-def _progress(position: Position, marks: Mapping[str, Position] | None) -> Progress:
+def _progress(position: Position, book: Book) -> Progress:
+    marks = book.marks()
     if marks is None:
         return Progress.NO_NOTIFIER
+    if not _is_behind(position, marks):
+        return Progress.NOT_YET
+    return Progress.BEFORE if _is_behind(position, book.live_mark() or {}) else Progress.READ
+
+
+def _is_behind(position: Position, marks: Mapping[str, Position]) -> bool:
     mark = marks.get(position.shard)
-    return Progress.READ if mark is not None and position <= mark else Progress.NOT_YET
+    return mark is not None and position <= mark
 
 
 def _digests(notices: Iterable[Notice], book: Book) -> dict[Key, Notice]:

@@ -33,8 +33,10 @@ class Verdict(StrEnum):
     """Nobody is ever told of such events."""
     UNREAD = "unread"
     """The notifier has not come to it yet."""
+    BEFORE = "before"
+    """It stood on the log already when the notifier began, and such things are never told."""
     UNKNOWN = "unknown"
-    """It left no trace: it was there before the notifier began, or so long ago that it was forgotten."""
+    """It left no trace: it was so long ago that it was forgotten, or the routing was another then."""
 
 
 class Said(NamedTuple):
@@ -44,6 +46,13 @@ class Said(NamedTuple):
     sentence: str
 
 
+_UNDECIDED: Final = {
+    Progress.NO_NOTIFIER: Said(Verdict.UNREAD, "No notifier has begun here, so nobody is told of anything"),
+    Progress.NOT_YET: Said(Verdict.UNREAD, "The notifier has not come to it yet"),
+    Progress.BEFORE: Said(
+        Verdict.BEFORE, "Not told: it stood on the log already when the notifier began, which tells of nothing before that"
+    ),
+}
 _WORDS: Final[Mapping[Reason, str]] = {
     Reason.DELIVERED: "the channel took it",
     Reason.IN_DIGEST: "a digest tells of it",
@@ -149,10 +158,8 @@ def _for_now(known: Known) -> str:
 def _without_notice(known: Known) -> Said:
     if known.item is None:
         return _never(known.record.event.type)
-    if known.progress is Progress.NO_NOTIFIER:
-        return Said(Verdict.UNREAD, "No notifier has begun here, so nobody is told of anything")
-    if known.progress is Progress.NOT_YET:
-        return Said(Verdict.UNREAD, "The notifier has not come to it yet")
+    if known.progress in _UNDECIDED:
+        return _UNDECIDED[known.progress]
     for group, member in known.held:
         if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told:
             where = f"group {group.key.values} of route {group.key.route}"
@@ -169,8 +176,7 @@ def _never(kind: str) -> Said:
 def _traceless(item: Item, asked: list[Step]) -> Said:
     if any(each.decides and each.route.channel for each in asked):
         forgotten = "its notice was forgotten with time, or the routing was another when it came"
-        before = "it was there before the notifier began"
-        return Said(Verdict.UNKNOWN, f"A route wants it now, but no decision about it is known: {before}, {forgotten}")
+        return Said(Verdict.UNKNOWN, f"A route wants it now, but no decision about it is known: {forgotten}")
     over = "it ends what fires for nobody, and no route wants it by itself" if item.turn is Turn.RESOLVED else "no route wants it"
     return Said(Verdict.UNWANTED, f"Not told: {over}: {_nearest(asked, item.fields)}")
 
