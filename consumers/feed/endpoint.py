@@ -8,7 +8,8 @@ from starlette.responses import Response
 from consumers.api.measure import ROUTE, UNMEASURED
 from consumers.api.parameters import check_names
 from consumers.feed.asked import PARAMETERS, filter_of, place_of
-from consumers.feed.stream import CONTENT_TYPE, HEARTBEAT_SECONDS, SEND_SECONDS, EventStream
+from consumers.feed.message import CONTENT_TYPE
+from consumers.feed.stream import HEARTBEAT_SECONDS, SEND_SECONDS, EventStream
 from consumers.feed.tail import Tail
 from consumers.people.principal import Principal
 

@@ -11,6 +11,8 @@ from consumers.api.views import event_at
 from pipeline.log.port import Batch, Position
 from projections.segments import has_words, sought
 
+CONTENT_TYPE: Final = "text/event-stream; charset=utf-8"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -18,8 +18,7 @@ from consumers.api.routing import Routes
 from consumers.feed import vector
 from consumers.feed.asked import filter_of, place_of
 from consumers.feed.backlog import backlog
-from consumers.feed.message import Filter
-from consumers.feed.stream import CONTENT_TYPE
+from consumers.feed.message import CONTENT_TYPE, Filter
 from consumers.people.principal import Principal
 from pipeline.log.port import Log, Position
 

@@ -17,15 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from consumers.feed import vector
 from consumers.feed.follower import Follower, State
-from consumers.feed.message import Filter, dropped, heartbeat, opening
+from consumers.feed.message import CONTENT_TYPE, Filter, dropped, heartbeat, opening
 from consumers.feed.tail import Tail
 from pipeline.errors import PipelineError
 from pipeline.log.port import Position
 
 HEARTBEAT_SECONDS: Final = 15.0
 SEND_SECONDS: Final = 30.0
-
-CONTENT_TYPE: Final = "text/event-stream; charset=utf-8"
 
 _HEADERS: Final = [
     (b"content-type", CONTENT_TYPE.encode()),

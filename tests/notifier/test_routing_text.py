@@ -308,5 +308,5 @@ def test_the_documented_routing_is_accepted_and_its_keys_are_all_documented() ->
     [example] = re.findall(r"^```yaml\n(routes:.*?)^```$", document, re.MULTILINE | re.DOTALL)
 
     assert text.channels_of(text.read(example))
-    named = set(re.findall(r"`([a-z_]+)", document))
+    named = set(re.findall(r"`([a-z_]+)", document)) | set(re.findall(r"^[ -]*([a-z]+):", example, re.MULTILINE))
     assert {*text._FIELDS, *text._TOP, *NAMED, *times._FIELDS, "when", "equal"} - named == set()
