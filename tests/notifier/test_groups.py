@@ -122,6 +122,27 @@ def test_a_thing_does_not_inhibit_itself_and_is_inhibited_by_any_other() -> None
     assert told(policies(given_rules), "0 a fires account=1; 1 b fires", 20) == ["10 held inhibited a", "10 newly_firing b"]
 
 
+def test_a_thing_does_not_inhibit_itself_as_another_group_has_it() -> None:
+    rules = (
+        "routes: {channel: ops, group_by: [account], group_wait: 10s}\ninhibit: [{when: [severity=HIGH], mute: [severity=LOW]}]"
+    )
+
+    assert told(policies(rules), "0 a fires account=1; 1 a fires account=2 severity=LOW", 20) == [
+        *("10 newly_firing a", "11 newly_firing a"),
+    ]
+    assert told(policies(rules), "0 a fires account=1; 1 a fires account=2 severity=LOW; 2 b fires account=1", 20) == [
+        *("10 newly_firing a b", "11 held inhibited a"),
+    ]
+
+
+def test_what_comes_about_something_that_nobody_is_told_of_leaves_no_trace_unless_a_route_wants_it() -> None:
+    given_routes = policies("routes: {routes: [{name: bad, channel: ops, group_wait: 10s, matchers: [severity>=HIGH]}]}")
+
+    assert told(given_routes, "0 a fires severity=LOW; 1 a acked severity=LOW; 2 a ends severity=LOW", 20) == []
+    assert told(given_routes, "0 a fires severity=LOW; 1 a acked", 20) == ["1 held not_firing a"]
+    assert told(given_routes, "5 a fires; 6 a fires severity=LOW at=3", 20) == ["15 newly_firing a"]
+
+
 def test_a_hold_is_told_once_a_reason_and_anew_for_another_event() -> None:
     rules = "routes: {channel: ops, group_wait: 10s, group_interval: 60s, mute: [day]}\ntimes: {day: [{times: ['22:13-22:16']}]}"
     rules += "\ninhibit: [{when: [subject=i], mute: [subject=a]}]"
@@ -157,6 +178,15 @@ def test_what_fires_in_the_new_group_already_is_not_told_there_again() -> None:
 
     assert words(here)[:2] == ["10 newly_firing a", "30 newly_firing a"]
     assert [line for line in words(here)[2:] if "repeated" not in line] == []
+
+
+def test_the_end_of_what_was_told_by_a_route_that_is_no_more() -> None:
+    here = machine("routes: {routes: [{name: one, channel: ops, group_wait: 10s, group_interval: 60s}]}")
+    here.run(script("0 a fires"), 15)
+    here.policies = policies("routes: {}")
+    here.run(script("20 a ends"), 4000)
+
+    assert words(here) == ["10 newly_firing a", "3610 held route_removed -a"]
 
 
 def test_what_was_told_and_has_no_route_any_more_is_forgotten_without_a_word_but_its_end_is_not() -> None:

@@ -120,13 +120,17 @@ class Overlay:
     def apply(self, change: Change) -> None:
         """Go on from here as if ``change`` were so."""
         self.change.groups.update(change.groups)
-        self.change.members.update(change.members)
         self.change.outcomes.extend(change.outcomes)
         for outcome in change.outcomes:
             self.named.update(cause.event_id for cause in (outcome.news if isinstance(outcome, Send) else outcome.causes))
         for (key, fingerprint), member in change.members.items():
-            self._members.setdefault(key, {})[fingerprint] = member
-            self._joined.setdefault(fingerprint, {})[key] = None
+            self.set(key, fingerprint, member)
+
+    def set(self, key: GroupKey, fingerprint: str, member: Member | None) -> None:
+        """Go on as if this were a member, or (None) were not."""
+        self.change.members[key, fingerprint] = member
+        self._members.setdefault(key, {})[fingerprint] = member
+        self._joined.setdefault(fingerprint, {})[key] = None
 
     def group(self, key: GroupKey) -> Group | None:
         """One group."""

@@ -54,19 +54,19 @@ class Step:
 
     def put(self, group: Group) -> None:
         """Let a group be so from now on."""
-        self._world.apply(Change(groups={group.key: group}))
+        self.change.groups[group.key] = group
 
     def forget(self, key: GroupKey) -> None:
         """Let a group, which has no members, be no more."""
-        self._world.apply(Change(groups={key: None}))
+        self.change.groups[key] = None
 
     def join(self, key: GroupKey, member: Member) -> None:
         """Let a member be so from now on."""
-        self._world.apply(Change(members={(key, member.fingerprint): member}))
+        self._world.set(key, member.fingerprint, member)
 
     def leave(self, key: GroupKey, fingerprint: str) -> None:
         """Let something be a member no more."""
-        self._world.apply(Change(members={(key, fingerprint): None}))
+        self._world.set(key, fingerprint, None)
 
     def news(self, home: Home, member: Member) -> None:
         """Let something that is to be told be a member, and see that its group is looked at in time."""
