@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 
@@ -16,6 +17,9 @@ from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
 
 Fold = Callable[[], None]
+
+MINUTES = count(1)
+"""Each time that the notifier is run, it is later, so that its channels may be asked again."""
 
 
 class Slack:
@@ -63,7 +67,7 @@ def notify_of_everything() -> None:
         notifier = open_notifier(settings, log, ledger, catalog, environ, clock=lambda: now_us() + late_us, random=random.random)
         while notifier.step():
             pass
-        late_us = 60_000_000
+        late_us = next(MINUTES) * 60_000_000
         notifier.step()
         for channel in notifier.channels:
             while notifier.deliver(channel).notice:

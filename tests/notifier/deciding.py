@@ -78,7 +78,7 @@ class Machine:
         """What a batch makes of the world, and then the time; not committed."""
         overlay = Overlay(self.kept)
         for one in items:
-            if one.cause.event_id not in self.known | overlay.named:
+            if one.cause.event_id not in self.known | named_by(overlay):
                 overlay.apply(decide(overlay, self.policies, one, self.now_us))
         while change := decide(overlay, self.policies, None, self.now_us):
             overlay.apply(change)
@@ -87,7 +87,7 @@ class Machine:
     def take(self, *items: Item) -> None:
         """Take items in, look at what is due, and commit."""
         overlay = self.batch(items)
-        self.known |= overlay.named
+        self.known |= named_by(overlay)
         self.outcomes += [(self.second, outcome) for outcome in overlay.change.outcomes]
         self.kept.apply(overlay.change)
 
@@ -108,6 +108,15 @@ class Machine:
             self.until(one.second)
             self.take(one.item)
         self.until(second)
+
+
+def named_by(overlay: Overlay) -> set[str]:
+    """The events that what was decided names: what a ledger knows once that is committed."""
+    return {
+        cause.event_id
+        for outcome in overlay.change.outcomes
+        for cause in (outcome.news if isinstance(outcome, Send) else outcome.causes)
+    }
 
 
 def groups_of(kept: Kept) -> list[tuple[Group, list[Member]]]:

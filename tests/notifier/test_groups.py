@@ -395,13 +395,6 @@ def test_memory_is_bounded_by_what_is_so() -> None:
     assert list(kept.due(1000)) == KEYS
 
 
-def test_what_a_batch_named_is_known() -> None:
-    here = machine("routes: {channel: ops, group_wait: 0s}")
-    happened, over = item("a", Turn.MOMENT, BEGIN_US, 1, {}), item("b", Turn.RESOLVED, BEGIN_US, 2, {})
-
-    assert here.batch([happened, over]).named == {happened.cause.event_id, over.cause.event_id}
-
-
 def test_a_decision_without_anything_to_do_changes_nothing() -> None:
     here = machine()
 

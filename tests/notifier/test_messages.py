@@ -145,6 +145,12 @@ def test_a_silence_that_would_be_too_long_for_an_address_is_left_to_be_written()
     assert storm([event(1), event(2)]).silence == f"{CONSOLE}/silences/new"
 
 
+def test_what_would_be_too_long_for_an_address_does_not_filter() -> None:
+    told = message([event(n, source="✓" * 200) for n in (1, 2)], key=Key("r", "g", 1))
+
+    assert [name for name, _ in asked(told.link)] == ["from", "to"]
+
+
 def test_a_report_cannot_be_silenced_by_its_message() -> None:
     assert story(message([report()])).silence == ""
 

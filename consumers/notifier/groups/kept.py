@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from consumers.notifier.groups.state import Change, Group, GroupKey, Member, Send, World
+from consumers.notifier.groups.state import Change, Group, GroupKey, Member, World
 
 _NOBODY: Final[Mapping[str, Member]] = {}
 _COMPACT_BEYOND: Final = 64
@@ -105,24 +105,18 @@ class Kept:
 
 
 class Overlay:
-    """A ``World`` as it will be with ``change``, which grows with every ``apply``.
-
-    ``named`` are the events that the outcomes so far name: what a ledger will know once ``change`` is committed.
-    """
+    """A ``World`` as it will be with ``change``, which grows with every ``apply``."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._members: dict[GroupKey, dict[str, Member | None]] = {}
         self._joined: dict[str, dict[GroupKey, None]] = {}
         self.change = Change()
-        self.named: set[str] = set()
 
     def apply(self, change: Change) -> None:
         """Go on from here as if ``change`` were so."""
         self.change.groups.update(change.groups)
         self.change.outcomes.extend(change.outcomes)
-        for outcome in change.outcomes:
-            self.named.update(cause.event_id for cause in (outcome.news if isinstance(outcome, Send) else outcome.causes))
         for (key, fingerprint), member in change.members.items():
             self.set(key, fingerprint, member)
 

@@ -19,8 +19,8 @@ MOST_NAMED: Final = 20
 """Events that a message names, the worst first; the others are counted."""
 MOST_NAMED_OF_DIGEST: Final = 5
 
-_LONGEST_LINK: Final = 2000
-"""Characters of an address; browsers and mail programs take at least so many."""
+_LONGEST_QUERY: Final = 1500
+"""Characters of what a link asks: with it, an address stays below 2,000, which everything takes."""
 _MEANS_MORE: Final = frozenset('\\*?|="~')
 """Characters of a value that matchers take for more than themselves, somewhere."""
 _NAME: Final = re.compile(r"[^\s=!<>]+")
@@ -67,6 +67,7 @@ def _link(notice: Notice, common: Fields, base: str) -> str:
     span = {"from": str(min(times)), "to": str(max(times) + 1)} if times else {}
     asked = {"source": common.get("source", ""), "account": common.get("account", ""), **span}
     query = urlencode({name: value for name, value in asked.items() if value}, errors="replace")
+    query = query if len(query) <= _LONGEST_QUERY else urlencode(span)
     return f"{base}/events?{query}" if query else f"{base}/events"
 
 
@@ -78,7 +79,7 @@ def _silence(items: Sequence[Item], base: str) -> str:
         errors="replace",
     )
     address = f"{base}/silences/new"
-    return f"{address}?{query}" if 0 < len(query) <= _LONGEST_LINK else address
+    return f"{address}?{query}" if 0 < len(query) <= _LONGEST_QUERY else address
 
 
 def _exactly(value: str) -> str:
