@@ -39,13 +39,11 @@ class _Opener:
         return self.settings.links_base
 
     def open(self, name: str, configured: Configured) -> Channel | None:
-        match configured:
-            case file.Slack():
-                return self._slack(name, configured)
-            case file.Email():
-                return self._email(name, configured)
-            case file.Webhook():
-                return self._webhook(name, configured)
+        if isinstance(configured, file.Slack):
+            return self._slack(name, configured)
+        if isinstance(configured, file.Email):
+            return self._email(name, configured)
+        return self._webhook(name, configured)
 
     def _slack(self, name: str, configured: file.Slack) -> Channel | None:
         from consumers.notifier.channels import slack  # noqa: PLC0415 -- Slack's package is slow, and often not needed

@@ -20,14 +20,6 @@ from schemas.envelope import Envelope
 _RESOURCES: Final = 5
 _LONGEST_ID: Final = 128
 
-_ENDS: Final = frozenset({"alert.resolved", "alert.withdrawn"})
-_RESOLVED: Final = {
-    "cloudwatch_alarm": ("state", {"OK"}),
-    "health": ("status", {"CLOSED"}),
-    "securityhub": ("workflow", {"RESOLVED"}),
-}
-"""Per kind the fact, and its values, that say that all is well again."""
-
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -62,7 +54,6 @@ def card(event: Envelope, console_url: str, *, zone: str = "UTC", over: bool = F
     report = daily.read(body) if event.type == "report.issued" else None
     zone = said(body.get("zone")) or zone if report else zone
     told = _report(report, zone) if report else told_of(event, body, facts, zone)
-    over = over or _is_over(event, body.get("kind"), facts)
     title = line(told.title)
     time = moment(event.time_us, zone)
     where = [("Account", said(event.account)), ("Region", said(event.region)), ("Source", said(event.source)), ("Time", time)]
@@ -93,13 +84,6 @@ def _tone(event: Envelope, *, over: bool) -> Tone:
     if event.type == "report.issued":
         return palette.REPORT
     return palette.RESOLVED if over else palette.tone(event.severity)
-
-
-def _is_over(event: Envelope, kind: Any, facts: Facts) -> bool:
-    if event.type in _ENDS:
-        return True
-    name, values = _RESOLVED.get(kind, ("", set())) if isinstance(kind, str) else ("", set())
-    return bool(name) and line(facts[name]).upper() in values
 
 
 def _page(event: Envelope, body: Mapping[str, Any]) -> str:
