@@ -184,14 +184,14 @@ def test_settings_that_are_none_are_told_at_the_start(tmp_path: Path) -> None:
     ]
 
 
-def test_a_wrong_routes_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    (tmp_path / "routes.toml").write_text("nonsense = 1")
-    wrong = environment(tmp_path / "var", free_port()) | {"FINDSTREAM_ROUTES": str(tmp_path / "routes.toml")}
+def test_a_wrong_channels_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "channels.yaml").write_text("nonsense: 1")
+    wrong = environment(tmp_path / "var", free_port()) | {"FINDSTREAM_CHANNELS": str(tmp_path / "channels.yaml")}
 
     answer = subprocess.run([*COMMAND, "run"], capture_output=True, check=False, env=wrong)
 
     assert answer.returncode == 2
-    assert b"routes.toml" in answer.stderr
+    assert b"channels.yaml: nonsense: Extra inputs are not permitted" in answer.stderr
     assert not (tmp_path / "var").exists()
 
 
