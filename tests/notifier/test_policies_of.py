@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.notifier.routing import text
+from consumers.notifier.routing import matchers, text
 from consumers.notifier.routing.policies import policies_of, silence_of
 from consumers.notifier.routing.tree import Route, Routing
 from consumers.notifier.routing.walk import group_of, walk
@@ -113,7 +113,7 @@ def test_a_group_has_the_values_of_its_fields() -> None:
     assert group_of(replace(route, group_by=("...",)), GRAVE) == {}
 
 
-MATCHERS = [text.matchers.read(f"source={source}") for source in "abc"]
+MATCHERS = [matchers.read(f"source={source}") for source in "abc"]
 
 
 @st.composite
