@@ -10,7 +10,7 @@ import orjson
 from consumers.rules.engine.book import Book
 from consumers.rules.engine.engine import Engine
 from consumers.rules.errors import ExpressionRefused, RuleThrew
-from consumers.rules.matching import Compiled, Document, Fault, Hit, Judge
+from consumers.rules.matching import Compiled, Document, Fault, Hit, Judge, MakeJudge
 from consumers.rules.rule import Rule, Threshold, Version
 from pipeline.log.port import Batch
 from projections.stores.port import Store
@@ -121,6 +121,7 @@ class World:
     engine: Engine | None = None
     life: int = 0
     stopped: list[str] = field(default_factory=list)
+    make_judge: MakeJudge = PlainJudge
 
     def publish(self, of: Rule, *, since_us: int = 0, **more: Any) -> Version:
         number = sum(version.rule.id == of.id for version in self.versions) + 1
@@ -130,7 +131,7 @@ class World:
     def start(self, store: Store | None = None) -> Engine:
         """Another engine; the former one, if there is one, is killed: nothing is asked of it any more."""
         self.life += 1
-        self.book = Book(lambda: list(self.versions), compiled, make_judge, clock=lambda: self.now_us, refresh_us=0)
+        self.book = self.read()
         self.engine = Engine(
             self.log,
             store or self.store,
@@ -141,6 +142,10 @@ class World:
             on_stop=lambda newer: self.stopped.append(str(newer)),
         )
         return self.engine
+
+    def read(self) -> Book:
+        """Another book of the versions."""
+        return Book(lambda: list(self.versions), compiled, self.make_judge, clock=lambda: self.now_us, refresh_us=0)
 
     def judge(self) -> None:
         """Step until there is nothing left to judge."""
