@@ -402,11 +402,17 @@ def _remark_on_late(late: int) -> None:
 def _show_verified(found: Verified) -> None:
     emit(
         f"{found.rule_id}, version{'' if len(found.versions) == 1 else 's'} {', '.join(map(str, found.versions))}:"
-        f" {found.expected:,} expected, {found.raised:,} raised live; {'equal' if found.equal else 'THEY DIFFER'}"
+        f" {found.expected:,} expected, {found.raised:,} raised live, {found.resolved:,} resolved by findings;"
+        f" {'equal' if found.equal else 'THEY DIFFER'}"
     )
     _show_alerts("Missing", found.missing)
-    if found.unexpected:
-        emit_table(("Unexpected",), ((alert_id,) for alert_id in found.unexpected))
+    for title, ids in (
+        ("Unexpected", found.unexpected),
+        ("Not resolved", found.unresolved),
+        ("Wrongly resolved", found.wrongly_resolved),
+    ):
+        if ids:
+            emit_table((title,), ((alert_id,) for alert_id in ids))
     if found.faults:
         remark(f"a version threw or took too long on {counted(found.faults, 'finding')}")
     _incomplete(complete=found.complete)
