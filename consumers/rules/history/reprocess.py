@@ -24,7 +24,7 @@ from consumers.rules.history.lockstep import Progress, Watch, complete_since
 from consumers.rules.history.resolving import Resolving
 from consumers.rules.history.standing import Known, Standing, standing
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.history.telling import Telling
+from consumers.rules.history.telling import Teller, Telling
 from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
 from pipeline.log.port import Batch, Log, Position
 from schemas.envelope import Envelope
@@ -78,7 +78,7 @@ class Reprocessed:
 class _Raising:
     """The sink of a run."""
 
-    def __init__(self, compiled: Compiled, run: Run, known: Standing, telling: Telling) -> None:
+    def __init__(self, compiled: Compiled, run: Run, known: Standing, telling: Teller) -> None:
         version = compiled.version
         self.strand = Strand(compiled, run.stretch)
         self.told = Reprocessed(version.rule.id, version.number, run.id)
@@ -161,11 +161,13 @@ def reprocess(
     make_judge: MakeJudge,
     passed: Callable[[], Mapping[str, Position] | None] = lambda: None,
     watch: Watch | None = None,
+    telling: Teller | None = None,
 ) -> Reprocessed:
     """Judge ``run.stretch`` by a version and tell the log what is new and what is not so.
 
     ``passed`` says how far the engine has come; it is asked again after it is known which alerts stand, so that whatever they
-    were concluded from is judged. None: there is no engine, and all that the log holds is judged.
+    were concluded from is judged. None: there is no engine, and all that the log holds is judged. ``telling`` takes the facts
+    instead of the log: a rehearsal.
 
     Raises ``Cancelled``, ``HistoryLost``, ``NotTold``, ``LogUnavailable`` or ``LogCorrupted``; call again with the same run then.
     """
@@ -177,7 +179,7 @@ def reprocess(
     rule_id = compiled.version.rule.id
     passed()  # what live judging owes the log stands there then
     known = standing(log, rule_id, run.stretch, recorded_us, _half(watch, 0))
-    telling = Telling(log)
+    telling = telling or Telling(log)
     sink = _Raising(compiled, run, known, telling)
     judging = Judging(make_judge([compiled], sink.fault), [sink.strand], sink)
     until = passed()
