@@ -1,23 +1,30 @@
 """Findings that could not be judged are judged after a fix: once by each version, whenever that was learned of."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from consumers.rules.engine import JUDGING
 from consumers.rules.engine.book import Book
+from consumers.rules.engine.delivered import DeliveredRules
 from consumers.rules.engine.errors import BookBehind
 from consumers.rules.engine.redriving import redrive_judging
 from consumers.rules.matching import Hit
 from pipeline.log.port import Batch
 from projections.errors import StoreUnavailable
+from projections.opening import folded_shards, lane_of
 from projections.redrive import waiting
+from projections.stores.port import Store
 from schemas.envelope import Envelope
+from tests.aws.clients import Server
 from tests.engine.judging_world import PlainJudge, World, counting, rule, seen
+from tests.support.dynamo import dynamo_store, table_at
 from tests.support.flaky import FlakyStore
+from tests.support.memory_log import batch_of
 
 POISON = b"{not json"
 
@@ -61,6 +68,33 @@ def test_what_is_redriven_counts_with_the_others_and_is_told(poisoned: World) ->
 
     assert [alert["count"] for alert in poisoned.alerts()] == [3]
     assert not waiting(poisoned.store, JUDGING)
+
+
+def test_it_is_so_in_dynamodb_where_lanes_are_apart(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    whole = dynamo_store(ministack, table)
+    world = World(whole)
+
+    def lane(shard: str) -> Store:
+        return dynamo_store(ministack, table, lane=lane_of(shard, world.log.shards(), folded_shards(whole)))
+
+    def deliver(*events: Envelope) -> None:
+        world.tell(*events)
+        for shard in world.log.shards():
+            records = [record for record in world.log.records() if record.position.shard == shard.id]
+            if records:
+                rules.judge(batch_of(shard.id, records))
+
+    world.publish(counting(3))
+    with closing(DeliveredRules(world.log, lane, world.read(), token="lanes", clock=lambda: world.now_us)) as rules:
+        deliver(seen(1, what="failed", who="ann"), poison(2), seen(3, what="failed", who="ann"))
+        world.publish(counting(4, id_="later"))
+        assert redriven(world, mended(world)) == (1, 0)
+        assert [(alert["rule_id"], alert["count"]) for alert in world.alerts()] == [("sign-ins", 3)]
+        deliver(seen(4, what="failed", who="ann"))
+
+    assert {alert["rule_id"]: alert["count"] for alert in world.alerts()}["later"] == 4
+    assert len(world.alerts()) == 2
 
 
 def test_what_cannot_be_judged_still_stays_parked(poisoned: World) -> None:
