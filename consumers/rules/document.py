@@ -74,3 +74,22 @@ def of_body(body: Mapping[str, Any], columns: Columns, index: int) -> dict[str, 
     }
     found: dict[str, Any] = document
     return found
+
+
+class Sealed:
+    """A finding as it stands in a batch: its body is parsed when somebody first asks for its ``document``."""
+
+    __slots__ = ("_columns", "_document", "_index", "body")
+
+    def __init__(self, body: bytes, columns: Columns, index: int) -> None:
+        self.body = body
+        self._columns = columns
+        self._index = index
+        self._document: dict[str, Any] | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As ``of_batch``, made once."""
+        if self._document is None:
+            self._document = of_body(orjson.loads(self.body), self._columns, self._index)
+        return self._document

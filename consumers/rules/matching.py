@@ -1,6 +1,6 @@
 """What judging asks of compiled rules: the interface between the language and those that count.
 
-A batch's headers are asked first; a body is parsed only for findings that some rule could still want.
+A batch's headers are asked first; of a body only what some rule could still want is read, all of it if somebody asks for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,14 +46,28 @@ class Compiled(Protocol):
         ...
 
 
+class Finding(Protocol):
+    """A finding that was hit."""
+
+    @property
+    def document(self) -> Document:
+        """Its document; it may be made only now."""
+        ...
+
+
 class Hit(NamedTuple):
     """A finding that a rule matches, or that closes its alerts (it may do both): ``place`` is where it stands in the batch."""
 
     place: int
     rule: Compiled
-    document: Document
+    finding: Finding
     matched: bool
     resolved: bool
+
+    @property
+    def document(self) -> Document:
+        """The finding's."""
+        return self.finding.document
 
 
 class Fault(NamedTuple):

@@ -21,7 +21,7 @@ from consumers.rules.history.judging import Judging
 from consumers.rules.history.lockstep import Watch, complete_since
 from consumers.rules.history.resolving import Resolving
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Compiled, Document, Fault, Hit, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from pipeline.log.port import Batch, Log
 
 HOUR_US: Final = 3_600_000_000
@@ -226,20 +226,21 @@ class _Tallies:
                     self.matching[time_us // self.bucket_us] += 1
                     return
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Count it, keep it if it is among the oldest, and see how long matching takes."""
         tally = self.rules[id(strand.compiled)]
         strand.matched += 1
-        time_us = batch.columns.time_us[place]
+        time_us = batch.columns.time_us[hit.place]
         if len(tally.samples) < SAMPLES or time_us < tally.samples[-1].time_us:
-            insort(tally.samples, Finding.at(batch, place))
+            insort(tally.samples, Finding.at(batch, hit.place))
             del tally.samples[SAMPLES:]
         if len(tally.took_ns) < _TIMED:
+            document = hit.document
             began = self._timer_ns()
             strand.compiled.matches(document)
             tally.took_ns.append(self._timer_ns() - began)
         if not strand.threshold:
-            self._single(tally, strand, batch, place, document)
+            self._single(tally, strand, batch, hit)
 
     def concluded(self, strand: Strand, alert: Conclusion) -> None:
         """Count an alert of a threshold rule."""
@@ -250,20 +251,20 @@ class _Tallies:
         if strand.rule.resolve is not None:
             tally.resolving.alert(tuple(alert.group.values()), alert.reached_us)
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Count the alerts that it closes."""
-        group = strand.compiled.group(document)
+        group = strand.compiled.group(hit.document)
         if group is not None:
             columns = batch.columns
-            self.rules[id(strand.compiled)].resolving.resolver(group, columns.time_us[place], columns.id[place])
+            self.rules[id(strand.compiled)].resolving.resolver(group, columns.time_us[hit.place], columns.id[hit.place])
 
-    def _single(self, tally: _Tally, strand: Strand, batch: Batch, place: int, document: Document) -> None:
-        time_us, account = batch.columns.time_us[place], batch.columns.account[place]
+    def _single(self, tally: _Tally, strand: Strand, batch: Batch, hit: Hit) -> None:
+        time_us, account = batch.columns.time_us[hit.place], batch.columns.account[hit.place]
         self._count(tally, time_us, account)
         if tally.wants(time_us, account):
-            tally.keep(strand.single(batch, place, document))
+            tally.keep(strand.single(batch, hit))
         if strand.rule.resolve is not None:
-            tally.resolving.alert(strand.compiled.group(document) or (), time_us)
+            tally.resolving.alert(strand.compiled.group(hit.document) or (), time_us)
 
     def _count(self, tally: _Tally, time_us: int, account: str) -> None:
         tally.alerts += 1

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from consumers.rules.alerting import Conclusion
 from consumers.rules.history.lockstep import Watch, steps
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Document, Hit, Judge
+from consumers.rules.matching import Hit, Judge
 from consumers.rules.rule import AHEAD_US, Version
 from pipeline.log.port import Batch, Columns, Log, Position
 from projections.guard import WINDOW_DAYS, Guard
@@ -36,7 +36,7 @@ class Sink(Protocol):
         """A finding is hit by some versions, each of which admits it."""
         ...
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """A version matches a finding of the stretch. If it has no threshold, that is an alert: ``strand.single``."""
         ...
 
@@ -44,7 +44,7 @@ class Sink(Protocol):
         """A version with a threshold concludes an alert."""
         ...
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """A finding closes the open alerts of its group that are older."""
         ...
 
@@ -165,8 +165,8 @@ class Judging:
     def _hit(self, hit: Hit, strand: Strand, batch: Batch, time_us: int) -> None:
         if hit.matched:
             if time_us in strand.stretch:
-                self._sink.matched(strand, batch, hit.place, hit.document)
+                self._sink.matched(strand, batch, hit)
             if strand.threshold and time_us in strand.counted:
-                strand.count(strand.threshold, batch, hit.place, hit.document)
+                strand.count(strand.threshold, batch, hit)
         if hit.resolved:
-            self._sink.resolver(strand, batch, hit.place, hit.document)
+            self._sink.resolver(strand, batch, hit)

@@ -15,7 +15,7 @@ from consumers.rules.history.judging import Judging
 from consumers.rules.history.lockstep import Watch, complete_since
 from consumers.rules.history.standing import standing
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from consumers.rules.rule import Version
 from pipeline.log.port import Batch, Log
 from schemas.envelope import MAX_TIME_US
@@ -60,10 +60,10 @@ class _Expecting:
     def finding(self, *_: object) -> None:
         """Nothing."""
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Without a threshold it is an alert."""
         if not strand.threshold:
-            self.concluded(strand, strand.single(batch, place, document))
+            self.concluded(strand, strand.single(batch, hit))
 
     def concluded(self, _: Strand, alert: Conclusion) -> None:
         """Expect it, whichever version concludes it."""
