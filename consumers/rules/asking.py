@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from consumers.rules import excerpt
 from consumers.rules.document import Sealed
-from consumers.rules.excerpt import Tree
 from consumers.rules.indexing import Plan
 from consumers.rules.wanting import Want
 
@@ -32,22 +31,11 @@ _REFUSED: Final = (ValueError, RecursionError)
 
 
 @dataclass(slots=True)
-class Decoders:
-    """Decoders and answers that are shared by all who ask for one judge."""
+class Memory:
+    """Answers by who asked, and the key; shared by all who ask for one judge."""
 
     answers: dict[tuple[int, Hashable], _Found] = field(default_factory=dict)
-    """By who asked, and the key."""
-    made: dict[Hashable, tuple[_Excerpts, _Keys | None]] = field(default_factory=dict)
     askers: int = 0
-
-    def of(self, tree: Tree) -> tuple[_Excerpts, _Keys | None]:
-        """What makes excerpts and keys."""
-        spelt = excerpt.spelling(tree)
-        if spelt not in self.made:
-            if len(self.made) >= REMEMBERED:
-                self.made.clear()
-            self.made[spelt] = excerpt.excerpts(tree), excerpt.keys(tree)
-        return self.made[spelt]
 
     def remember(self, asker: int, key: Hashable, found: _Found) -> None:
         """Keep an answer; a full memory is emptied first."""
@@ -60,10 +48,10 @@ class Decoders:
 class Asking:
     """Asks the wants of a plan. ``form`` is that of the findings that it is asked about."""
 
-    def __init__(self, plan: Plan[Want], wants: Sequence[Want], form: str, decoders: Decoders) -> None:
+    def __init__(self, plan: Plan[Want], wants: Sequence[Want], form: str, memory: Memory) -> None:
         self._plan = plan
-        self._decoders = decoders
-        self._number = decoders.askers = decoders.askers + 1
+        self._memory = memory
+        self._number = memory.askers = memory.askers + 1
         self._tree = excerpt.looked_at(want.rest for want in wants if want.rest) if form == _FORM else None
         self._failed = self._succeeded = 0
         self._always = tuple(plan.always)
@@ -81,7 +69,7 @@ class Asking:
         self._succeeded += 1
         if self._succeeded >= WARM and self._tree:
             self._succeeded = 0
-            self._excerpts, by_key = self._decoders.of(self._tree)
+            self._excerpts, by_key = excerpt.excerpts(self._tree), excerpt.keys(self._tree)
             self.found = self._by_excerpt
             if by_key:
                 self._keys, self.found = by_key, self._by_key
@@ -93,11 +81,11 @@ class Asking:
         except _REFUSED:
             self._doubt(self._by_excerpt)
             return self._looked_at(finding)
-        found = self._decoders.answers.get((self._number, key))
+        found = self._memory.answers.get((self._number, key))
         if found is None:
             self._doubt(self._by_excerpt)
             found = self._looked_at(finding)
-            self._decoders.remember(self._number, key, found)
+            self._memory.remember(self._number, key, found)
         else:
             self._succeeded += 1
         return found
@@ -125,7 +113,8 @@ class Asking:
     def _matching(self, document: dict[str, Any]) -> _Found:
         plan = self._plan
         candidates = plan.candidates(document) if plan.indexes else plan.always
-        return tuple([want for want in candidates if want.matches is None or want.matches(document)])
+        found = [want for want in candidates if want.matches is None or want.matches(document)]
+        return tuple(found) if found else ()
 
     def _doubt(self, otherwise: Callable[[Sealed], _Found]) -> None:
         """Count a failure; of too many, go on otherwise."""

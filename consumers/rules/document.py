@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from pipeline.log.port import Batch, Columns
 from schemas import rfc3339
@@ -76,20 +77,17 @@ def of_body(body: Mapping[str, Any], columns: Columns, index: int) -> dict[str, 
     return found
 
 
-class Sealed:
+class Sealed(Struct, eq=False):
     """A finding as it stands in a batch: its body is parsed when somebody first asks for its ``document``."""
 
-    __slots__ = ("_columns", "_document", "_index", "body")
-
-    def __init__(self, body: bytes, columns: Columns, index: int) -> None:
-        self.body = body
-        self._columns = columns
-        self._index = index
-        self._document: dict[str, Any] | None = None
+    body: bytes
+    columns: Columns
+    index: int
+    _opened: dict[str, Any] | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """As ``of_batch``, made once."""
-        if self._document is None:
-            self._document = of_body(orjson.loads(self.body), self._columns, self._index)
-        return self._document
+        if self._opened is None:
+            self._opened = of_body(orjson.loads(self.body), self.columns, self.index)
+        return self._opened

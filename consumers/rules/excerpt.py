@@ -7,78 +7,83 @@ Refused: what these cannot express (arrays within arrays), and what is no JSON, 
          ``RecursionError``. What is passed over is not checked as strictly as when it is parsed: bodies on the log are good.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
+from functools import lru_cache
 from typing import Annotated, Any, Final, TypeAlias, TypedDict
 
 import msgspec
 
 from consumers.rules.pattern import Node
 
-Tree: TypeAlias = dict[str, "Tree"]
-"""Which members are looked at, each with its own."""
+Tree: TypeAlias = tuple[tuple[str, "Tree"], ...]
+"""Which members are looked at, each with its own; equal if they are the same ones."""
+_Growing: TypeAlias = dict[str, "_Growing"]
 
 _OF_THE_HEADER: Final = frozenset({"source", "account", "region", "detail-type", "finding"})
 """Members of a document that are not the event's own."""
+_DECODERS: Final = 1024
+"""That are kept: making one takes as long as some hundred findings."""
 _WORD: Final = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """Longer ones have no key: many can be made that are looked up in one place, and make looking up slow."""
 
 
 def looked_at(patterns: Iterable[Node]) -> Tree | None:
     """What these look at of a document; None if that is more than the event itself."""
-    tree: Tree = {}
+    growing: _Growing = {}
     for pattern in patterns:
-        _grow(tree, pattern)
-    return None if tree.keys() & _OF_THE_HEADER else tree
+        _grow(growing, pattern)
+    return None if growing.keys() & _OF_THE_HEADER else _grown(growing)
 
 
-def _grow(tree: Tree, node: Node) -> None:
+def _grow(growing: _Growing, node: Node) -> None:
     for key, part in node.fields:
-        inner = tree.setdefault(key, {})
+        inner = growing.setdefault(key, {})
         if isinstance(part, Node):
             _grow(inner, part)
     for branches in node.either:
         for branch in branches:
-            _grow(tree, branch)
+            _grow(growing, branch)
 
 
+def _grown(growing: _Growing) -> Tree:
+    return tuple((name, _grown(growing[name])) for name in sorted(growing))
+
+
+@lru_cache(maxsize=_DECODERS)
 def excerpts(tree: Tree) -> Callable[[bytes], dict[str, Any]]:
     """Makes excerpts of bodies, under ``raw``."""
-    decoder: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(_excerpt({"raw": tree}, top=True))
+    decoder: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(_excerpt((("raw", tree),)))
     return decoder.decode
 
 
-def _excerpt(tree: Tree, *, top: bool = False) -> Any:
-    members = {name: _excerpt(inner) for name, inner in tree.items()}
-    made: Any = TypedDict("Excerpt", members, total=False)  # type: ignore[misc] # made as the program runs
-    element: Any = str | int | float | bool | None | made
-    return made if top else element | list[element]
+def _excerpt(tree: Tree) -> Any:
+    members = {}
+    for name, inner in tree:
+        element: Any = str | int | float | bool | None | _excerpt(inner)
+        members[name] = element | list[element]
+    return TypedDict("Excerpt", members, total=False)  # type: ignore[operator] # made as the program runs
 
 
+@lru_cache(maxsize=_DECODERS)
 def keys(tree: Tree) -> Callable[[bytes], Hashable] | None:
     """Makes keys of bodies; None if some member's name cannot be asked for."""
     try:
-        key = _key({"raw": tree}, top=True)
+        key = _key((("raw", tree),))
     except ValueError:
         return None
     decoder: msgspec.json.Decoder[Hashable] = msgspec.json.Decoder(key)
     return decoder.decode
 
 
-def _key(tree: Tree, *, top: bool = False) -> Any:
-    members = [
-        (f"member_{number}", _key(inner) | msgspec.UnsetType, msgspec.field(name=name, default=msgspec.UNSET))
-        for number, (name, inner) in enumerate(tree.items())
-    ]
-    made: Any = msgspec.defstruct("Key", members, frozen=True, gc=False)
-    element: Any = str | _WORD | float | None | made
-    return made if top else element | tuple[element, ...]
+def _key(tree: Tree) -> Any:
+    members = []
+    for number, (name, inner) in enumerate(tree):
+        element: Any = str | _WORD | float | None | _key(inner)
+        shape = element | tuple[element, ...] | msgspec.UnsetType
+        members.append((f"member_{number}", shape, msgspec.field(name=name, default=msgspec.UNSET)))
+    return msgspec.defstruct("Key", members, frozen=True, gc=False)
 
 
 def size(key: Hashable) -> int:
     """About how much a key takes: its length as JSON."""
     return len(msgspec.json.encode(key))
-
-
-def spelling(tree: Mapping[str, Any]) -> Hashable:
-    """Equal for equal trees."""
-    return tuple(sorted((name, spelling(inner)) for name, inner in tree.items()))

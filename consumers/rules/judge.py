@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from consumers.rules.asking import REMEMBERED, Asking, Decoders
+from consumers.rules.asking import REMEMBERED, Asking, Memory
 from consumers.rules.document import TYPE, Sealed
 from consumers.rules.errors import RuleThrew
 from consumers.rules.indexing import BEGINNING, COLUMNS, laid
@@ -27,6 +27,7 @@ from pipeline.log.port import Batch, Columns
 BUDGET_NS: Final = 50_000_000
 
 _FACTS: Final = b',"facts":'
+_UNKNOWN: Final[Any] = object()
 _LONGEST_BEGINNING: Final = 1024
 _NAMES: Final = frozenset({"kind", "form", "detail_type"})
 
@@ -66,8 +67,8 @@ class IndexedJudge:
         self._all = (1 << len(self._wants)) - 1
         self._beginnings: dict[tuple[int, bytes], Asking | None] = {}
         self._plans: dict[tuple[int, str], Asking | None] = {}
-        self._answers: dict[tuple[Want, ...], tuple[Answer, ...]] = {(): ()}
-        self._decoders = Decoders()
+        self._answers: dict[tuple[Want, ...], tuple[Answer, ...]] = {}
+        self._memory = Memory()
 
     def hits(self, batch: Batch, indices: Sequence[int] | None = None) -> Iterator[Hit]:
         """As the port says."""
@@ -76,7 +77,9 @@ class IndexedJudge:
         for place, wanted in self._by_header(columns, indices):
             body = bodies[place]
             key = (wanted, body[: max(body.find(_FACTS, 0, _LONGEST_BEGINNING), 0)])
-            asking = begun[key] if key in begun else self._begun(key, body)
+            asking = begun.get(key, _UNKNOWN)
+            if asking is _UNKNOWN:
+                asking = self._begun(key, body)
             if asking is None:
                 continue
             finding = Sealed(body, columns, place)
@@ -85,7 +88,7 @@ class IndexedJudge:
                 continue
             if self._has_conditions:
                 found = tuple([want for want in found if not want.conditions or self._holds(want, finding.document)])
-            for rule, matched, resolved in told[found] if found in told else _remembered(told, found, answers(found)):
+            for rule, matched, resolved in told.get(found) or _remembered(told, found, answers(found)):
                 yield Hit(place, rule, finding, matched, resolved)
 
     def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterable[tuple[int, int]]:
@@ -116,7 +119,7 @@ class IndexedJudge:
         if key not in self._plans:
             wants = [want for bit, want in enumerate(self._wants) if bits >> bit & 1]
             plan = laid([(want, want.anchors) for want in wants])
-            _remembered(self._plans, key, Asking(plan, wants, values[-1], self._decoders) if wants else None)
+            _remembered(self._plans, key, Asking(plan, wants, values[-1], self._memory) if wants else None)
         return self._plans[key]
 
     def _holds(self, want: Want, document: dict[str, Any]) -> bool:

@@ -6,6 +6,8 @@ A batch's headers are asked first; of a body only what some rule could still wan
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from consumers.rules.rule import Version
 from pipeline.log.port import Batch
 
@@ -55,7 +57,7 @@ class Finding(Protocol):
         ...
 
 
-class Hit(NamedTuple):
+class Hit(Struct, frozen=True):
     """A finding that a rule matches, or that closes its alerts (it may do both): ``place`` is where it stands in the batch."""
 
     place: int

@@ -8,8 +8,6 @@ Resolved: an alert is resolved if a finding that the rule's ``resolve`` matches,
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
 from typing import Final, Protocol
 
 from consumers.rules.alerting import Conclusion
@@ -118,11 +116,14 @@ class Judging:
         if indices is not None and not indices:
             return
         found: list[tuple[int, list[Hit]]] = []
-        for place, hits in groupby(self._judge.hits(batch, indices), attrgetter("place")):
-            found.append((place, list(hits)))
+        for hit in self._judge.hits(batch, indices):
+            if found and found[-1][0] == hit.place:
+                found[-1][1].append(hit)
+                continue
             if len(found) == _SIFTED:
                 self._take(batch, found)
                 found = []
+            found.append((hit.place, [hit]))
         if found:
             self._take(batch, found)
 
@@ -164,7 +165,7 @@ class Judging:
 
     def _hit(self, hit: Hit, strand: Strand, batch: Batch, time_us: int) -> None:
         if hit.matched:
-            if time_us in strand.stretch:
+            if strand.stretch.since_us <= time_us < strand.stretch.until_us:
                 self._sink.matched(strand, batch, hit)
             if strand.threshold and time_us in strand.counted:
                 strand.count(strand.threshold, batch, hit)

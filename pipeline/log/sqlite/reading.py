@@ -76,10 +76,8 @@ class Bodies(Sequence[bytes]):
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
-            return [self._at(address) for address in self._addresses[index]]
-        return self._at(self._addresses[index])
-
-    def _at(self, address: int) -> bytes:
+            return [self[at] for at in range(len(self))[index]]
+        address = self._addresses[index]
         if address in self._small:
             return self._small[address]
         first, bodies = self._frame
