@@ -26,7 +26,7 @@ from pipeline.log.port import Batch, Columns
 
 BUDGET_NS: Final = 50_000_000
 
-_FACTS: Final = b',"facts":'
+_BRACE: Final = b"{"
 _UNKNOWN: Final[Any] = object()
 _LONGEST_BEGINNING: Final = 1024
 _NAMES: Final = frozenset({"kind", "form", "detail_type"})
@@ -75,8 +75,10 @@ class IndexedJudge:
         columns, bodies = batch.columns, batch.bodies
         begun, told = self._beginnings, self._answers
         for place, wanted in self._by_header(columns, indices):
+            if not wanted:
+                continue
             body = bodies[place]
-            key = (wanted, body[: max(body.find(_FACTS, 0, _LONGEST_BEGINNING), 0)])
+            key = wanted, body[: body.find(_BRACE, 1, _LONGEST_BEGINNING) + 1]
             asking = begun.get(key, _UNKNOWN)
             if asking is _UNKNOWN:
                 asking = self._begun(key, body)
@@ -92,16 +94,16 @@ class IndexedJudge:
                 yield Hit(place, rule, finding, matched, resolved)
 
     def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterable[tuple[int, int]]:
-        """The places whose header some wants allow, each with the set of these, a bit each."""
+        """The places, each with the set of those wants that its header allows, a bit each."""
         heads = self._heads
         everything = self._all
         wanted: Iterable[int] = [everything if kind == TYPE else 0 for kind in columns.type]
         for name in COLUMNS:
             wanted = map(and_, wanted, map(heads[name].__getitem__, getattr(columns, name)))
         if indices is None:
-            return ((place, bits) for place, bits in enumerate(wanted) if bits)
+            return enumerate(wanted)
         every = list(wanted)
-        return ((place, every[place]) for place in indices if every[place])
+        return [(place, every[place]) for place in indices]
 
     def _begun(self, key: tuple[int, bytes], body: bytes) -> Asking | None:
         """Whom to ask about a finding whose body begins so."""
@@ -168,11 +170,11 @@ def _remembered(memory: dict[_Key, _Kept], key: _Key, value: _Kept) -> _Kept:
 
 
 def _beginning(text: bytes) -> dict[str, str] | None:
-    """kind, form and detail-type from the first bytes of a body; None if it does not begin with all three, and only these."""
+    """kind, form and detail-type from a body up to the brace that opens its facts; None if just these three do not precede it."""
     try:
-        told = orjson.loads(text + b"}")
+        told = orjson.loads(text + b"}}")
     except orjson.JSONDecodeError:
         return None
-    if type(told) is dict and told.keys() == _NAMES and all(type(value) is str for value in told.values()):
-        return told
+    if type(told) is dict and told.pop("facts", None) == {} and told.keys() == _NAMES:
+        return told if all(type(value) is str for value in told.values()) else None
     return None
