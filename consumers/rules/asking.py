@@ -21,10 +21,10 @@ LONGEST_KEY: Final = 256
 WARM: Final = 16
 """Findings that are asked about whole first: making decoders takes as long as some hundred findings."""
 TRIED: Final = 500
-"""Failures after which there must have been at least as many successes."""
+"""Failures after which it is seen whether they are more than half of what was tried."""
 
 _FORM: Final = "eventbridge"
-_Found = tuple[Want, ...]
+Found = tuple[Want, ...]
 _Excerpts = Callable[[bytes], dict[str, Any]]
 _Keys = Callable[[bytes], Hashable]
 _REFUSED: Final = (ValueError, RecursionError)
@@ -34,10 +34,10 @@ _REFUSED: Final = (ValueError, RecursionError)
 class Memory:
     """Answers by who asked, and the key; shared by all who ask for one judge."""
 
-    answers: dict[tuple[int, Hashable], _Found] = field(default_factory=dict)
+    answers: dict[tuple[int, Hashable], Found] = field(default_factory=dict)
     askers: int = 0
 
-    def remember(self, asker: int, key: Hashable, found: _Found) -> None:
+    def remember(self, asker: int, key: Hashable, found: Found) -> None:
         """Keep an answer; a full memory is emptied first."""
         if excerpt.size(key) <= LONGEST_KEY:
             if len(self.answers) >= REMEMBERED:
@@ -53,73 +53,84 @@ class Asking:
         self._memory = memory
         self._number = memory.askers = memory.askers + 1
         self._tree = excerpt.looked_at(want.rest for want in wants if want.rest) if form == _FORM else None
-        self._failed = self._succeeded = 0
+        self._asked = self._failed = 0
         self._always = tuple(plan.always)
         self._excerpts: _Excerpts
         self._keys: _Keys
-        self.found: Callable[[Sealed], _Found] = self._warming if self._tree else self._whole
-        """The wants whose patterns match, in the order of the plan."""
+        self.found: Callable[[Sequence[Sealed]], list[Found]] = self._warming if self._tree else self._whole
+        """Of each finding the wants whose patterns match, in the order of the plan."""
         if not any(want.rest for want in wants):
             self.found = self._without_looking
 
-    def _without_looking(self, _: Sealed) -> _Found:
-        return self._always
+    def _without_looking(self, findings: Sequence[Sealed]) -> list[Found]:
+        return [self._always] * len(findings)
 
-    def _warming(self, finding: Sealed) -> _Found:
-        self._succeeded += 1
-        if self._succeeded >= WARM and self._tree:
-            self._succeeded = 0
+    def _warming(self, findings: Sequence[Sealed]) -> list[Found]:
+        self._asked += len(findings)
+        if self._asked >= WARM and self._tree:
+            self._asked = 0
             self._excerpts, by_key = excerpt.excerpts(self._tree), excerpt.keys(self._tree)
             self.found = self._by_excerpt
             if by_key:
                 self._keys, self.found = by_key, self._by_key
-        return self._whole(finding)
+        return self._whole(findings)
 
-    def _by_key(self, finding: Sealed) -> _Found:
+    def _by_key(self, findings: Sequence[Sealed]) -> list[Found]:
+        decoded, known, number = self._keys, self._memory.answers.get, self._number
         try:
-            key = self._keys(finding.body)
+            keys: list[Hashable] = [decoded(finding.body) for finding in findings]
         except _REFUSED:
-            self._doubt(self._by_excerpt)
-            return self._looked_at(finding)
-        found = self._memory.answers.get((self._number, key))
-        if found is None:
-            self._doubt(self._by_excerpt)
-            found = self._looked_at(finding)
+            keys = [self._key(finding) for finding in findings]
+        every = [known((number, key)) for key in keys]
+        self._asked += len(every)
+        return [self._learnt(*asked) if asked[-1] is None else asked[-1] for asked in zip(findings, keys, every, strict=True)]
+
+    def _key(self, finding: Sealed) -> Hashable:
+        """None if it has none."""
+        try:
+            return self._keys(finding.body)
+        except _REFUSED:
+            return None
+
+    def _learnt(self, finding: Sealed, key: Hashable, _: object) -> Found:
+        """What was not known."""
+        self._doubt(self._by_excerpt)
+        found = self._matching(self._excerpt(finding))
+        if key is not None:
             self._memory.remember(self._number, key, found)
-        else:
-            self._succeeded += 1
         return found
 
-    def _by_excerpt(self, finding: Sealed) -> _Found:
+    def _by_excerpt(self, findings: Sequence[Sealed]) -> list[Found]:
+        decoded = self._excerpts
+        self._asked += len(findings)
         try:
-            body = self._excerpts(finding.body)
+            documents = [decoded(finding.body)["raw"] for finding in findings]
         except _REFUSED:
             self._doubt(self._whole)
-            return self._whole(finding)
-        self._succeeded += 1
-        return self._matching(body["raw"])
+            documents = [self._excerpt(finding) for finding in findings]
+        return [self._matching(document) for document in documents]
 
-    def _looked_at(self, finding: Sealed) -> _Found:
-        """By an excerpt or, where there is none, by the whole."""
+    def _excerpt(self, finding: Sealed) -> dict[str, Any]:
+        """An excerpt or, where there is none, the whole document."""
         try:
-            body = self._excerpts(finding.body)
+            document: dict[str, Any] = self._excerpts(finding.body)["raw"]
         except _REFUSED:
-            return self._whole(finding)
-        return self._matching(body["raw"])
+            return finding.document
+        return document
 
-    def _whole(self, finding: Sealed) -> _Found:
-        return self._matching(finding.document)
+    def _whole(self, findings: Sequence[Sealed]) -> list[Found]:
+        return [self._matching(finding.document) for finding in findings]
 
-    def _matching(self, document: dict[str, Any]) -> _Found:
+    def _matching(self, document: dict[str, Any]) -> Found:
         plan = self._plan
         candidates = plan.candidates(document) if plan.indexes else plan.always
         found = [want for want in candidates if want.matches is None or want.matches(document)]
         return tuple(found) if found else ()
 
-    def _doubt(self, otherwise: Callable[[Sealed], _Found]) -> None:
-        """Count a failure; of too many, go on otherwise."""
+    def _doubt(self, otherwise: Callable[[Sequence[Sealed]], list[Found]]) -> None:
+        """Count a failure; if they are more than half, go on otherwise."""
         self._failed += 1
         if self._failed >= TRIED:
-            if self._failed > self._succeeded:
+            if 2 * self._failed > self._asked:
                 self.found = otherwise
-            self._failed = self._succeeded = 0
+            self._asked = self._failed = 0

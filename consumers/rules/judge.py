@@ -8,6 +8,7 @@ Budget:  a condition or a registered function that takes more than 50 ms of CPU 
 Memory:  what was worked out for headers is remembered, at most 65,536 of each kind.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import and_
@@ -16,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from consumers.rules.asking import REMEMBERED, Asking, Memory
+from consumers.rules.asking import REMEMBERED, Asking, Found, Memory
 from consumers.rules.document import TYPE, Sealed
 from consumers.rules.errors import RuleThrew
 from consumers.rules.indexing import BEGINNING, COLUMNS, laid
@@ -25,9 +26,10 @@ from consumers.rules.wanting import Answer, Want, answers, wants
 from pipeline.log.port import Batch, Columns
 
 BUDGET_NS: Final = 50_000_000
+PORTION_BYTES: Final = 1 << 20
+"""Of bodies that are judged together."""
 
 _BRACE: Final = b"{"
-_UNKNOWN: Final[Any] = object()
 _LONGEST_BEGINNING: Final = 1024
 _NAMES: Final = frozenset({"kind", "form", "detail_type"})
 
@@ -65,33 +67,40 @@ class IndexedJudge:
         self._has_conditions = any(want.conditions for want in self._wants)
         self._heads = {name: _Heads(name, self._wants) for name in (*COLUMNS, *BEGINNING)}
         self._all = (1 << len(self._wants)) - 1
-        self._beginnings: dict[tuple[int, bytes], Asking | None] = {}
-        self._plans: dict[tuple[int, str], Asking | None] = {}
+        self._beginnings: dict[tuple[int, bytes], Asking] = {}
+        self._plans: dict[tuple[int, str], Asking] = {}
         self._answers: dict[tuple[Want, ...], tuple[Answer, ...]] = {}
         self._memory = Memory()
 
     def hits(self, batch: Batch, indices: Sequence[int] | None = None) -> Iterator[Hit]:
         """As the port says."""
-        columns, bodies = batch.columns, batch.bodies
-        begun, told = self._beginnings, self._answers
-        for place, wanted in self._by_header(columns, indices):
-            if not wanted:
-                continue
-            body = bodies[place]
-            key = wanted, body[: body.find(_BRACE, 1, _LONGEST_BEGINNING) + 1]
-            asking = begun.get(key, _UNKNOWN)
-            if asking is _UNKNOWN:
-                asking = self._begun(key, body)
-            if asking is None:
-                continue
-            finding = Sealed(body, columns, place)
-            found = asking.found(finding)
-            if not found:
-                continue
-            if self._has_conditions:
-                found = tuple([want for want in found if not want.conditions or self._holds(want, finding.document)])
-            for rule, matched, resolved in told.get(found) or _remembered(told, found, answers(found)):
-                yield Hit(place, rule, finding, matched, resolved)
+        told = self._answers
+        for findings, wanted in self._portions(batch, indices):
+            for finding, found in zip(findings, self._found(findings, wanted), strict=True):
+                if not found:
+                    continue
+                if self._has_conditions:
+                    found = tuple([want for want in found if not want.conditions or self._holds(want, finding.document)])
+                for rule, matched, resolved in told.get(found) or _remembered(told, found, answers(found)):
+                    yield Hit(finding.index, rule, finding, matched, resolved)
+
+    def _portions(self, batch: Batch, indices: Sequence[int] | None) -> Iterator[tuple[list[Sealed], list[int]]]:
+        """Findings whose header some wants allow, each with the set of these: as many as are judged together."""
+        bodies, columns = batch.bodies, batch.columns
+        findings: list[Sealed] = []
+        wanted: list[int] = []
+        size = 0
+        for place, bits in self._by_header(columns, indices):
+            if bits:
+                body = bodies[place]
+                findings.append(Sealed(body, columns, place))
+                wanted.append(bits)
+                size += len(body)
+                if size > PORTION_BYTES:
+                    yield findings, wanted
+                    findings, wanted, size = [], [], 0
+        if findings:
+            yield findings, wanted
 
     def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterable[tuple[int, int]]:
         """The places, each with the set of those wants that its header allows, a bit each."""
@@ -105,7 +114,22 @@ class IndexedJudge:
         every = list(wanted)
         return [(place, every[place]) for place in indices]
 
-    def _begun(self, key: tuple[int, bytes], body: bytes) -> Asking | None:
+    def _found(self, findings: Sequence[Sealed], wanted: Sequence[int]) -> list[Found]:
+        """Of each finding the wants whose patterns match. Those that the same wants are asked about are asked together."""
+        keys = [
+            (bits, finding.body[: finding.body.find(_BRACE, 1, _LONGEST_BEGINNING) + 1])
+            for bits, finding in zip(wanted, findings, strict=True)
+        ]
+        groups: defaultdict[Asking, list[int]] = defaultdict(list)
+        for number, asking in enumerate(map(self._beginnings.get, keys)):
+            groups[asking or self._begun(keys[number], findings[number].body)].append(number)
+        every: list[Found] = [()] * len(findings)
+        for asking, numbers in groups.items():
+            for number, found in zip(numbers, asking.found([findings[number] for number in numbers]), strict=True):
+                every[number] = found
+        return every
+
+    def _begun(self, key: tuple[int, bytes], body: bytes) -> Asking:
         """Whom to ask about a finding whose body begins so."""
         wanted, beginning = key
         told = _beginning(beginning)
@@ -113,7 +137,7 @@ class IndexedJudge:
             return self._asking(wanted, orjson.loads(body))
         return _remembered(self._beginnings, key, self._asking(wanted, told))
 
-    def _asking(self, wanted: int, told: Mapping[str, Any]) -> Asking | None:
+    def _asking(self, wanted: int, told: Mapping[str, Any]) -> Asking:
         """``told`` is a body, or its beginning."""
         values = (told.get("detail_type", ""), told["kind"], told["form"])
         bits = reduce(and_, (self._heads[name][value] for name, value in zip(BEGINNING, values, strict=True)), wanted)
@@ -121,7 +145,7 @@ class IndexedJudge:
         if key not in self._plans:
             wants = [want for bit, want in enumerate(self._wants) if bits >> bit & 1]
             plan = laid([(want, want.anchors) for want in wants])
-            _remembered(self._plans, key, Asking(plan, wants, values[-1], self._memory) if wants else None)
+            _remembered(self._plans, key, Asking(plan, wants, values[-1], self._memory))
         return self._plans[key]
 
     def _holds(self, want: Want, document: dict[str, Any]) -> bool:
