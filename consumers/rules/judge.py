@@ -76,11 +76,10 @@ class IndexedJudge:
         """As the port says."""
         told = self._answers
         for findings, wanted in self._portions(batch, indices):
-            for finding, found in zip(findings, self._found(findings, wanted), strict=True):
-                if not found:
+            for finding, matching in zip(findings, self._found(findings, wanted), strict=True):
+                if not matching:
                     continue
-                if self._has_conditions:
-                    found = tuple([want for want in found if not want.conditions or self._holds(want, finding.document)])
+                found = self._holding(matching, finding) if self._has_conditions else matching
                 for rule, matched, resolved in told.get(found) or _remembered(told, found, answers(found)):
                     yield Hit(finding.index, rule, finding, matched, resolved)
 
@@ -147,6 +146,10 @@ class IndexedJudge:
             plan = laid([(want, want.anchors) for want in wants])
             _remembered(self._plans, key, Asking(plan, wants, values[-1], self._memory))
         return self._plans[key]
+
+    def _holding(self, matching: Found, finding: Sealed) -> Found:
+        """Those of which the conditions hold too."""
+        return tuple([want for want in matching if not want.conditions or self._holds(want, finding.document)])
 
     def _holds(self, want: Want, document: dict[str, Any]) -> bool:
         """Whether the conditions hold, within the budget."""

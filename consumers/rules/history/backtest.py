@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
+from math import inf
 from statistics import median
 from typing import Any, Final
 
@@ -153,22 +154,35 @@ class _Tally:
     took_ns: list[int] = field(default_factory=list)
     samples: list[Finding] = field(default_factory=list)
     raised: list[tuple[int, str, Alert]] = field(default_factory=list)
+    sampled_us: float = inf
+    """Findings before then are among the oldest that are shown."""
+    raised_us: float = inf
+    """The same of alerts."""
     by_account: Counter[str] = field(default_factory=Counter)
     models: dict[str, Conclusion] = field(default_factory=dict)
 
     def shows(self, begun_us: int) -> bool:
         """Whether an alert that begins then is among the oldest."""
-        return len(self.raised) < SAMPLES or begun_us < self.raised[-1][0]
+        return begun_us < self.raised_us
 
     def wants(self, begun_us: int, account: str) -> bool:
         """Whether an alert is to be shown, or is the first of its account."""
-        return account not in self.models or self.shows(begun_us)
+        return begun_us < self.raised_us or account not in self.models
 
     def keep(self, alert: Conclusion) -> None:
         """Keep an alert if it is among the oldest, and as the model of its account's."""
         self.models.setdefault(alert.account, alert)
         insort(self.raised, (alert.key.time_us, alert.key.alert_id, Alert.of(alert)))
         del self.raised[SAMPLES:]
+        if len(self.raised) == SAMPLES:
+            self.raised_us = self.raised[-1][0]
+
+    def sample(self, finding: Finding) -> None:
+        """Keep a finding if it is among the oldest."""
+        insort(self.samples, finding)
+        del self.samples[SAMPLES:]
+        if len(self.samples) == SAMPLES:
+            self.sampled_us = self.samples[-1].time_us
 
     def result(self) -> RuleResult:
         """What came of it."""
@@ -231,9 +245,8 @@ class _Tallies:
         tally = self.rules[id(strand.compiled)]
         strand.matched += 1
         time_us = batch.columns.time_us[hit.place]
-        if len(tally.samples) < SAMPLES or time_us < tally.samples[-1].time_us:
-            insort(tally.samples, Finding.at(batch, hit.place))
-            del tally.samples[SAMPLES:]
+        if time_us < tally.sampled_us:
+            tally.sample(Finding.at(batch, hit.place))
         if len(tally.took_ns) < _TIMED:
             document = hit.document
             began = self._timer_ns()

@@ -145,6 +145,7 @@ class Judging:
 
     def _take(self, batch: Batch, found: Sequence[tuple[int, list[Hit]]]) -> None:
         times, recorded, admits = batch.columns.time_us, batch.recorded_us, self._admits
+        strands, hit_by = self._strands, self._hit
         for number in self._fresh(batch, [place for place, _ in found]):
             place, hits = found[number]
             if admits is not None:
@@ -152,7 +153,7 @@ class Judging:
             if hits:
                 self._sink.finding(batch, place, hits)
             for hit in hits:
-                self._hit(hit, self._strands[id(hit.rule)], batch, times[place])
+                hit_by(hit, strands[id(hit.rule)], batch, times[place])
 
     def _fresh(self, batch: Batch, places: Sequence[int]) -> Sequence[int]:
         """Which of these are no repeats, by their number."""
@@ -165,7 +166,8 @@ class Judging:
 
     def _hit(self, hit: Hit, strand: Strand, batch: Batch, time_us: int) -> None:
         if hit.matched:
-            if strand.stretch.since_us <= time_us < strand.stretch.until_us:
+            stretch = strand.stretch
+            if stretch.since_us <= time_us < stretch.until_us:
                 self._sink.matched(strand, batch, hit)
             if strand.threshold and time_us in strand.counted:
                 strand.count(strand.threshold, batch, hit)
