@@ -235,7 +235,7 @@ def test_keys_are_given_up_where_they_are_mostly_new(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("warm")
 def test_keys_are_kept_where_they_are_mostly_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "TRIED", 5)
+    monkeypatch.setattr(asking, "TRIED", 10)
     judge = judge_of(*BOTH)
     for number in range(20):
         hits(judge, [event(detail={"a": f"{number}"}), *SOME])
