@@ -183,7 +183,11 @@ def test_a_field_that_stands_in_the_header_is_read_there() -> None:
     ],
 )
 def test_what_has_no_key_or_no_excerpt_is_judged_all_the_same(detail: str) -> None:
-    patterns = ({"detail": {"a": ["x", True]}}, {"detail": {"a": [{"anything-but": 5}]}}, {"detail": {"a": [{"exists": False}]}})
+    patterns: tuple[Any, ...] = (
+        {"detail": {"a": ["x", True]}},
+        {"detail": {"a": [{"anything-but": 5}]}},
+        {"detail": {"a": [{"exists": False}]}},
+    )
     judge = judge_of(*patterns)
     one = of_text(detail)
     expected = [(0, f"rule-{number}") for number, match in enumerate(patterns) if matches(match, of_envelope(one))]
