@@ -15,6 +15,7 @@ from consumers.rules.rule import Rule, Threshold, Version
 from pipeline.log.port import Batch
 from projections.stores.port import Store
 from schemas.envelope import Envelope
+from tests.rules.batches import Opened
 from tests.support.facts import MORNING_US, finding
 from tests.support.memory_log import MemoryLog
 
@@ -87,7 +88,7 @@ class PlainJudge:
                     self._on_fault(Fault(rule, batch.columns.id[place], "threw", str(threw)))
                     continue
                 if matched or resolved:
-                    yield Hit(place, rule, document, matched, resolved)
+                    yield Hit(place, rule, Opened(document), matched, resolved)
 
 
 def compiled(version: Version) -> HandMade:

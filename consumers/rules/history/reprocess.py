@@ -25,7 +25,7 @@ from consumers.rules.history.resolving import Resolving
 from consumers.rules.history.standing import Known, Standing, standing
 from consumers.rules.history.strand import Strand, Stretch
 from consumers.rules.history.telling import Teller, Telling
-from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from pipeline.log.port import Batch, Log, Position
 from schemas.envelope import Envelope
 from schemas.identity import derived_id
@@ -96,11 +96,11 @@ class _Raising:
     def finding(self, *_: object) -> None:
         """Nothing."""
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Count it; without a threshold it is an alert."""
         self.told.matched += 1
         if not strand.threshold:
-            self.concluded(strand, strand.single(batch, place, document))
+            self.concluded(strand, strand.single(batch, hit))
 
     def concluded(self, strand: Strand, alert: Conclusion) -> None:
         """Raise it, if it does not stand."""
@@ -111,11 +111,11 @@ class _Raising:
             if closed:
                 self._resolve(alert_id, *closed)
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Close what this run raised and this finding ends."""
-        group = strand.compiled.group(document)
+        group = strand.compiled.group(hit.document)
         if group is not None:
-            finding = batch.columns.time_us[place], batch.columns.id[place]
+            finding = batch.columns.time_us[hit.place], batch.columns.id[hit.place]
             for alert_id in self._resolving.resolver(group, *finding):
                 self._resolve(alert_id, *finding)
 

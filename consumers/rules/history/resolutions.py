@@ -18,7 +18,7 @@ from typing import Final, Self
 from consumers.rules.engine.state import CLOSABLE_US, named
 from consumers.rules.history.standing import Known
 from consumers.rules.history.strand import Strand
-from consumers.rules.matching import Document
+from consumers.rules.matching import Hit
 from pipeline.log.port import Batch
 
 _MARGIN_US: Final = 86_400_000_000
@@ -34,14 +34,14 @@ class Resolutions:
     """When each happened, and was recorded."""
     _known: dict[bytes, int] = field(default_factory=dict)
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """A finding closes the alerts of its group that were reached before it."""
-        values = strand.compiled.group(document)
+        values = strand.compiled.group(hit.document)
         if values is not None:
             group = _group(named(strand.rule.group_by, values))
-            time_us = batch.columns.time_us[place]
-            self._found[group].append((time_us, batch.recorded_us[place]))
-            self._known[_digest(group, batch.columns.id[place])] = time_us
+            time_us = batch.columns.time_us[hit.place]
+            self._found[group].append((time_us, batch.recorded_us[hit.place]))
+            self._known[_digest(group, batch.columns.id[hit.place])] = time_us
 
     def missing(self, alerts: Mapping[str, Known], resolving: Collection[int]) -> Iterator[str]:
         """The alerts that are open and ought not to be. ``resolving`` are the versions that close what they raise."""

@@ -17,7 +17,7 @@ from consumers.rules.history.lockstep import Watch, complete_since
 from consumers.rules.history.resolutions import Resolutions
 from consumers.rules.history.standing import standing
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from consumers.rules.rule import Version
 from pipeline.log.port import Batch, Log
 from schemas.envelope import MAX_TIME_US
@@ -70,19 +70,19 @@ class _Expecting:
     def finding(self, *_: object) -> None:
         """Nothing."""
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Without a threshold it is an alert."""
         if not strand.threshold:
-            self.concluded(strand, strand.single(batch, place, document))
+            self.concluded(strand, strand.single(batch, hit))
 
     def concluded(self, _: Strand, alert: Conclusion) -> None:
         """Expect it, whichever version concludes it."""
         told = Alert.of(alert)
         self.alerts.setdefault(told.id, told)
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Expect it to close what it closes."""
-        self.resolutions.resolver(strand, batch, place, document)
+        self.resolutions.resolver(strand, batch, hit)
 
 
 def verify(log: Log, versions: Sequence[Compiled], *, make_judge: MakeJudge, watch: Watch | None = None) -> Verified:
