@@ -99,7 +99,7 @@ def open_catalog(settings: Settings, log: Log) -> Iterator[Catalog]:
 
 @contextmanager
 def open_judged(settings: Settings, log: Log) -> Iterator[Catalog]:
-    """How far the rules have judged: only ``states`` answers."""
+    """How far the rules have judged: only ``states`` and ``parked`` answer."""
     with (
         closing(open_judging(settings)) as store,
         closing(Catalog(store, log, retention_days=settings.retention_days, projections=[JUDGING])) as catalog,

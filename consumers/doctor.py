@@ -303,7 +303,7 @@ def _judging(settings: Settings, log: SqliteLog) -> Iterator[Finding]:
         yield Finding("rules", Verdict.FAIL, f"what they judged is ahead of the log: {', '.join(ahead)}", _JUDGE_ANEW)
     elif state.parked:
         told = f"{state.parked} events could not be judged and are parked"
-        yield Finding("rules", Verdict.WARN, told, f"see what the role logs; to judge them again: {_JUDGE_ANEW}")
+        yield Finding("rules", Verdict.WARN, told, "findstream parked list, then findstream parked redrive")
     elif state.lag_events > _LAGS:
         yield Finding("rules", Verdict.WARN, f"{state.lag_events:,} events are not judged yet", "is the role rules running?")
     else:

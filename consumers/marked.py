@@ -19,6 +19,8 @@ from consumers.errors import ConsumerError
 DEEPEST: Final = 100
 Path: TypeAlias = tuple[str | int, ...]
 
+_BRACES: Final = re.compile(r"[:-][ \t]+\{\{")
+_QUOTES: Final = "; text with {{ braces }} stands in quotes"
 _SPLIT: Final = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 _INT: Final = "tag:yaml.org,2002:int"
 _FLOAT: Final = "tag:yaml.org,2002:float"
@@ -90,13 +92,23 @@ def read(text: str) -> Marked:
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
-        raise _refused(mark.line + 1 if mark else 0, "", f"no YAML: {broken.problem or broken.context}") from None
+        hint = _QUOTES if mark and _BRACES.search(text, *_span(text, mark.line)) else ""
+        raise _refused(mark.line + 1 if mark else 0, "", f"no YAML: {broken.problem or broken.context}{hint}") from None
     except UnicodeEncodeError:
         raise _refused(0, "", "the text holds what is no Unicode character") from None
     except yaml.YAMLError as broken:
         raise _refused(0, "", f"no YAML: {' '.join(str(broken).split())[:200]}") from None
     lines: dict[Path, int] = {}
     return Marked(_value(node, (), lines) if node else None, lines)
+
+
+def _span(text: str, line: int) -> tuple[int, int]:
+    """Where a line (from 0) begins and ends; at the end of the text if there are not so many."""
+    begin = 0
+    for _ in range(line):
+        begin = text.find("\n", begin) + 1 or len(text)
+    end = text.find("\n", begin)
+    return begin, len(text) if end < 0 else end
 
 
 def _check(text: str) -> None:
@@ -133,7 +145,7 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise _refused(line, _dotted(path), "the name of a field is text")
+            raise _refused(line, _dotted(path), f"the name of a field is text{_QUOTES}")
         key = key_node.value
         if key in found:
             raise _refused(line, _dotted((*path, key)), "the field stands twice")

@@ -27,7 +27,8 @@ class AlertQuery:
     """A question for alerts. Empty strings and None do not filter; all filters must hold.
 
     Times are microseconds since the epoch, of the alerts' own time; ``since_us`` is inclusive, ``until_us`` exclusive.
-    ``cursor`` is a page's ``next``; it goes with the same filters.
+    ``backfilled`` asks for those that a run over history raised, or did not; ``run_id`` for those of one run. ``cursor`` is a
+    page's ``next``; it goes with the same filters.
     """
 
     status: AlertStatus | None = None
@@ -36,6 +37,8 @@ class AlertQuery:
     account: str = ""
     since_us: int | None = None
     until_us: int | None = None
+    backfilled: bool | None = None
+    run_id: str = ""
     limit: int = 50
     cursor: str = ""
 
@@ -110,7 +113,7 @@ def page(rows: GenerationRows, query: AlertQuery) -> AlertPage:
         documents = rows.documents([f"{ALERTS}/{alert_id}" for alert_id in wanted.values()])
         for key, alert_id in wanted.items():
             alert = _alert(documents[f"{ALERTS}/{alert_id}"])
-            if query.status in (None, alert.status):
+            if _matches(alert, query):
                 if len(matching) == query.limit:
                     return AlertPage(tuple(matching), _cursor(query, after))
                 matching.append(alert)
@@ -162,6 +165,14 @@ def _may_match(listed: Document, query: AlertQuery) -> bool:
         query.rule_id in ("", listed["rule_id"])
         and query.account in ("", listed["account"])
         and listed["severity"] >= query.min_severity
+    )
+
+
+def _matches(alert: Alert, query: AlertQuery) -> bool:
+    return (
+        query.status in (None, alert.status)
+        and query.backfilled in (None, alert.backfilled)
+        and query.run_id in ("", alert.run_id)
     )
 
 

@@ -18,24 +18,15 @@ from pipeline.opening import dynamo_quarantine, kinesis_log, now_us, s3_bodies, 
 from pipeline.settings import Settings
 from projections.delivered import Delivered
 from projections.errors import ProjectionError
-from projections.opening import dynamo_store, folded_shards, lane_of, writer_token
-from projections.stores.dynamodb import EVERY_LANE, DynamoStore, Lane
+from projections.opening import lane_stores, writer_token
 
 _settings: Final = Settings.load()
 _keep: Final = quarantining(dynamo_quarantine(url_of(_settings, "store_url")), kinds=frozenset(Kind) - {Kind.FOREIGN, Kind.STRAY})
 _log: Final = kinesis_log(url_of(_settings, "log_url"), _keep)
 _bodies: Final = s3_bodies(url_of(_settings, "bodies_url"))
+_store_of: Final = lane_stores(url_of(_settings, "store_url"), _log, retention_days=_settings.retention_days)
 logger: Final = Logger(level=_settings.log_level)
 metrics: Final = Metrics()
-
-
-def _store_of(shard: str) -> DynamoStore:
-    lane = lane_of(shard, _log.shards(), folded_shards(_store(EVERY_LANE)))
-    return _store(lane)
-
-
-def _store(lane: Lane) -> DynamoStore:
-    return dynamo_store(url_of(_settings, "store_url"), retention_days=_settings.retention_days, lane=lane)
 
 
 def _stopped(why: ProjectionError) -> None:

@@ -2,10 +2,10 @@
 
 import random
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 
-from pipeline.log.port import Shard
+from pipeline.log.port import Log, Shard
 from pipeline.opening import client, name_in, now_us
 from projections.stores.dynamodb import EVERY_LANE, DynamoStore, Keeping, Lane
 from projections.stores.port import Store
@@ -26,6 +26,16 @@ def dynamo_store(url: str, *, retention_days: int, lane: Lane = EVERY_LANE) -> D
         lane=lane,
         keeping=Keeping(entry_days=retention_days),
     )
+
+
+def lane_stores(url: str, log: Log, *, retention_days: int) -> Callable[[str], DynamoStore]:
+    """Opens the store of ``dynamodb://table`` for a shard's lane, as far as log and generations know the shards by then."""
+
+    def store_of(shard: str) -> DynamoStore:
+        whole = dynamo_store(url, retention_days=retention_days)
+        return dynamo_store(url, retention_days=retention_days, lane=lane_of(shard, log.shards(), folded_shards(whole)))
+
+    return store_of
 
 
 def folded_shards(store: Store) -> set[str]:

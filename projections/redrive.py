@@ -12,10 +12,18 @@ from projections.stores.port import Generation, Store
 from projections.writer import Writer
 
 
-def redrive(store: Store, projection: Projection, keys: Collection[str] | None, token: Callable[[], str]) -> tuple[int, int]:
+def redrive(
+    store: Store,
+    projection: Projection,
+    keys: Collection[str] | None,
+    token: Callable[[], str],
+    *,
+    prepare: Callable[[Writer], None] = lambda _: None,
+) -> tuple[int, int]:
     """Fold what is parked under these keys (None: all) again; returns how many events were folded, and how many stayed.
 
-    ``token`` makes a writer's name. Raises ``Fenced`` if another writer takes over again and again and nothing gets less.
+    ``token`` makes a writer's name; ``prepare`` is given each writer before it folds. Raises ``Fenced`` if another writer takes
+    over again and again and nothing gets less.
     """
     info = store.serving().get(projection.name)
     if info is None or info.version != projection.version:
@@ -28,7 +36,9 @@ def redrive(store: Store, projection: Projection, keys: Collection[str] | None, 
         while not done:
             before = left
             try:
-                Writer(projection, generation, token()).redrive(lambda parked: parked.key in chosen)
+                writer = Writer(projection, generation, token())
+                prepare(writer)
+                writer.redrive(lambda parked: parked.key in chosen)
                 done = True
             except Fenced:
                 if _count(generation, chosen) == before:

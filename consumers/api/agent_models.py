@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from consumers.api.commands import Against
+from consumers.api.forms import ACCOUNT
 from consumers.api.models import Answer
 from consumers.api.task_models import Asking
 
@@ -19,7 +20,7 @@ Enabled = Annotated[bool, Field(description="One that is not enabled is not miss
 class NewAgent(Asking):
     """An agent to be registered."""
 
-    account: Annotated[str, Field(pattern=r"^[0-9]{12}$", description="The AWS account, 12 digits.", examples=["111122223333"])]
+    account: Annotated[str, Field(pattern=ACCOUNT, description="The AWS account, 12 digits.", examples=["111122223333"])]
     name: AgentName
     description: Remark = ""
     contact: Contact = ""

@@ -11,6 +11,7 @@ from consumers.api import views
 from consumers.api.agent_models import AgentEdit, AgentEntry, NewAgent
 from consumers.api.commands import AgainstIfAny, AtLeast, Desks, Gone, Key, created
 from consumers.api.errors import NothingHere
+from consumers.api.forms import ACCOUNT
 from consumers.api.freshness import Freshness
 from consumers.api.models import Agent as AgentView
 from consumers.api.models import AgentList
@@ -24,9 +25,7 @@ AGENTS: Final = AgentStatuses.name
 _COMMAND: Final = (403, 409, 413, 415)
 _WRITTEN: Final = "Pass the revision in the answer as `at_least` to see it in `GET /agents/{account}`."
 
-Account = Annotated[
-    str, Field(pattern=r"^[0-9]{12}$"), Path(description="The AWS account, 12 digits.", examples=["111122223333"])
-]
+Account = Annotated[str, Field(pattern=ACCOUNT), Path(description="The AWS account, 12 digits.", examples=["111122223333"])]
 
 
 def routes(reading: Reading, desks: Desks, *, clock: Callable[[], int], freshness: Freshness) -> Routes:

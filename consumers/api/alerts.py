@@ -15,6 +15,7 @@ from consumers.api import alert_views
 from consumers.api.alert_models import AlertDetail, AlertList, AlertStatus, AlertStatusChange, AlertView
 from consumers.api.commands import AtLeast, Desks, Key
 from consumers.api.errors import NothingHere
+from consumers.api.forms import UUID_FORM, UUID_OR_NONE
 from consumers.api.freshness import Freshness
 from consumers.api.parameters import Account, Fresh, FreshHeader, Limit, Severity, Since, Until, check_range, micros
 from consumers.api.routing import Routes, answers
@@ -31,7 +32,7 @@ _COMMAND: Final = (403, 409, 413, 415)
 
 AlertId = Annotated[
     str,
-    Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Field(pattern=UUID_FORM),
     Path(description="The alert's id, a UUID.", examples=["6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182"]),
 ]
 
@@ -81,6 +82,8 @@ def _lists(router: Routes, judged: Judged, freshness: Freshness) -> None:
         account: Account = "",
         since: Since = None,
         until: Until = None,
+        backfilled: Annotated[bool | None, Query(description="Only those that a run over history raised, or did not.")] = None,
+        run: Annotated[str, Field(pattern=UUID_OR_NONE), Query(description="Only of this run over history, by id.")] = "",
         limit: Limit = 50,
         cursor: Annotated[str, Field(max_length=1024), Query(description="`next` of a page.")] = "",
         fresh: Fresh = "",
@@ -95,6 +98,8 @@ def _lists(router: Routes, judged: Judged, freshness: Freshness) -> None:
             account=account,
             since_us=None if since is None else micros(since),
             until_us=None if until is None else micros(until),
+            backfilled=backfilled,
+            run_id=run,
             limit=limit,
             cursor=cursor,
         )

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from pydantic import BaseModel, Field
 
 from consumers.api.errors import ValueRefused
+from consumers.api.forms import KEY
 from consumers.api.models import Answer
 from consumers.people.directory import REMOVED, Directory
 from consumers.people.principal import Principal
@@ -19,7 +20,7 @@ MAX_VERSION: Final = 1_000_000_000
 
 Key = Annotated[
     str,
-    Field(pattern=r"^[!-~]{0,128}$"),
+    Field(pattern=KEY),
     Header(
         alias="Idempotency-Key",
         description="Drawn by you for this command, 1 to 128 printable characters: sent again with it, the command is done once "

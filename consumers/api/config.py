@@ -22,6 +22,7 @@ from consumers.api.config_models import (
     NewAwsConfig,
 )
 from consumers.api.errors import NothingHere
+from consumers.api.forms import UUID_FORM
 from consumers.api.freshness import Freshness
 from consumers.api.models import seconds
 from consumers.api.parameters import Fresh, FreshHeader
@@ -45,7 +46,7 @@ _WRITTEN: Final = "Pass the version in the answer as `at_least` to see it when r
 
 ConfigId = Annotated[
     str,
-    Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Field(pattern=UUID_FORM),
     Path(description="The configuration's id, a UUID.", examples=["0199f3a1-0000-7000-8000-000000000002"]),
 ]
 

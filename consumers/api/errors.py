@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
 )
 
+from consumers.api.forms import WORDS
 from consumers.feed.errors import FeedError
 from consumers.jobs.errors import JobsError
 from consumers.notifier.errors import ChannelsElsewhere, ChannelsRejected, LedgerUnavailable
@@ -288,7 +289,9 @@ def _field(error: Mapping[str, object]) -> tuple[str, str]:
     """Where and what, of one pydantic error: ``("query", "limit")`` is told as ``limit``."""
     location = error["loc"]
     parts = [str(part) for part in location[1:]] if isinstance(location, tuple | list) else []
-    return ".".join(parts) or "body", str(error["msg"]).removeprefix("Value error, ")
+    context = error.get("ctx")
+    form = context.get("pattern") if isinstance(context, Mapping) else None
+    return ".".join(parts) or "body", WORDS.get(str(form)) or str(error["msg"]).removeprefix("Value error, ")
 
 
 def _of_command(error: CommandRefused | VersionConflict | AlreadyThere) -> RequestRefused:

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from consumers.api.commands import Given, Person
+from consumers.api.forms import RULE_ID
 from consumers.api.models import Answer, Seconds
 from consumers.api.rule_models import RuleIdText
 from consumers.api.task_models import Asking
 
-RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$", examples=["root-sign-in"])]
+RuleId = Annotated[str, Field(pattern=RULE_ID, examples=["root-sign-in"])]
 Number = Annotated[int, Field(ge=1, le=1_000_000, description="By default the newest.")]
 CountLate = Annotated[
     bool, Field(description="Findings count towards thresholds however late they were recorded: for history brought in later.")

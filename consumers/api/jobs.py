@@ -11,7 +11,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from pydantic import Field
 
 from consumers.api.commands import Desks, People
-from consumers.api.errors import NothingHere
+from consumers.api.errors import NothingHere, ValueRefused
+from consumers.api.forms import UUID_FORM, UUID_OR_NONE
 from consumers.api.job_models import JobDetail, JobList, JobView, NewBacktest, NewDiff, NewReprocessing, WhichRule
 from consumers.api.models import seconds
 from consumers.api.parameters import Limit, micros
@@ -28,12 +29,12 @@ _WATCH: Final = "Look at `GET /jobs/{job_id}` until it is done; `DELETE` ends it
 
 JobId = Annotated[
     str,
-    Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Field(pattern=UUID_FORM),
     Path(description="The job's id, a UUID.", examples=["0199f3a1-0000-7000-8000-000000000002"]),
 ]
 Before = Annotated[
     str,
-    Field(pattern=r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$"),
+    Field(pattern=UUID_OR_NONE),
     Query(description="Only those older than this job, by id: `next` of the page before."),
 ]
 
@@ -59,7 +60,7 @@ def _asking(router: Routes, judged: Judged, desks: Desks, asks: Asks) -> None:
         responses=answers(JobView, "The job that does it.", *_COMMAND, status=202),
     )
     def backtest(*, asking: Annotated[NewBacktest, Body()]) -> Response[JobView]:
-        return asked(BACKTEST, _span(asking) | {"rule": _which(judged, asking.rule)})
+        return asked(BACKTEST, _span(asking, asks.clock()) | {"rule": _which(judged, asking.rule)})
 
     @router.post(
         "/rules/diff",
@@ -69,7 +70,9 @@ def _asking(router: Routes, judged: Judged, desks: Desks, asks: Asks) -> None:
         responses=answers(JobView, "The job that does it.", *_COMMAND, status=202),
     )
     def compare(*, asking: Annotated[NewDiff, Body()]) -> Response[JobView]:
-        return asked(DIFF, _span(asking) | {"former": _which(judged, asking.former), "new": _which(judged, asking.new)})
+        return asked(
+            DIFF, _span(asking, asks.clock()) | {"former": _which(judged, asking.former), "new": _which(judged, asking.new)}
+        )
 
     @router.post(
         "/rules/<rule_id>/reprocess",
@@ -81,7 +84,7 @@ def _asking(router: Routes, judged: Judged, desks: Desks, asks: Asks) -> None:
     )
     def reprocess(*, rule_id: RuleId, asking: Annotated[NewReprocessing, Body()]) -> Response[JobView]:
         which = _which(judged, WhichRule(rule_id=rule_id, version=asking.version))
-        return asked(REPROCESS, _span(asking) | which | {"notify": asking.notify})
+        return asked(REPROCESS, _span(asking, asks.clock()) | which | {"notify": asking.notify})
 
 
 def _jobs(router: Routes, desks: Desks, asks: Asks) -> None:
@@ -151,7 +154,10 @@ def _rule_id(parameters: Mapping[str, Any]) -> str | None:
     return cast("str | None", which.get("rule_id"))
 
 
-def _span(asking: NewBacktest | NewDiff | NewReprocessing) -> dict[str, Any]:
+def _span(asking: NewBacktest | NewDiff | NewReprocessing, now_us: int) -> dict[str, Any]:
+    if micros(asking.since) >= now_us:
+        message = "the request has wrong values; see details"
+        raise ValueRefused(message, fields=[("since", "lies ahead: nothing has happened since")])
     return {"since_us": micros(asking.since), "until_us": micros(asking.until), "count_late": asking.count_late}
 
 

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from consumers.api.errors import ValueRefused
+from consumers.api.forms import ACCOUNT_OR_NONE
 from consumers.palette import SEVERITIES
 from schemas.envelope import MAX_TIME_US
 
@@ -60,7 +61,7 @@ Since = Annotated[Moment | None, Query(alias="from", description="Unix seconds, 
 Until = Annotated[Moment | None, Query(alias="to", description="Unix seconds, exclusive.")]
 Source = Annotated[str, Field(max_length=256), Query(description="Exactly this source, for example `aws.guardduty`.")]
 Account = Annotated[
-    str, Field(pattern=r"^(\d{12})?$"), Query(description="Exactly this AWS account, 12 digits.", examples=["111122223333"])
+    str, Field(pattern=ACCOUNT_OR_NONE), Query(description="Exactly this AWS account, 12 digits.", examples=["111122223333"])
 ]
 Resource = Annotated[str, Field(max_length=2048), Query(description="Exactly this resource, for example an ARN.")]
 Text = Annotated[

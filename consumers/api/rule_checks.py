@@ -1,4 +1,4 @@
-"""What the routes ask of the language of rules: whether a text is a rule, and what is wrong with it."""
+"""What the routes ask of the language of rules: whether a text is a rule, is true to its examples, and what is wrong with it."""
 
 from consumers.api.errors import ValueRefused
 from consumers.api.rule_models import ExampleView, FlawView, Linted
@@ -15,6 +15,15 @@ def sound(told: str) -> Rule:
     except RuleRefused as refused:
         message = "the text is no rule; see details"
         raise ValueRefused(message, fields=[_field(flaw) for flaw in refused.flaws]) from None
+
+
+def publishable(told: str) -> Rule:
+    """The rule that a text says, if its examples are as they say. Raises ``ValueRefused``, naming each flaw or example."""
+    rule = sound(told)
+    if wrong := [outcome for outcome in checking.run(rule) if outcome.fault]:
+        message = "an example of the rule is not as it says; see details"
+        raise ValueRefused(message, fields=[_untrue(outcome) for outcome in wrong])
+    return rule
 
 
 def linted(told: str) -> Linted:
@@ -37,6 +46,11 @@ def linted(told: str) -> Linted:
         hints=list(checking.hints(rule)),
         examples=examples,
     )
+
+
+def _untrue(outcome: checking.Outcome) -> tuple[str, str]:
+    kind = "matching" if outcome.should_match else "not_matching"
+    return f"text.examples.{kind}", f"{outcome.example.name}: {outcome.fault}"
 
 
 def _field(flaw: Flaw) -> tuple[str, str]:

@@ -63,7 +63,7 @@ class ExampleView(Answer):
 class Linted(Answer):
     """What was found in a text. ``id``, ``title`` and ``severity`` are the rule's, if it is one."""
 
-    sound: Annotated[bool, Field(description="It can be published.")]
+    sound: Annotated[bool, Field(description="It is a rule, and can be published if its examples are as they say.")]
     id: str
     title: str
     severity: int

@@ -4,6 +4,8 @@ Text:  is looked at before it is published; one that is no rule is refused, nami
 Fresh: a command answers with the rule as it then is, and its revision; reads with ``at_least`` show that one or a later.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final, Literal
 
 from aws_lambda_powertools.event_handler import Response
@@ -13,11 +15,13 @@ from pydantic import Field
 from consumers.api import rule_views
 from consumers.api.commands import AgainstIfAny, AtLeast, Desks, Gone, Key, created
 from consumers.api.errors import NothingHere, ValueRefused
+from consumers.api.forms import RULE_ID
 from consumers.api.freshness import Freshness
 from consumers.api.parameters import Fresh, FreshHeader
 from consumers.api.routing import Routes, answers
-from consumers.api.rule_checks import linted, sound
+from consumers.api.rule_checks import linted, publishable
 from consumers.api.rule_models import Linted, NewRule, RuleDetail, RuleEdit, RuleList, RuleText, RuleVersionDetail, RuleView
+from pipeline.desks.errors import NothingThere
 from pipeline.desks.rule import PublishRule, RetireRule, Rule, rule_uuid
 from projections.judged import Judged
 from projections.rules import KnownRule, Rules
@@ -28,7 +32,7 @@ _WRITTEN: Final = "Pass the revision in the answer as `at_least` to see it in `G
 
 RuleId = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$"),
+    Field(pattern=RULE_ID),
     Path(description="The id that the rule's author chose.", examples=["root-sign-in"]),
 ]
 Number = Annotated[int, Field(ge=1, le=1_000_000), Path(description="The version: 1, 2, 3…", examples=[1])]
@@ -109,12 +113,12 @@ def _commands(router: Routes, judged: Judged, desks: Desks) -> None:
         "/rules",
         tags=["rules"],
         summary="Publish a rule",
-        description="From then on it judges findings. Its id stands in its text; 409 if a rule of this id is in force. "
-        + _WRITTEN,
+        description="From then on it judges findings. Its id stands in its text; 409 if a rule of this id is in force, 422 if "
+        "an example is not as it says. " + _WRITTEN,
         responses=answers(RuleView, "The rule.", *_COMMAND, status=201),
     )
     def publish_rule(*, rule: Annotated[NewRule, Body()], key: Key = "") -> Response[RuleView]:
-        told = sound(rule.text)
+        told = publishable(rule.text)
         command = PublishRule(told.id, told.title, told.severity, rule.text, rule.comment)
         return created(_view(desks.desk.do(Rule, rule_uuid(told.id), command, desks.asked(key))))
 
@@ -123,18 +127,20 @@ def _commands(router: Routes, judged: Judged, desks: Desks) -> None:
         tags=["rules"],
         summary="Publish a new version of a rule",
         description="It judges findings that happen from then on; the former version those that happened before. The same text "
-        "as is in force changes nothing, unless the rule was switched off. " + _WRITTEN,
+        "as is in force changes nothing, unless the rule was switched off; 422 if one of its examples is not as it says. "
+        + _WRITTEN,
         responses=answers(RuleView, "The rule.", 404, *_COMMAND),
     )
     def change_rule(*, rule_id: RuleId, rule: Annotated[RuleEdit, Body()], key: Key = "") -> RuleView:
-        told = sound(rule.text)
+        told = publishable(rule.text)
         if told.id != rule_id:
             message = "the text is another rule's; see details"
             raise ValueRefused(message, fields=[("text.id", f"must be {rule_id}, as in the path; an id never changes")])
         known = judged.rule(rule_id)
         off = known is not None and known.status == "switched_off"
         command = PublishRule(rule_id, told.title, told.severity, rule.text, rule.comment, change=True, off=off)
-        return _view(desks.desk.do(Rule, rule_uuid(rule_id), command, desks.asked(key, rule.revision)))
+        with _in_force(desks, rule_id):
+            return _view(desks.desk.do(Rule, rule_uuid(rule_id), command, desks.asked(key, rule.revision)))
 
     @router.delete(
         "/rules/<rule_id>",
@@ -150,11 +156,23 @@ def _commands(router: Routes, judged: Judged, desks: Desks) -> None:
         comment: Annotated[str, Field(max_length=1000), Query(description="Why.")] = "",
         key: Key = "",
     ) -> Gone:
-        retired = desks.desk.do(Rule, rule_uuid(rule_id), RetireRule(comment), desks.asked(key, revision))
+        with _in_force(desks, rule_id):
+            retired = desks.desk.do(Rule, rule_uuid(rule_id), RetireRule(comment), desks.asked(key, revision))
         return Gone(id=rule_id, version=retired.version)
 
     def _view(rule: Rule) -> RuleView:
         return rule_views.commanded(rule, desks.people([rule.expect().by]))
+
+
+@contextmanager
+def _in_force(desks: Desks, rule_id: str) -> Iterator[None]:
+    """Raise ``NothingHere`` that says which, for a rule that is retired or was never published."""
+    try:
+        yield
+    except NothingThere:
+        known = desks.desk.load(Rule, rule_uuid(rule_id)).exists
+        message = f"rule {rule_id} is retired already; publish it anew" if known else f"no rule {rule_id} was ever published"
+        raise NothingHere(message) from None
 
 
 def _known(judged: Judged, rule_id: str) -> KnownRule:

@@ -19,6 +19,7 @@ from consumers.api.commands import AgainstIfAny, AtLeast, Desks, Gone, Key, crea
 from consumers.api.errors import NothingHere
 from consumers.api.event_copy import task_from
 from consumers.api.events import INDEX, find
+from consumers.api.forms import UUID_FORM
 from consumers.api.freshness import Freshness
 from consumers.api.parameters import Fresh, FreshHeader, Limit, Moment, micros
 from consumers.api.routing import Routes, answers
@@ -45,7 +46,7 @@ _WRITTEN: Final = "The version in the answer is the task's after this; pass it a
 
 TaskId = Annotated[
     str,
-    Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Field(pattern=UUID_FORM),
     Path(description="The task's id, a UUID.", examples=["0199f3a1-0000-7000-8000-000000000001"]),
 ]
 

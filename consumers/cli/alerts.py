@@ -1,14 +1,17 @@
 """``alerts``: what rules concluded, and what people do about it, by way of the server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 import httpx
 import typer
 
 from consumers.cli.arguments import Account, Severity, Since, Until, check_range
+from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.cli.server import client, drawn_key
+from consumers.errors import ApiMisused, ApiRefused
 from schemas.identity import MICROSECONDS
 
 alerts = typer.Typer(help="Alerts: what rules concluded from findings. By way of the server (findstream run).")
@@ -16,7 +19,21 @@ alerts = typer.Typer(help="Alerts: what rules concluded from findings. By way of
 _PAGE: Final = 200
 
 Status = Literal["open", "acknowledged", "resolved", "withdrawn"]
-AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="An alert's id, as `alerts list` shows it.")]
+
+
+def _alert_id(text: str) -> str:
+    """An alert's id, as it is listed or with capitals."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        message = f"{text!r} is no alert's id; findstream alerts list shows them"
+        raise typer.BadParameter(message) from None
+
+
+AlertId = Annotated[str, typer.Argument(parser=_alert_id, metavar="ALERT", help="An alert's id, as `alerts list` shows it.")]
+AlertIds = Annotated[
+    list[str], typer.Argument(parser=_alert_id, metavar="ALERT...", help="Alerts' ids, as `alerts list` shows them.")
+]
 Comment = Annotated[str, typer.Option("--comment", help="Why, in up to 5000 characters.")]
 Revision = Annotated[
     int | None, typer.Option("--revision", help="The revision that you saw; by default the one that there is now.")
@@ -32,6 +49,10 @@ def listing(
     account: Account = "",
     since: Since = None,
     until: Until = None,
+    backfilled: Annotated[
+        bool | None, typer.Option("--backfilled/--no-backfilled", help="Only what a run over history raised, or did not.")
+    ] = None,
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only of this run over history, by id.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -49,6 +70,8 @@ def listing(
         "account": account,
         "from": None if since is None else since / MICROSECONDS,
         "to": None if until is None else until / MICROSECONDS,
+        "backfilled": None if backfilled is None else str(backfilled).lower(),
+        "run": run,
     }
     with client() as api:
         found = _pages(api, {name: value for name, value in asked.items() if value not in (None, "")}, limit)
@@ -93,6 +116,9 @@ def show(*, alert: AlertId, as_json: Json = False) -> None:
     _tell(found)
     for name, value in _facts(found):
         emit(plain(f"  {name + ':':<10} {value}"))
+    for title, values in (("Group", found["group"]), ("Labels", found["labels"])):
+        if values:
+            emit_table(("Name", "Value"), sorted(values.items()), title=f"\n{title}")
     emit_table(
         ("Time (UTC)", "Severity", "Source", "Account", "Summary", "Id"),
         (
@@ -101,6 +127,8 @@ def show(*, alert: AlertId, as_json: Json = False) -> None:
         ),
         title=f"\nFindings ({len(found['findings'])} of {found['count']:,})",
     )
+    if (more := len(found["event_ids"]) - len(found["findings"])) > 0:
+        emit(f"{more:,} more are named: their ids are event_ids of alerts show --json")
     emit_table(
         ("Told (UTC)", "What", "By", "Comment", "Because of"),
         (
@@ -121,51 +149,81 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     if window:
         facts.append(("window", f"{_moment(window['since'])} to {_moment(window['until'])}"))
     facts += [("last", _moment(found["last"])), ("raised", _moment(found["raised"]))]
-    facts += sorted(found["group"].items()) + sorted(found["labels"].items())
     if found["backfilled"]:
         facts.append(("run", f"{found['run_id']}, over history"))
     return facts
 
 
 @alerts.command("ack")
-def acknowledge(*, alert: AlertId, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> None:
-    """Say that somebody sees to an alert.
+def acknowledge(*, alerts: AlertIds, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> int:
+    """Say that somebody sees to alerts. Each is told; ends with 3 if it could not be done for all of several.
 
     Examples:
       findstream alerts ack 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182 --comment "Looking into it"
+      findstream alerts list --rule root-sign-in --json | jq -r '.items[].id' | xargs findstream alerts ack
     """
-    _move(alert, "acknowledged", comment, revision, as_json=as_json)
+    return _move(alerts, "acknowledged", comment, revision, as_json=as_json)
 
 
 @alerts.command("resolve")
-def resolve(*, alert: AlertId, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> None:
-    """Say that it is over.
+def resolve(*, alerts: AlertIds, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> int:
+    """Say that alerts are over. Each is told; ends with 3 if it could not be done for all of several.
 
     Examples:
       findstream alerts resolve 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182 --comment "A test of ours"
     """
-    _move(alert, "resolved", comment, revision, as_json=as_json)
+    return _move(alerts, "resolved", comment, revision, as_json=as_json)
 
 
 @alerts.command("reopen")
-def reopen(*, alert: AlertId, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> None:
-    """Say that it is not over.
+def reopen(*, alerts: AlertIds, comment: Comment = "", revision: Revision = None, as_json: Json = False) -> int:
+    """Say that alerts are not over. Each is told; ends with 3 if it could not be done for all of several.
 
     Examples:
       findstream alerts reopen 6f0c5a39-8d1b-8b7e-a1c2-3d4e5f607182
     """
-    _move(alert, "open", comment, revision, as_json=as_json)
+    return _move(alerts, "open", comment, revision, as_json=as_json)
 
 
-def _move(alert: str, status: str, comment: str, revision: int | None, *, as_json: bool) -> None:
+def _move(alerts: Sequence[str], status: str, comment: str, revision: int | None, *, as_json: bool) -> int:
     body = {"status": status, "comment": comment or None, "revision": revision}
     given = {name: value for name, value in body.items() if value is not None}
+    if len(alerts) > 1:
+        if revision is not None:
+            message = "is of one alert; leave it out for several"
+            raise typer.BadParameter(message, param_hint="--revision")
+        return _move_each(alerts, given, as_json=as_json)
     with client() as api:
-        answer = api.put(f"/alerts/{alert}/status", json=given, headers=drawn_key()).json()
+        answer = _moved(api, alerts[0], given)
     if as_json:
         emit_json(answer)
     else:
         _tell(answer)
+    return 0
+
+
+def _move_each(alerts: Sequence[str], given: Mapping[str, Any], *, as_json: bool) -> int:
+    """Each for itself: what is refused for one alert keeps the others from nothing. An outage ends it."""
+    moved, refused = [], []
+    with client() as api:
+        for alert in dict.fromkeys(alerts):
+            try:
+                answer = _moved(api, alert, given)
+            except (ApiMisused, ApiRefused) as why:
+                refused.append({"id": alert, "why": str(why)})
+                remark(f"{alert}: {why}")
+                continue
+            moved.append(answer)
+            if not as_json:
+                _tell(answer)
+    if as_json:
+        emit_json({"alerts": moved, "refused": refused})
+    return REFUSED if refused else 0
+
+
+def _moved(api: httpx.Client, alert: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = api.put(f"/alerts/{alert}/status", json=given, headers=drawn_key()).json()
+    return answer
 
 
 def _tell(alert: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Commands about projections: ``replay`` proves them, ``rebuild`` renews them, ``parked`` deals with what they could not fold."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -12,8 +12,18 @@ from consumers import rebuilding
 from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark
 from consumers.cli.progress import bar, bars
-from consumers.composition import open_catalog, open_log, open_store, settings_of_data, writer_token
+from consumers.composition import (
+    now_us,
+    open_catalog,
+    open_judged,
+    open_judging,
+    open_log,
+    open_store,
+    settings_of_data,
+    writer_token,
+)
 from consumers.rebuilding import End
+from consumers.rules.engine import JUDGING
 from pipeline.settings import Settings
 from projections import parking
 from projections.compare import Difference
@@ -178,14 +188,33 @@ def _watched(projection: Projection) -> Iterator[Callable[[Progress], None]]:
         yield lambda progress: tell(progress.folded, progress.total)
 
 
-parked = typer.Typer(help="Events that a projection could not fold: they wait, in order, and others go on.")
+_KEEPING: Final = (*ALL, JUDGING)
+"""All that park what they cannot digest; the last one is what the rules have counted."""
+_KEEPING_NAMES: Final = f"{_NAMES}, {JUDGING.name}"
+
+
+def _keeping(text: str) -> Projection:
+    """One of ``_KEEPING`` by its name."""
+    for projection in _KEEPING:
+        if projection.name == text:
+            return projection
+    message = f"{text!r} is no projection; there are {_KEEPING_NAMES}"
+    raise typer.BadParameter(message)
+
+
+parked = typer.Typer(
+    help="Events that a projection could not fold, or the rules not judge: they wait, in order, and others go on."
+)
 Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Keys as `parked list` shows them.")]
-Of = Annotated[Projection | None, typer.Option("--projection", "-p", parser=_projection, metavar="NAME", help=f"Of {_NAMES}.")]
+Of = Annotated[
+    Projection | None, typer.Option("--projection", "-p", parser=_keeping, metavar="NAME", help=f"Of {_KEEPING_NAMES}.")
+]
 
 
 def _parked(settings: Settings, of: Projection | None) -> list[tuple[str, Parked]]:
-    with open_log(settings) as log, open_catalog(settings, log) as catalog:
-        return [(each.name, event) for each in ([of] if of else ALL) for event in catalog.parked(each.name)]
+    with open_log(settings) as log, open_catalog(settings, log) as catalog, open_judged(settings, log) as judged:
+        asked = [(each.name, judged if each is JUDGING else catalog) for each in ([of] if of else _KEEPING)]
+        return [(name, event) for name, reader in asked for event in reader.parked(name)]
 
 
 @parked.command("list")
@@ -242,19 +271,40 @@ def parked_redrive(keys: Keys = None, *, everything: All = False, of: Of = None,
         message = "name keys, or say --all"
         raise typer.BadParameter(message, param_hint="KEY")
     settings = settings_of_data()
-    with closing(open_store(settings)) as store:
-        chosen = [of] if of else ALL
-        there = {key for projection in chosen for key in waiting(store, projection)}
-        for key in keys or ():
-            if key not in there:
-                raise _not_parked(key)
-        outcomes = [redrive(store, each, None if everything else keys, lambda: writer_token("redrive")) for each in chosen]
+    chosen = [of] if of else _KEEPING
+    there = {key for each in chosen for key in _waiting(settings, each)}
+    for key in keys or ():
+        if key not in there:
+            raise _not_parked(key)
+    outcomes = [_redriven(settings, each, None if everything else keys) for each in chosen]
     folded, left = (sum(column) for column in zip(*outcomes, strict=True))
     if as_json:
         emit_json({"folded": folded, "parked": left})
     else:
         emit(f"{folded} folded, {left} still parked")
     return REFUSED if left else 0
+
+
+def _waiting(settings: Settings, of: Projection) -> Collection[str]:
+    with closing(open_judging(settings) if of is JUDGING else open_store(settings)) as store:
+        return waiting(store, of)
+
+
+def _redriven(settings: Settings, of: Projection, keys: Collection[str] | None) -> tuple[int, int]:
+    if of is not JUDGING:
+        with closing(open_store(settings)) as store:
+            return redrive(store, of, keys, _token)
+    if not _waiting(settings, of):
+        return 0, 0
+    from consumers.rules.engine.opening import open_book  # noqa: PLC0415 -- the language of rules: few redrives need it
+    from consumers.rules.engine.redriving import redrive_judging  # noqa: PLC0415
+
+    with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_judging(settings)) as store:
+        return redrive_judging(log, store, open_book(catalog, clock=now_us), keys, _token)
+
+
+def _token() -> str:
+    return writer_token("redrive")
 
 
 def _not_parked(key: str) -> typer.BadParameter:

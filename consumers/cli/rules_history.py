@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Final, TypeVar
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import typer
 
+from consumers.cli import runs
 from consumers.cli.arguments import Since, Until, check_range
 from consumers.cli.exits import INTERRUPTED, REFUSED
 from consumers.cli.freshness import remark_on_lag
@@ -31,6 +33,7 @@ from consumers.rules.history.lockstep import Progress, Watch
 from consumers.rules.history.reprocess import Reprocessed, Run, reprocess
 from consumers.rules.history.routing import with_channels
 from consumers.rules.history.strand import Stretch
+from consumers.rules.history.telling import Rehearsal
 from consumers.rules.history.verify import Verified, verify
 from consumers.rules.judge import make_judge
 from consumers.rules.shelf import Written
@@ -40,6 +43,11 @@ from projections.catalog import Catalog
 from schemas.rfc3339 import text
 
 _BAR: Final = 40
+_WOULD: Final = {
+    "alert.raised": "Would be raised",
+    "alert.withdrawn": "Would be withdrawn",
+    "alert.reopened": "Would be reinstated",
+}
 _Found = TypeVar("_Found")
 _SHOWN: Final = 5
 
@@ -82,7 +90,7 @@ def backtesting(
     if bool(which) == published:
         message = "name files or published rules, or say --published"
         raise typer.BadParameter(message, param_hint="RULE")
-    check_range(since, until)
+    _check_past(since, until)
     with _at_work(as_json=as_json) as work:
         rules = asking.in_force(work.catalog) if published else [rule for each in which or () for rule in work.rules(each)]
         if not rules:
@@ -125,7 +133,7 @@ def comparing(
       findstream rules diff failed-sign-ins failed-sign-ins.yaml
       findstream rules diff failed-sign-ins@1 failed-sign-ins@2 --since 30d
     """
-    check_range(since, until)
+    _check_past(since, until)
     with _at_work(as_json=as_json) as work:
         asked = asking.stretch(since, until, now_us=now_us(), count_late=count_late)
         sides = work.rule(former), work.rule(new)
@@ -148,42 +156,50 @@ def reprocessing(
     count_late: CountLate = False,
     notify: Annotated[bool, typer.Option("--notify", help="Tell channels of the alerts, too.")] = False,
     run: Annotated[str, typer.Option("--run", metavar="RUN", help="Go on with a run that was ended; same options.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would do; write nothing.")] = False,
     as_json: Json = False,
 ) -> int:
     """Raise the alerts that a published rule finds in history, marked as backfilled; withdraw those that it does not find.
 
     What stands is not raised again, however often this runs. Channels are told of nothing unless --notify is given.
+    The run names whoever signed in (findstream login).
 
     Examples:
+      findstream rules reprocess failed-sign-ins --since 30d --dry-run
       findstream rules reprocess failed-sign-ins --since 30d
       findstream rules reprocess failed-sign-ins --since 2026-01-01 --until 2026-02-01 --notify
     """
-    check_range(since, until)
+    _check_past(since, until)
     with _at_work(as_json=as_json) as work:
         compiled = asking.of_version(work.catalog, rule_id, version)
-        started = Run(str(_run_id(run)), Stretch(0, 0))
-        asked = asking.stretch(since, until, now_us=started.began_us, count_late=count_late)
-        _expect_same(work.catalog, started.id, rule_id, asked)
+        run_id = str(_run_id(run))
+        asked = asking.stretch(since, until, now_us=Run(run_id, Stretch(0, 0)).began_us, count_late=count_late)
+        if run:
+            runs.check(work.catalog, run_id, rule_id, asked)
+        asked_for = Run(run_id, asked, "" if dry_run else runs.author(work.settings), notify=notify)
+        rehearsed = Rehearsal() if dry_run else None
         told = work.watched(
             "reprocess",
             lambda watch: reprocess(
                 work.log,
                 compiled,
-                Run(started.id, asked, notify=notify),
+                asked_for,
                 make_judge=make_judge,
-                passed=work.passed,
+                passed=partial(work.passed, tell=not dry_run),
                 watch=watch,
+                telling=rehearsed,
             ),
         )
     if told is None:
-        options = [f"--since {text(asked.since_us)} --until {text(asked.until_us)}"]
-        options += ["--count-late"] * count_late + ["--notify"] * notify + [f"--version {compiled.version.number}"]
-        remark(f"what was raised stands; go on: findstream rules reprocess {rule_id} {' '.join(options)} --run {started.id}")
+        if not dry_run:
+            options = [f"--since {text(asked.since_us)} --until {text(asked.until_us)}"]
+            options += ["--count-late"] * count_late + ["--notify"] * notify + [f"--version {compiled.version.number}"]
+            remark(f"what was raised stands; go on: findstream rules reprocess {rule_id} {' '.join(options)} --run {run_id}")
         return INTERRUPTED
     if as_json:
-        emit_json({name: getattr(told, name) for name in Reprocessed.__slots__} | {"seconds": work.seconds})
+        emit_json({name: getattr(told, name) for name in Reprocessed.__slots__} | {"dry_run": dry_run, "seconds": work.seconds})
     else:
-        _show_reprocessed(told)
+        _show_reprocessed(told, rehearsed)
     return 0
 
 
@@ -257,10 +273,10 @@ class _Work:
             raise typer.BadParameter(message, param_hint="RULE")
         return asking.of_version(self.catalog, rule_id, int(number) if number else None)
 
-    def passed(self) -> Mapping[str, Position] | None:
-        """How far rules were judged live."""
+    def passed(self, *, tell: bool) -> Mapping[str, Position] | None:
+        """How far rules were judged live; with ``tell``, what they owe the log stands there then."""
         with closing(open_judging(self.settings)) as judging:
-            return passed(judging, self.log)
+            return passed(judging, self.log, tell=tell)
 
     def watched(self, title: str, judge: Callable[[Watch], _Found]) -> _Found | None:
         """What ``judge`` finds; None if Ctrl-C ended it."""
@@ -296,14 +312,12 @@ def _at_work(*, as_json: bool) -> Iterator[_Work]:
         yield _Work(settings, log, catalog)
 
 
-def _expect_same(catalog: Catalog, run_id: str, rule_id: str, asked: Stretch) -> None:
-    """Raise ``Refused`` if this run came to its end and was asked something else."""
-    for rule in catalog.rules():
-        for run in rule.runs:
-            if run.run_id == run_id and (rule.id, run.since_us, run.until_us) != (rule_id, asked.since_us, asked.until_us):
-                judged = _span(Stretch(run.since_us, run.until_us))
-                message = f"run {run_id} was one of {rule.id}, from {judged}; ask for the same, or leave --run away"
-                raise Refused(message)
+def _check_past(since_us: int | None, until_us: int | None) -> None:
+    """Refuse a stretch in which nothing can have happened yet, or that holds no time at all."""
+    check_range(since_us, until_us)
+    if since_us is not None and since_us >= now_us():
+        message = f"{moment(since_us)} lies ahead: nothing has happened since; 7d is seven days ago"
+        raise typer.BadParameter(message, param_hint="--since")
 
 
 def _run_id(given: str) -> UUID:
@@ -315,6 +329,9 @@ def _run_id(given: str) -> UUID:
         found = None
     if found is None or found.version != 7:  # noqa: PLR2004 -- as drawn
         message = f"{given!r} is no run; it is a UUID, as the run that was ended told it"
+        raise typer.BadParameter(message, param_hint="--run")
+    if Run(given, Stretch(0, 0)).began_us > now_us():
+        message = f"{given!r} is no run; one of this id would have begun in the future"
         raise typer.BadParameter(message, param_hint="--run")
     return found
 
@@ -378,20 +395,27 @@ def _show_side(title: str, side: Side) -> None:
     _show_alerts(f"Alerts {title}", side.raised)
 
 
-def _show_reprocessed(told: Reprocessed) -> None:
+def _show_reprocessed(told: Reprocessed, rehearsed: Rehearsal | None) -> None:
+    would = "would be " if rehearsed else ""
     emit(
         f"{told.rule_id} version {told.version}: {counted(told.matched, 'finding')} of {told.judged:,} matched;"
-        f" {counted(told.raised, 'alert')} raised, {told.withdrawn:,} withdrawn, {told.reinstated:,} reinstated,"
-        f" {told.standing:,} stood already"
+        f" {counted(told.raised, 'alert')} {would}raised, {told.withdrawn:,} {would}withdrawn,"
+        f" {told.reinstated:,} {would}reinstated, {told.standing:,} stood already"
     )
     if told.resolved:
         emit(f"{counted(told.resolved, 'alert')} of these are over already")
+    for kind, facts in rehearsed.first.items() if rehearsed else ():
+        emit_table(
+            ("Time (UTC)", "Summary", "Alert"),
+            ((moment(fact.time_us), fact.summary, fact.subject.partition("/")[2]) for fact in facts[:_SHOWN]),
+            title=f"\n{_WOULD[kind]}",
+        )
     if told.faults:
         remark(f"the rule threw or took too long on {counted(told.faults, 'finding')}")
     _remark_on_late(told.late)
     if told.left:
         remark(f"{counted(told.left, 'event')} left to live judging, which has not come to them yet")
-    remark(f"run {told.run_id}")
+    remark("nothing was written" if rehearsed else f"run {told.run_id}")
 
 
 def _remark_on_late(late: int) -> None:
@@ -402,11 +426,17 @@ def _remark_on_late(late: int) -> None:
 def _show_verified(found: Verified) -> None:
     emit(
         f"{found.rule_id}, version{'' if len(found.versions) == 1 else 's'} {', '.join(map(str, found.versions))}:"
-        f" {found.expected:,} expected, {found.raised:,} raised live; {'equal' if found.equal else 'THEY DIFFER'}"
+        f" {found.expected:,} expected, {found.raised:,} raised live, {found.resolved:,} resolved by findings;"
+        f" {'equal' if found.equal else 'THEY DIFFER'}"
     )
     _show_alerts("Missing", found.missing)
-    if found.unexpected:
-        emit_table(("Unexpected",), ((alert_id,) for alert_id in found.unexpected))
+    for title, ids in (
+        ("Unexpected", found.unexpected),
+        ("Not resolved", found.unresolved),
+        ("Wrongly resolved", found.wrongly_resolved),
+    ):
+        if ids:
+            emit_table((title,), ((alert_id,) for alert_id in ids))
     if found.faults:
         remark(f"a version threw or took too long on {counted(found.faults, 'finding')}")
     _incomplete(complete=found.complete)

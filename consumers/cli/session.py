@@ -26,6 +26,8 @@ from schemas.identity import MICROSECONDS
 TIMEOUT_SECONDS: Final = 30.0
 _EARLY_US: Final = 30 * MICROSECONDS
 _UNAUTHORIZED: Final = 401
+_CONFLICT: Final = 409
+"""Whose message says already what its details say to programs."""
 _MISUSED: Final = frozenset({400, 413, 415, 422})
 _SERVER_FAULT: Final = 500
 
@@ -115,7 +117,7 @@ def refusal(response: httpx.Response) -> ConsumerError:
         details = [(str(each["field"]), str(each["message"])) for each in error["details"]]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         told, details = f"the server answered {status}", []
-    named = "; ".join(f"{field}: {why}" for field, why in details if why != told)
+    named = "; ".join(f"{field}: {why}" for field, why in details if why != told) if status != _CONFLICT else ""
     message = f"{told}: {named}" if named else told
     if wait := response.headers.get("Retry-After"):
         message = f"{message} (again after {wait} s)"

@@ -1,7 +1,8 @@
 """The door of redrives: a Lambda function that an operator invokes.
 
 ``{"notices": true}`` makes all dead letters pending again, ``{"notices": "<key>"}`` one; the notifier is woken to send them.
-``{"parked": true}`` folds all parked events again, ``{"parked": "<projection>"}`` those of one projection.
+``{"parked": true}`` folds all parked events again, ``{"parked": "<projection>"}`` those of one projection. What rules could not
+judge is left to ``findstream parked redrive``, which may write to the log.
 """
 
 from typing import Any, Final

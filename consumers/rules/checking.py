@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from consumers.rules import reading
 from consumers.rules.compiled import CompiledRule, compile_rule
 from consumers.rules.document import TYPE, of_envelope
 from consumers.rules.errors import ExampleUnreadable, RuleThrew
@@ -103,14 +104,9 @@ def _is_bus_event(event: Mapping[str, Any]) -> bool:
 
 def hints(rule: Rule) -> Iterator[str]:
     """What is accepted, but most likely not what was meant, or slow. A sentence each."""
-    compiled = compile_rule(Version(rule, number=1))
-    for name, given, pattern in (("match", rule.match, compiled.pattern), ("resolve", rule.resolve, compiled.closing)):
-        if given is not None and pattern is not None:
-            for key in sorted(_TEXTS & given.keys()):
-                if any(is_number(value) for value in given[key]):
-                    yield f"{name}.{key} has a number, but {key} is text and no number equals a text: write it in quotes"
-            if not {key for key, _ in pattern.fields} & {"source", "detail-type", "finding"}:
-                yield f"{name} names neither source nor detail-type: it is tried on every finding"
+    yield from _hints_on_patterns(rule)
+    for path in reading.unguarded(rule.where, rule.match):
+        yield f"where reads {path}, which may be missing, and is a fault then: write has({path}) && … before it"
     if not rule.matching:
         yield "there is no example that must match"
     if not rule.not_matching:
@@ -119,3 +115,14 @@ def hints(rule: Rule) -> Iterator[str]:
         yield "threshold without group_by counts over all accounts together"
     if rule.group_by and not rule.threshold and rule.resolve is None:
         yield "group_by without threshold or resolve has no effect: every finding is an alert of its own"
+
+
+def _hints_on_patterns(rule: Rule) -> Iterator[str]:
+    compiled = compile_rule(Version(rule, number=1))
+    for name, given, pattern in (("match", rule.match, compiled.pattern), ("resolve", rule.resolve, compiled.closing)):
+        if given is not None and pattern is not None:
+            for key in sorted(_TEXTS & given.keys()):
+                if any(is_number(value) for value in given[key]):
+                    yield f"{name}.{key} has a number, but {key} is text and no number equals a text: write it in quotes"
+            if not {key for key, _ in pattern.fields} & {"source", "detail-type", "finding"}:
+                yield f"{name} names neither source nor detail-type: it is tried on every finding"

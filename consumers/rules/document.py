@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from pipeline.log.port import Batch, Columns
 from schemas import rfc3339
@@ -74,3 +75,19 @@ def of_body(body: Mapping[str, Any], columns: Columns, index: int) -> dict[str, 
     }
     found: dict[str, Any] = document
     return found
+
+
+class Sealed(Struct, eq=False):
+    """A finding as it stands in a batch: its body is parsed when somebody first asks for its ``document``."""
+
+    body: bytes
+    columns: Columns
+    index: int
+    _opened: dict[str, Any] | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As ``of_batch``, made once."""
+        if self._opened is None:
+            self._opened = of_body(orjson.loads(self.body), self.columns, self.index)
+        return self._opened

@@ -1,15 +1,15 @@
 """Many rules over a batch, each finding asked only of the rules that its header leaves.
 
-Passes:  header (columns: no body is touched), the body's beginning (not parsed), then the document, parsed once for all that are
-         left; among many of these an index by one of their exact texts chooses.
+Passes:  header (columns: no body is touched), the body's beginning (not parsed), then what is left of the patterns, by as little
+         of the body as tells (``asking``); the document, parsed once for all, only for conditions and whoever asks for it.
 Budget:  a condition or a registered function that takes more than 50 ms of CPU time for one finding, or throws, is a fault and
          counts as not matched. Who judges live has a version given up after some that took too long: nothing else would end a
          batch of thousands in time. Patterns need none: their tests are linear.
 Memory:  what was worked out for headers is remembered, at most 65,536 of each kind.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
 from time import thread_time_ns
@@ -17,35 +17,21 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from consumers.rules.compiled import CompiledRule, Condition
-from consumers.rules.document import TYPE, of_body
+from consumers.rules.asking import REMEMBERED, Asking, Found, Memory
+from consumers.rules.document import TYPE, Sealed
 from consumers.rules.errors import RuleThrew
-from consumers.rules.indexing import BEGINNING, COLUMNS, Path, Plan, anchors, laid, split
-from consumers.rules.matching import Compiled, Document, Fault, Hit
-from consumers.rules.pattern import Leaf, Match, matcher
+from consumers.rules.indexing import BEGINNING, COLUMNS, laid
+from consumers.rules.matching import Compiled, Fault, Hit
+from consumers.rules.wanting import Answer, Want, answers, wants
 from pipeline.log.port import Batch, Columns
 
 BUDGET_NS: Final = 50_000_000
-REMEMBERED: Final = 65_536
+PORTION_BYTES: Final = 1 << 20
+"""Of bodies that are judged together."""
 
-_FACTS: Final = b',"facts":'
+_BRACE: Final = b"{"
 _LONGEST_BEGINNING: Final = 1024
 _NAMES: Final = frozenset({"kind", "form", "detail_type"})
-_MATCHED: Final = 1
-_RESOLVED: Final = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Want:
-    """One pattern of a rule: ``match`` and its conditions, or ``resolve``."""
-
-    number: int
-    rule: Compiled
-    role: int
-    heads: Mapping[str, Match]
-    rest: Match | None
-    conditions: tuple[Condition, ...] = ()
-    anchors: Mapping[Path, Leaf] = field(default_factory=dict)
 
 
 def make_judge(
@@ -72,89 +58,100 @@ class IndexedJudge:
         cpu_ns: Callable[[], int],
         most_slow: int | None = None,
     ) -> None:
-        self._wants = [want for number, rule in enumerate(compiled) for want in _wants(number, rule)]
+        self._wants = [want for number, rule in enumerate(compiled) for want in wants(number, rule)]
         self._on_fault = on_fault
         self._cpu_ns = cpu_ns
         self._most_slow = most_slow
         self._slow: dict[int, set[str]] = {}
         """By a version's number here, the findings over which it took too long."""
-        self._asked: dict[tuple[str, Any], int] = {}
-        self._headers: dict[_Header, int] = {}
-        self._beginnings: dict[tuple[int, bytes], Plan[_Want] | None] = {}
-        self._plans: dict[int, Plan[_Want] | None] = {0: None}
+        self._has_conditions = any(want.conditions for want in self._wants)
+        self._heads = {name: _Heads(name, self._wants) for name in (*COLUMNS, *BEGINNING)}
+        self._all = (1 << len(self._wants)) - 1
+        self._beginnings: dict[tuple[int, bytes], Asking] = {}
+        self._plans: dict[tuple[int, str], Asking] = {}
+        self._answers: dict[tuple[Want, ...], tuple[Answer, ...]] = {}
+        self._memory = Memory()
 
     def hits(self, batch: Batch, indices: Sequence[int] | None = None) -> Iterator[Hit]:
         """As the port says."""
-        columns, bodies = batch.columns, batch.bodies
-        begun = self._beginnings
-        for place, wanted in self._by_header(columns, indices):
-            body = bodies[place]
-            key = (wanted, body[: max(body.find(_FACTS, 0, _LONGEST_BEGINNING), 0)])
-            plan = begun[key] if key in begun else self._planned(key, body)
-            if plan is None:
-                continue
-            document = of_body(orjson.loads(body), columns, place)
-            found = None
-            for want in plan.candidates(document) if plan.indexes else plan.always:
-                if (want.rest is None or want.rest(document)) and (not want.conditions or self._holds(want, document)):
-                    found = [want] if found is None else [*found, want]
-            if found is None:
-                continue
-            if len(found) == 1:
-                (want,) = found
-                yield Hit(place, want.rule, document, want.role == _MATCHED, want.role == _RESOLVED)
-            else:
-                yield from _told(found, place, document)
+        told = self._answers
+        for findings, wanted in self._portions(batch, indices):
+            for finding, matching in zip(findings, self._found(findings, wanted), strict=True):
+                if not matching:
+                    continue
+                found = self._holding(matching, finding) if self._has_conditions else matching
+                for rule, matched, resolved in told.get(found) or _remembered(told, found, answers(found)):
+                    yield Hit(finding.index, rule, finding, matched, resolved)
 
-    def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterator[tuple[int, int]]:
-        """The places whose header some wants allow, each with the set of these, a bit each."""
-        rows: Iterable[_Header] = zip(
-            columns.type, columns.source, columns.account, columns.region, columns.severity, strict=True
-        )
-        places: Iterable[int] = range(len(columns.type))
-        if indices is not None:
-            every = list(rows)
-            places, rows = indices, [every[place] for place in indices]
-        headers = list(rows)
-        wanted = list(map(self._headers.get, headers))
-        if None in wanted:
-            wanted = [self._by_one_header(header) if bits is None else bits for header, bits in zip(headers, wanted, strict=True)]
-        for place, bits in zip(places, wanted, strict=True):
+    def _portions(self, batch: Batch, indices: Sequence[int] | None) -> Iterator[tuple[list[Sealed], list[int]]]:
+        """Findings whose header some wants allow, each with the set of these: as many as are judged together."""
+        bodies, columns = batch.bodies, batch.columns
+        findings: list[Sealed] = []
+        wanted: list[int] = []
+        size = 0
+        for place, bits in self._by_header(columns, indices):
             if bits:
-                yield place, bits
+                body = bodies[place]
+                findings.append(Sealed(body, columns, place))
+                wanted.append(bits)
+                size += len(body)
+                if size > PORTION_BYTES:
+                    yield findings, wanted
+                    findings, wanted, size = [], [], 0
+        if findings:
+            yield findings, wanted
 
-    def _by_one_header(self, header: "_Header") -> int:
-        kind, *values = header
-        bits = 0
-        if kind == TYPE:
-            bits = reduce(and_, (self._allowing(name, value) for name, value in zip(COLUMNS, values, strict=True)))
-        return _remembered(self._headers, header, bits)
+    def _by_header(self, columns: Columns, indices: Sequence[int] | None) -> Iterable[tuple[int, int]]:
+        """The places, each with the set of those wants that its header allows, a bit each."""
+        heads = self._heads
+        everything = self._all
+        wanted: Iterable[int] = [everything if kind == TYPE else 0 for kind in columns.type]
+        for name in COLUMNS:
+            wanted = map(and_, wanted, map(heads[name].__getitem__, getattr(columns, name)))
+        if indices is None:
+            return enumerate(wanted)
+        every = list(wanted)
+        return [(place, every[place]) for place in indices]
 
-    def _allowing(self, name: str, value: Any) -> int:
-        """The wants whose head of this name holds for the value, or that have none."""
-        bits = self._asked.get((name, value))
-        if bits is None:
-            bits = sum(1 << bit for bit, want in enumerate(self._wants) if name not in want.heads or want.heads[name](value))
-            _remembered(self._asked, (name, value), bits)
-        return bits
+    def _found(self, findings: Sequence[Sealed], wanted: Sequence[int]) -> list[Found]:
+        """Of each finding the wants whose patterns match. Those that the same wants are asked about are asked together."""
+        keys = [
+            (bits, finding.body[: finding.body.find(_BRACE, 1, _LONGEST_BEGINNING) + 1])
+            for bits, finding in zip(wanted, findings, strict=True)
+        ]
+        groups: defaultdict[Asking, list[int]] = defaultdict(list)
+        for number, asking in enumerate(map(self._beginnings.get, keys)):
+            groups[asking or self._begun(keys[number], findings[number].body)].append(number)
+        every: list[Found] = [()] * len(findings)
+        for asking, numbers in groups.items():
+            for number, found in zip(numbers, asking.found([findings[number] for number in numbers]), strict=True):
+                every[number] = found
+        return every
 
-    def _planned(self, key: tuple[int, bytes], body: bytes) -> Plan[_Want] | None:
+    def _begun(self, key: tuple[int, bytes], body: bytes) -> Asking:
+        """Whom to ask about a finding whose body begins so."""
         wanted, beginning = key
         told = _beginning(beginning)
         if told is None:
-            return self._plan(wanted, orjson.loads(body))
-        return _remembered(self._beginnings, key, self._plan(wanted, told))
+            return self._asking(wanted, orjson.loads(body))
+        return _remembered(self._beginnings, key, self._asking(wanted, told))
 
-    def _plan(self, wanted: int, told: Mapping[str, Any]) -> Plan[_Want] | None:
+    def _asking(self, wanted: int, told: Mapping[str, Any]) -> Asking:
         """``told`` is a body, or its beginning."""
         values = (told.get("detail_type", ""), told["kind"], told["form"])
-        bits = reduce(and_, (self._allowing(name, value) for name, value in zip(BEGINNING, values, strict=True)), wanted)
-        if bits not in self._plans:
+        bits = reduce(and_, (self._heads[name][value] for name, value in zip(BEGINNING, values, strict=True)), wanted)
+        key = bits, values[-1]
+        if key not in self._plans:
             wants = [want for bit, want in enumerate(self._wants) if bits >> bit & 1]
-            _remembered(self._plans, bits, laid([(want, want.anchors) for want in wants]) if wants else None)
-        return self._plans[bits]
+            plan = laid([(want, want.anchors) for want in wants])
+            _remembered(self._plans, key, Asking(plan, wants, values[-1], self._memory))
+        return self._plans[key]
 
-    def _holds(self, want: _Want, document: dict[str, Any]) -> bool:
+    def _holding(self, matching: Found, finding: Sealed) -> Found:
+        """Those of which the conditions hold too."""
+        return tuple([want for want in matching if not want.conditions or self._holds(want, finding.document)])
+
+    def _holds(self, want: Want, document: dict[str, Any]) -> bool:
         """Whether the conditions hold, within the budget."""
         if self._most_slow is not None and len(self._slow.get(want.number, ())) >= self._most_slow:
             return False
@@ -173,7 +170,20 @@ class IndexedJudge:
         return holds
 
 
-_Header = tuple[str, str, str, str, int]
+class _Heads(dict[Any, int]):
+    """By a value of the header, the wants whose head of this name holds for it, or that have none, a bit each."""
+
+    def __init__(self, name: str, wants: Sequence[Want]) -> None:
+        super().__init__()
+        self._name = name
+        self._wants = wants
+
+    def __missing__(self, value: Any) -> int:
+        name = self._name
+        bits = sum(1 << bit for bit, want in enumerate(self._wants) if name not in want.heads or want.heads[name](value))
+        return _remembered(self, value, bits)
+
+
 _Key = TypeVar("_Key")
 _Kept = TypeVar("_Kept")
 
@@ -187,33 +197,11 @@ def _remembered(memory: dict[_Key, _Kept], key: _Key, value: _Kept) -> _Kept:
 
 
 def _beginning(text: bytes) -> dict[str, str] | None:
-    """kind, form and detail-type from the first bytes of a body; None if it does not begin with all three, and only these."""
+    """kind, form and detail-type from a body up to the brace that opens its facts; None if just these three do not precede it."""
     try:
-        told = orjson.loads(text + b"}")
+        told = orjson.loads(text + b"}}")
     except orjson.JSONDecodeError:
         return None
-    if type(told) is dict and told.keys() == _NAMES and all(type(value) is str for value in told.values()):
-        return told
+    if type(told) is dict and told.pop("facts", None) == {} and told.keys() == _NAMES:
+        return told if all(type(value) is str for value in told.values()) else None
     return None
-
-
-def _wants(number: int, rule: Compiled) -> Iterator[_Want]:
-    if not isinstance(rule, CompiledRule):
-        yield _Want(number, rule, _MATCHED, {}, None, (rule.matches,))
-        yield _Want(number, rule, _RESOLVED, {}, None, (rule.resolves,))
-        return
-    for role, pattern, conditions in ((_MATCHED, rule.pattern, rule.conditions), (_RESOLVED, rule.closing, ())):
-        if pattern is not None:
-            heads, rest = split(pattern)
-            yield _Want(number, rule, role, heads, matcher(rest) if rest else None, conditions, dict(anchors(rest)))
-
-
-def _told(found: Sequence[_Want], place: int, document: Document) -> Iterator[Hit]:
-    """A hit a rule: what matched and what closes, together."""
-    roles: dict[int, int] = {}
-    rules = {}
-    for want in found:
-        roles[want.number] = roles.get(want.number, 0) | want.role
-        rules[want.number] = want.rule
-    for number in sorted(roles):
-        yield Hit(place, rules[number], document, bool(roles[number] & _MATCHED), bool(roles[number] & _RESOLVED))

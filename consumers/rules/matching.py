@@ -1,10 +1,12 @@
 """What judging asks of compiled rules: the interface between the language and those that count.
 
-A batch's headers are asked first; a body is parsed only for findings that some rule could still want.
+A batch's headers are asked first; of a body only what some rule could still want is read, all of it if somebody asks for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from consumers.rules.rule import Version
 from pipeline.log.port import Batch
@@ -46,14 +48,28 @@ class Compiled(Protocol):
         ...
 
 
-class Hit(NamedTuple):
+class Finding(Protocol):
+    """A finding that was hit."""
+
+    @property
+    def document(self) -> Document:
+        """Its document; it may be made only now."""
+        ...
+
+
+class Hit(Struct, frozen=True):
     """A finding that a rule matches, or that closes its alerts (it may do both): ``place`` is where it stands in the batch."""
 
     place: int
     rule: Compiled
-    document: Document
+    finding: Finding
     matched: bool
     resolved: bool
+
+    @property
+    def document(self) -> Document:
+        """The finding's."""
+        return self.finding.document
 
 
 class Fault(NamedTuple):

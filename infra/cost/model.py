@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from infra.cost.prices import Counts, Prices
+from infra.cost.prices import Counts, Judged, Prices
 
 HOURS: Final = 730
 """Of a month, as AWS's own calculator has it."""
@@ -28,6 +28,9 @@ _SHARD_BYTES: Final = 1 << 20
 _QUEUE_BATCH: Final = 10
 """Messages that one receive, or one delete, takes at most."""
 _POLLERS: Final = 5
+_JUDGED_AT_ONCE: Final = 500
+_JUDGED_SHARDS: Final = 2
+"""Events a commit of the rules, and shards, where units were measured."""
 _ITEM_OVERHEAD: Final = 100
 """Bytes that DynamoDB adds to what it bills for storing an item."""
 
@@ -47,6 +50,8 @@ class Assumed:
     project_seconds: float = 0.25
     project_seconds_an_event: float = 0.0002
     notify_seconds: float = 0.05
+    judge_seconds: float = 0.25
+    judge_seconds_an_event: float = 0.0002
     function_gb: float = 1.0
     notify_window_seconds: float = 1.0
     classic_seconds: float = 0.03
@@ -105,6 +110,23 @@ def ours(plan: Plan, counts: Counts, prices: Prices) -> Bill:
         "table: reads by the projector": _table(plan, counts, prices)[1],
         "table: storage": _table(plan, counts, prices)[2],
         "bodies in S3": _bodies(plan, counts, prices),
+        **judging(plan, counts, prices, counts.rules[1]),
+    }
+
+
+def judging(plan: Plan, counts: Counts, prices: Prices, judged: Judged) -> Bill:
+    """What the rules cost. A commit of fewer events than were measured is counted as if it had so many.
+
+    What is read beyond what no finding needs is of each shard.
+    """
+    a, number = plan.assumed, shards(plan, counts)
+    calls = number / max(plan.window_seconds, number / plan.rate)
+    busy = calls * a.judge_seconds + plan.rate * a.judge_seconds_an_event
+    events = SECONDS * plan.rate * max(1.0, _JUDGED_AT_ONCE / batch(plan, counts))
+    read = counts.rules[0].read + (judged.read - counts.rules[0].read) / _JUDGED_SHARDS * number
+    return {
+        "rules: function": SECONDS * (calls * prices.request + busy * a.function_gb * prices.gb_second),
+        "rules: table": events * (judged.written * prices.write_unit + read * prices.read_unit),
     }
 
 

@@ -66,6 +66,15 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """Units an event that the rules judge, written and read, where so many of the findings count towards thresholds."""
+
+    counting: str
+    written: float
+    read: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What tests measured. Bytes of one event: as it comes in, on the stream (plain, and compressed), in an object of bodies."""
 
@@ -76,6 +85,8 @@ class Counts:
     page_read_units: float
     """For a page of the fifty newest events."""
     commits: tuple[Commit, ...]
+    rules: tuple[Judged, ...]
+    """The first one where none counts, the others by how many do."""
 
     @classmethod
     def load(cls, path: Path = COUNTS_FILE) -> Self:
@@ -85,7 +96,8 @@ class Counts:
             Commit(int(size), c["write_units"], c["read_units"], c["entry_bytes"], c["marker_bytes"])
             for size, c in told["commit"].items()
         )
-        return cls(**told["event"], commits=tuple(sorted(commits, key=lambda commit: commit.events)))
+        rules = tuple(Judged(**judged) for judged in told["rules"])
+        return cls(**told["event"], commits=tuple(sorted(commits, key=lambda commit: commit.events)), rules=rules)
 
     def commit(self, events: float) -> Commit:
         """The largest measured batch of at most so many events: what larger ones would save is not counted."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from infra.cost.model import Assumed, Bill, Plan, batch, classic, classic_units, ours, put_units, shards, total
+from infra.cost.model import Assumed, Bill, Plan, batch, classic, classic_units, judging, ours, put_units, shards, total
 from infra.cost.prices import Counts, Prices
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "cost.md"
@@ -19,7 +19,9 @@ _WINDOWS: Final = (1, 5, 10, 30, 60)
 
 def page(counts: Counts, prices: Prices) -> str:
     """The whole page."""
-    told = {field.name: f"{getattr(counts, field.name):,.0f}" for field in fields(counts) if field.name != "commits"}
+    told = {
+        field.name: f"{getattr(counts, field.name):,.0f}" for field in fields(counts) if field.name not in {"commits", "rules"}
+    }
     return Template(_WORDS.read_text(encoding="utf-8")).substitute(
         told,
         as_of=prices.as_of,
@@ -27,6 +29,7 @@ def page(counts: Counts, prices: Prices) -> str:
         overview=_overview(counts, prices),
         dominates=_dominates(counts, prices),
         levers="\n\n".join(_levers(plan, counts, prices) for plan in PLANS[1:]),
+        rules=_rules(counts, prices),
         units=_units(counts),
         classic_units=classic_units(counts, Assumed()),
         assumed=_assumed(Assumed()),
@@ -78,6 +81,15 @@ def _levers(plan: Plan, counts: Counts, prices: Prices) -> str:
         rows.append([name, *stream, *map(_dollars, parts), f"{total(bill) / theirs:.2f}"])
     head = [f"at {plan.rate:,g} findings/s", "PUT units an event", "shards", "table: writes", "stream", "all", "of classic"]
     return _table(head, rows)
+
+
+def _rules(counts: Counts, prices: Prices) -> str:
+    """What judging costs, by how many findings count."""
+    rows = []
+    for judged in counts.rules:
+        bills = [total(judging(plan, counts, prices, judged)) for plan in PLANS]
+        rows.append([judged.counting, f"{judged.written:.2f}", f"{judged.read:.2f}", *map(_dollars, bills)])
+    return _table(["of the findings count", "written", "read", *(f"{plan.rate:,g} findings/s" for plan in PLANS)], rows)
 
 
 def _units(counts: Counts) -> str:

@@ -60,6 +60,9 @@ class Alert(Entity):
         if command.status not in get_args(Status):
             raise CommandRefused.of(field="status", reason=f"is none of {', '.join(get_args(Status))}")
         if command.status == standing:
+            if command.comment.strip():
+                reason = f"would be lost, since the alert is {standing} already: leave it out, or give it with a change"
+                raise CommandRefused.of(field="comment", reason=reason)
             return
         if standing not in _FROM[command.status]:
             reason = f"cannot become {command.status}: the alert is {standing}; reopen it first"

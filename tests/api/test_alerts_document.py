@@ -1,4 +1,7 @@
-"""Each line of ``docs/alerts.md`` works as it stands there, one after the other, against a real server."""
+"""Each line of ``docs/alerts.md``, and the jobs of ``docs/judging-history.md``, work as they stand there, one after the other,
+
+against a real server.
+"""
 
 import os
 import re
@@ -21,6 +24,7 @@ from tests.support.facts import alert, alert_id
 
 ROOT = Path(__file__).parents[2]
 LINES = re.findall(r"^\$ (.+)$", (ROOT / "docs" / "alerts.md").read_text(), re.MULTILINE)
+JOBS = re.findall(r"^\$ (curl .+)$", (ROOT / "docs" / "judging-history.md").read_text(), re.MULTILINE)
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_lines_of_the_document_work_one_after_the_other(reader: dict[str, str], tmp_path: Path) -> None:
-    for line in LINES:
+    for line in LINES + JOBS:
         command = line.replace("http://127.0.0.1:8321", reader["URL"]).replace("curl ", "curl --fail-with-body ")
         done = subprocess.run(
             ["bash", "-uo", "pipefail", "-c", command],

@@ -137,6 +137,19 @@ def test_what_cannot_be_asked_is_refused(desk_client: Client, body: dict[str, An
     assert desk_client.post("/rules/backtest", json=body).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/rules/backtest", "/rules/diff", "/rules/storm/reprocess"])
+def test_a_stretch_that_lies_ahead_is_refused(desk_client: Client, path: str) -> None:
+    desk_client.post("/rules", json={"text": storm()})
+    which = {"rule_id": "storm"}
+    bodies = {"/rules/backtest": {"rule": which}, "/rules/diff": {"former": which, "new": which}}
+    ahead = NOW_US / MICROSECONDS
+
+    answer = desk_client.post(path, json={"since": ahead, "until": ahead + 60} | bodies.get(path, {}))
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [{"field": "since", "message": "lies ahead: nothing has happened since"}]
+
+
 def test_what_breaks_a_job_is_told(desk_client: Client) -> None:
     with_findings(desk_client)
     desk_client.post("/rules", json={"text": storm()})

@@ -128,6 +128,20 @@ def test_a_text_is_looked_at_without_being_kept(desk_client: Client) -> None:
     assert desk_client.get("/rules").json()["items"] == []
 
 
+def test_a_rule_whose_examples_are_not_as_they_say_is_not_published(desk_client: Client) -> None:
+    examples = "examples:\n  matching:\n  - name: other\n    event: {source: aws.other, detail: {}}\n"
+    desk_client.post("/rules", json={"text": text()})
+    untrue = text(more=examples)
+
+    for answer in (
+        desk_client.post("/rules", json={"text": untrue.replace("id: storm", "id: gale")}),
+        desk_client.put(STORM, {"text": untrue, "revision": 1}),
+    ):
+        assert error(answer) == (422, "value_refused", ["text.examples.matching"])
+        assert answer.json()["error"]["details"][0]["message"] == "other: does not match, but should"
+    assert [(one["id"], one["version"]) for one in desk_client.get("/rules").json()["items"]] == [("storm", 1)]
+
+
 def test_what_goes_wrong_with_rules_is_told(desk_client: Client) -> None:
     desk_client.post("/rules", json={"text": text()})
     other = {"text": text("gale"), "revision": 1}
@@ -143,7 +157,8 @@ def test_what_goes_wrong_with_rules_is_told(desk_client: Client) -> None:
     assert desk_client.put("/rules/gale", {**other, "revision": 0}).status_code == 404
     assert desk_client.delete("/rules/gale").status_code == 404
     assert desk_client.get("/rules/gale").status_code == 404
-    assert desk_client.get("/rules/Gale!").status_code == 422
+    (detail,) = desk_client.get("/rules/Gale!").json()["error"]["details"]
+    assert detail == {"field": "rule_id", "message": "is no rule's id: 3 to 64 lower-case letters, digits and hyphens"}
     assert desk_client.get(f"{STORM}?at_least=9").status_code == 503
 
 

@@ -137,7 +137,8 @@ def test_an_alert_goes_its_whole_way(world: DeskWorld, findstream: Findstream) -
         f"{ID} {status}, HIGH, 2024-05-01 00:00:00Z: Alert 0\n" for status in ("acknowledged", "resolved", "open")
     ]
     assert "  rule:      storm version 1\n  window:    2024-05-01 00:00:00Z to 2024-05-01 01:00:00Z\n" in shown
-    assert "  detail.ip: 192.0.2.1\n  team:      blue\n" in shown
+    group, labels = (shown.partition(f"\n{title}\n")[2].splitlines()[1].split() for title in ("Group", "Labels"))
+    assert (group, labels) == (["detail.ip", "192.0.2.1"], ["team", "blue"])
     assert f"  run:       {ID}, over history\n" in shown
     assert "Findings (1 of 3)" in shown
     assert "Finding 1" in shown
@@ -175,3 +176,81 @@ def test_alerts_are_listed_by_what_is_asked(world: DeskWorld, findstream: Findst
     assert few.err == "3 alerts; there are more: --limit\n"
     assert "Alert 9" in few.out
     assert findstream("alerts", "list", "--since", "1h", "--until", "2h").code == 2
+
+
+def test_alerts_of_runs_are_listed_apart(world: DeskWorld, findstream: Findstream) -> None:
+    run = alert_id(99)
+    append(
+        world,
+        alert("raised", MORNING_US, 0),
+        alert("raised", MORNING_US, 1, backfilled=True, run_id=run),
+        alert("raised", MORNING_US, 2, backfilled=True, run_id=alert_id(98)),
+    )
+
+    def listed(*options: str) -> set[str]:
+        return {one["id"] for one in findstream("alerts", "list", "--json", *options).json["items"]}
+
+    assert listed("--backfilled") == {alert_id(1), alert_id(2)}
+    assert listed("--no-backfilled") == {alert_id(0)}
+    assert listed("--run", run) == {alert_id(1)}
+    assert "run: is no id: 32 hexadecimal digits" in findstream("alerts", "list", "--run", "mine").err
+
+
+def test_several_alerts_are_moved_at_once_each_for_itself(world: DeskWorld, findstream: Findstream) -> None:
+    append(world, *(alert("raised", MORNING_US, n) for n in range(3)))
+    ids = [alert_id(n) for n in range(3)]
+    findstream("alerts", "resolve", ids[1])
+
+    told = findstream("alerts", "ack", *ids, ids[0], "--comment", "A storm")
+    unknown = findstream("alerts", "resolve", ids[0], alert_id(7), "--json")
+
+    assert told.code == 3
+    assert [line.split()[:2] for line in told.out.splitlines()] == [[ids[0], "acknowledged,"], [ids[2], "acknowledged,"]]
+    assert told.err.startswith(f"{ids[1]}: a rule does not allow this; see details: status: cannot become acknowledged")
+    assert unknown.code == 3
+    assert [one["id"] for one in unknown.json["alerts"]] == [ids[0]]
+    assert unknown.json["refused"] == [{"id": alert_id(7), "why": "there is no such alert (or not yet)"}]
+    assert findstream("alerts", "reopen", ids[0], ids[1]).code == 0
+    several = findstream("alerts", "ack", *ids, "--revision", "1")
+    assert (several.code, "--revision" in several.err) == (2, True)
+
+
+def test_a_comment_that_would_be_lost_is_refused(world: DeskWorld, findstream: Findstream) -> None:
+    append(world, alert("raised", MORNING_US))
+    findstream("alerts", "ack", ID, "--comment", "Looking")
+
+    again = findstream("alerts", "ack", ID, "--comment", "Still looking")
+
+    assert again.code == 2
+    assert "comment: would be lost, since the alert is acknowledged already" in again.err
+    assert findstream("alerts", "ack", ID).code == 0
+
+
+def test_what_is_no_id_is_told_in_words(world: DeskWorld, findstream: Findstream) -> None:
+    assert world
+    assert "'storm' is no alert's id; findstream alerts list shows them" in findstream("alerts", "ack", "storm").err
+    assert "is no rule's id: 3 to 64 lower-case letters" in findstream("rules", "show", "Gale!").err
+    assert findstream("alerts", "show", ID.upper()).code == 3
+
+
+def test_the_rest_of_an_alerts_findings_is_told_of(world: DeskWorld, findstream: Findstream) -> None:
+    found = [finding(n) for n in range(25)]
+    append(world, *found, alert("raised", MORNING_US, event_ids=[one.id for one in found], count=40))
+
+    shown = findstream("alerts", "show", ID).out
+
+    assert "Findings (20 of 40)" in shown
+    assert "5 more are named" in shown
+
+
+def test_a_rule_that_is_retired_is_told_apart_from_one_that_never_was(
+    world: DeskWorld, findstream: Findstream, tmp_path: Path
+) -> None:
+    assert world
+    findstream("rules", "publish", file_of(tmp_path, text()))
+    findstream("rules", "retire", "storm")
+
+    retired, unknown = findstream("rules", "retire", "storm"), findstream("rules", "retire", "gale")
+
+    assert (retired.code, retired.err) == (3, "findstream: rule storm is retired already; publish it anew\n")
+    assert (unknown.code, unknown.err) == (3, "findstream: no rule gale was ever published\n")

@@ -121,7 +121,7 @@ def test_refusals_are_told_in_the_server_s_words_with_an_exit_code(create: Calla
     nothing = findstream("tasks", "edit", task)
 
     assert (stale.code, stale.out) == (3, "")
-    assert "the task is at version 1 by now: version: is 1 by now" in stale.err
+    assert stale.err == "findstream: the task is at version 1 by now\n"
     assert (wrong.code, nothing.code) == (2, 2)
     assert "title: String should have at least 3 characters" in wrong.err
     assert "name what to change" in nothing.err

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from consumers.composition import now_us, open_catalog, open_judging, open_log
+from consumers.rules.engine.engine import Engine
+from consumers.rules.engine.judging import Judging
+from consumers.rules.engine.opening import open_book
 from pipeline.log.port import Batch
+from pipeline.settings import Settings
 from projections.event_index import EventIndex
 from projections.projection import Changes, Parked, Rows
 from projections.stores.sqlite import SqliteStore
@@ -174,6 +179,51 @@ def test_a_redrive_compares_keys_not_whole_events(
     monkeypatch.setattr(Parked, "__eq__", compared)
 
     assert findstream("parked", "redrive", "--all", "--json").json == {"folded": 1, "parked": 0}
+
+
+@pytest.fixture
+def judge(home: Path) -> Fold:
+    """Judge what is on the log, as the role would."""
+    assert home
+
+    def run() -> None:
+        settings = Settings.load()
+        with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_judging(settings)) as store:
+            engine = Engine(log, store, open_book(catalog, clock=now_us), token="test", clock=now_us)
+            while engine.step():
+                pass
+            engine.close()
+
+    return run
+
+
+def test_what_the_rules_could_not_judge_is_listed_and_redriven(
+    filled: Findstream, judge: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fold(_: Judging, __: Rows, batch: Batch) -> Changes:
+        if POISON in batch.columns.source_id:
+            message = "cannot judge this"
+            raise ValueError(message)
+        return Changes()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Judging, "fold", fold)
+        judge()
+        assert filled("parked", "redrive", "--all", "--json").json == {"folded": 0, "parked": 1}
+    (listed,) = filled("parked", "list", "-p", "judging", "--json").json["parked"]
+
+    assert (listed["projection"], listed["why"]) == ("judging", "ValueError: cannot judge this")
+    assert "cannot judge this" in filled("parked", "show", listed["key"]).out
+    assert filled("parked", "redrive", listed["key"], "--json").json == {"folded": 1, "parked": 0}
+    assert filled("parked", "list").err == "nothing is parked\n"
+
+
+def test_a_projection_that_there_is_not_is_refused(filled: Findstream) -> None:
+    answer = filled("parked", "list", "-p", "weather")
+
+    assert answer.code == 2
+    assert "'weather' is no projection; there are event_index" in answer.err
+    assert "judging" in answer.err
 
 
 def test_a_key_that_is_not_parked_is_not_redriven(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,19 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 
 from consumers.cli import rules_history
-from consumers.composition import now_us, open_log
+from consumers.cli.kept_tokens import Kept, KeptTokens
+from consumers.composition import now_us, open_catalog, open_log, open_people
 from consumers.rules.history.errors import Cancelled
 from consumers.rules.history.lockstep import Watch
 from consumers.sample.story import STORM_ADDRESS, storm
 from pipeline.settings import Settings
+from projections.alert_pages import AlertQuery
 from tests.cli.shell import Findstream
+from tests.people.stores import PASSWORD, admin
 from tests.support.facts import rule
 
 Fold = Callable[[], None]
@@ -140,6 +144,96 @@ def test_a_run_that_was_asked_something_else_is_not_taken_up(findstream: Findstr
     assert f"run {first['run_id']} was one of password-spray, from " in other.err
 
 
+def told_on_the_log() -> int:
+    with open_log(Settings.load()) as log:
+        return log.behind({})
+
+
+def test_a_dry_run_tells_what_it_would_do_and_writes_nothing(findstream: Findstream, stormy: Path, fold: Fold) -> None:
+    assert stormy
+    publish(fold, EVERY, EVERY.replace("Failure", "Success"))
+    before = told_on_the_log()
+
+    first = findstream("rules", "reprocess", "password-spray", "--version", "1", "--since", "7d", "--dry-run")
+    assert "96 alerts would be raised, 0 would be withdrawn" in first.out
+    assert "Would be raised\n" in first.out
+    assert f"{STORM_ADDRESS} tries passwords" in first.out
+    assert first.err.endswith("nothing was written\n")
+    assert told_on_the_log() == before
+
+    findstream("rules", "reprocess", "password-spray", "--version", "1", "--since", "7d")
+    then = findstream("rules", "reprocess", "password-spray", *LAST_WEEK, "--dry-run").json
+    assert (then["raised"], then["withdrawn"], then["dry_run"]) == (0, 96, True)
+
+
+def test_a_run_names_who_is_signed_in(
+    findstream: Findstream, stormy: Path, fold: Fold, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert stormy
+    publish(fold, EVERY)
+    settings, ada = Settings.load(), admin()
+    kept = KeptTokens(settings.server_url, tmp_path)
+    monkeypatch.setattr("consumers.cli.runs.KeptTokens", lambda server: KeptTokens(server, tmp_path))
+    nobody = findstream("rules", "reprocess", "password-spray", "--since", "7d")
+    with open_people(settings) as people:
+        people.users.add(ada, PASSWORD)
+    kept.write(Kept(settings.server_url, ada.email, "access", "refresh", 0))
+
+    findstream("rules", "reprocess", "password-spray", "--since", "7d")
+
+    with open_log(settings) as log:
+        batches = [log.read(shard.id, None, 10_000) for shard in log.shards()]
+        told = [
+            orjson.loads(body)["by"]
+            for batch in batches
+            for kind, body in zip(batch.columns.type, batch.bodies, strict=True)
+            if kind == "rule.reprocessed"
+        ]
+    assert sorted(told) == ["", ada.id]
+    assert "nobody is signed in here" in nobody.err
+
+
+def interrupted_run(findstream: Findstream, fold: Fold, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run that raised all and did not come to its end; returns its id."""
+
+    def end(_: object) -> None:
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consumers.rules.history.reprocess._Raising.withdraw", end)
+        patch.setattr("consumers.rules.history.telling._AT_ONCE", 1)
+        answer = findstream("rules", "reprocess", "password-spray", "--since", "7d")
+    assert answer.code == 130
+    fold()
+    with open_log(Settings.load()) as log, open_catalog(Settings.load(), log) as catalog:
+        return catalog.alerts(AlertQuery()).alerts[0].run_id
+
+
+def test_an_unfinished_run_is_taken_up_for_the_same_only(
+    findstream: Findstream, stormy: Path, fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stormy
+    publish(fold, EVERY)
+    run = interrupted_run(findstream, fold, monkeypatch)
+
+    other = findstream("rules", "reprocess", "password-spray", "--run", run, "--since", "1d")
+    same = findstream("rules", "reprocess", "password-spray", "--run", run, *LAST_WEEK)
+
+    assert other.code == 3
+    assert f"run {run} raised an alert of password-spray at " in other.err
+    assert (same.code, same.json["raised"]) == (0, 96)
+
+
+def test_a_run_of_which_nothing_is_known_begins(findstream: Findstream, stormy: Path, fold: Fold) -> None:
+    assert stormy
+    publish(fold, EVERY)
+
+    answer = findstream("rules", "reprocess", "password-spray", "--run", "018f3000-0000-7000-8000-000000000001")
+
+    assert answer.code == 0
+    assert "nothing is known of run 018f3000-0000-7000-8000-000000000001 so far: it begins now" in answer.err
+
+
 def test_a_verification_says_whether_live_was_right(findstream: Findstream, stormy: Path, fold: Fold) -> None:
     assert stormy
     publish(fold, EVERY)
@@ -163,6 +257,10 @@ def test_a_verification_says_whether_live_was_right(findstream: Findstream, stor
         (("backtest", "password-spray", "--since", "1h", "--until", "2h"), (2, "later than --since")),
         (("reprocess", "password-spray", "--run", "x"), (2, "is no run")),
         (("reprocess", "password-spray", "--run", "00000000-0000-4000-8000-000000000000"), (2, "is no run")),
+        (("reprocess", "password-spray", "--run", "fff00000-0000-7000-8000-000000000000"), (2, "begun in the future")),
+        (("backtest", "password-spray", "--since", "2200-01-01"), (2, "lies ahead: nothing has happened since")),
+        (("diff", "password-spray", "password-spray", "--since", "2200-01-01"), (2, "lies ahead")),
+        (("reprocess", "password-spray", "--since", "2200-01-01"), (2, "lies ahead")),
         (("verify", "nowhere"), (3, "no rule nowhere was ever published")),
     ],
 )

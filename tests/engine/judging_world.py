@@ -10,11 +10,12 @@ import orjson
 from consumers.rules.engine.book import Book
 from consumers.rules.engine.engine import Engine
 from consumers.rules.errors import ExpressionRefused, RuleThrew
-from consumers.rules.matching import Compiled, Document, Fault, Hit, Judge
+from consumers.rules.matching import Compiled, Document, Fault, Hit, Judge, MakeJudge
 from consumers.rules.rule import Rule, Threshold, Version
 from pipeline.log.port import Batch
 from projections.stores.port import Store
 from schemas.envelope import Envelope
+from tests.rules.batches import Opened
 from tests.support.facts import MORNING_US, finding
 from tests.support.memory_log import MemoryLog
 
@@ -87,7 +88,7 @@ class PlainJudge:
                     self._on_fault(Fault(rule, batch.columns.id[place], "threw", str(threw)))
                     continue
                 if matched or resolved:
-                    yield Hit(place, rule, document, matched, resolved)
+                    yield Hit(place, rule, Opened(document), matched, resolved)
 
 
 def compiled(version: Version) -> HandMade:
@@ -121,6 +122,7 @@ class World:
     engine: Engine | None = None
     life: int = 0
     stopped: list[str] = field(default_factory=list)
+    make_judge: MakeJudge = PlainJudge
 
     def publish(self, of: Rule, *, since_us: int = 0, **more: Any) -> Version:
         number = sum(version.rule.id == of.id for version in self.versions) + 1
@@ -130,7 +132,7 @@ class World:
     def start(self, store: Store | None = None) -> Engine:
         """Another engine; the former one, if there is one, is killed: nothing is asked of it any more."""
         self.life += 1
-        self.book = Book(lambda: list(self.versions), compiled, make_judge, clock=lambda: self.now_us, refresh_us=0)
+        self.book = self.read()
         self.engine = Engine(
             self.log,
             store or self.store,
@@ -141,6 +143,10 @@ class World:
             on_stop=lambda newer: self.stopped.append(str(newer)),
         )
         return self.engine
+
+    def read(self) -> Book:
+        """Another book of the versions."""
+        return Book(lambda: list(self.versions), compiled, self.make_judge, clock=lambda: self.now_us, refresh_us=0)
 
     def judge(self) -> None:
         """Step until there is nothing left to judge."""

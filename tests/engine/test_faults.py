@@ -41,6 +41,33 @@ def test_a_version_that_throws_seldom_stays(world: World) -> None:
     assert world.facts("rule.switched_off") == []
 
 
+def test_throws_fade_with_the_hours(world: World) -> None:
+    world.publish(rule())
+    world.tell(*(seen(n, at=n * 7, throws="sign-ins") for n in range(30)))
+    world.judge()
+    assert world.facts("rule.switched_off") == [], "nine an hour"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_throws_within_an_hour_count_in_whatever_order_they_come(order: int) -> None:
+    faults = Faults()
+    made = HandMade(Version(rule(), 1))
+    far_apart = [number * 3600 for number in range(9)]
+    for second in [*far_apart, *range(100_000, 103_600, 400)][::order]:
+        faults.take(Fault(made, f"{second}-x", "threw", "x"))
+        assert not faults.switch_off(5), "nine of an hour, and others"
+    faults.take(Fault(made, "100001-x", "threw", "x"))
+    assert faults.switch_off(7)
+
+
+def test_only_the_last_hundred_are_remembered() -> None:
+    faults = Faults()
+    made = HandMade(Version(rule(), 1))
+    for second in [*range(9), *range(10_000, 1_000_000, 9_000), 9]:
+        faults.take(Fault(made, f"{second}-x", "threw", "x"))
+    assert not faults.switch_off(5)
+
+
 def test_a_finding_that_is_judged_again_and_again_counts_once(world: World) -> None:
     outage = [False]
     world.publish(rule())
@@ -66,16 +93,16 @@ def test_slowness_counts_by_itself() -> None:
     faults = Faults()
     made = HandMade(Version(rule(), 1))
     for number in range(MOST["too_slow"]):
-        faults.take(Fault(made, f"event-{number}", "threw", "x"))
+        faults.take(Fault(made, f"{number}-x", "threw", "x"))
         assert not faults.switch_off(5)
-        faults.take(Fault(made, f"event-{number}", "too_slow", "80 ms"))
+        faults.take(Fault(made, f"{number}-x", "too_slow", "80 ms"))
     assert faults.switch_off(7)
     assert not faults.switch_off(9)
     [fact] = faults.untold
     assert (fact.data["reason"], fact.time_us) == ("too_slow", 7)
     assert faults.ended(Version(rule(), 1)).until_us == 7
     assert faults.ended(Version(rule(), 1, 0, 3)).until_us == 3
-    faults.take(Fault(made, "one more", "too_slow", "80 ms"))
+    faults.take(Fault(made, "9-x", "too_slow", "80 ms"))
     assert not faults.switch_off(11)
 
 

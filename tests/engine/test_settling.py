@@ -168,3 +168,18 @@ def test_what_closes_an_alert_between_its_findings_does_so_however_they_come(wor
 
     told = [record.event.type for record in world.log.records() if record.event.type.startswith("alert.")]
     assert told == ["alert.raised", "alert.resolved"]
+
+
+def test_of_more_alerts_than_a_page_holds_the_last_ones_are_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.rules.engine.state.MOST_PAGE_BYTES", 150 + 60 * 5)
+    world.publish(rule(group_by=("who",), resolve={"what": "fine"}))
+    world.tell(*(seen(n, what="failed", who="ann") for n in range(40)))
+    world.judge()
+    world.tell(seen(50, what="fine", who="ann"))
+    world.judge()
+
+    closed = {event.data["alert_id"] for event in world.facts("alert.resolved")}
+    last = [alert["alert_id"] for alert in sorted(world.alerts(), key=lambda alert: alert["reached_us"])][-5:]
+    assert set(last) <= closed
+    assert len(closed) <= 5 * len(world.log.shards())
+    assert len(world.alerts()) == 40, "all are raised"

@@ -1,7 +1,11 @@
+import orjson
+
 from consumers.rules.engine.rule_set import RuleSet
-from consumers.rules.engine.state import Tally, Words, summed
+from consumers.rules.engine.state import MOST_PAGE_BYTES, Tally, Words, bound, grouped, summed
 from consumers.rules.engine.state import windows_page as page
+from projections.projection import Document
 from tests.engine.judging_world import HOUR_US, counting
+from tests.support.facts import MORNING_US
 
 
 def tally(*findings: tuple[int, str], value: str | None = None, most: int = 10, account: str = "1") -> Tally:
@@ -54,3 +58,35 @@ def test_windows_that_hop_stand_in_two_documents_at_most_and_not_too_short() -> 
 
 def test_a_rule_set_knows_which_rules_are_closed_by_findings() -> None:
     assert not RuleSet.empty().resolving("sign-ins")
+
+
+def opened(count: int, *, closing: tuple[int, str] | None = None) -> Document:
+    return {
+        "open": {f"{number:08x}-0000-8000-8000-000000000000": MORNING_US + number for number in range(count)},
+        "closing": closing,
+    }
+
+
+def test_a_page_of_open_alerts_fits_into_an_item_however_many_there_are() -> None:
+    page: Document = {grouped("sign-ins", {"detail.ip": f"192.0.2.{n}"}): opened(6_000) for n in range(3)}
+    bound(page)
+
+    assert len(orjson.dumps(page)) <= MOST_PAGE_BYTES
+    kept = [reached_us for group in page.values() for reached_us in group["open"].values()]
+    assert len(kept) > 4_500
+    assert min(kept) >= MORNING_US + 6_000 - len(kept) // 3 - 1, "those that were reached last stay"
+
+
+def test_a_group_whose_alerts_are_left_out_keeps_what_closes_them() -> None:
+    page: Document = {"old": opened(10), "closed": opened(10, closing=(MORNING_US, "x")), "many": opened(9_000)}
+    bound(page)
+
+    assert page.keys() == {"closed", "many"}
+    assert page["closed"] == {"open": {}, "closing": (MORNING_US, "x")}
+
+
+def test_a_page_that_fits_is_left_alone() -> None:
+    page: Document = {"one": opened(4_000)}
+    bound(page)
+
+    assert len(page["one"]["open"]) == 4_000

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cost.model import HOURS, SECONDS, Assumed, Plan, batch, classic, ours, put_units, shards, total
-from infra.cost.prices import Commit, Counts, Prices
+from infra.cost.model import HOURS, SECONDS, Assumed, Plan, batch, classic, judging, ours, put_units, shards, total
+from infra.cost.prices import Commit, Counts, Judged, Prices
 from infra.cost.render import PAGE, PLANS, page
 
 COUNTS = Counts(
@@ -20,6 +20,7 @@ COUNTS = Counts(
         Commit(10, {"index": 20.0, "counts": 10.0}, 5, 1000, 400),
         Commit(100, {"index": 60.0, "counts": 20.0}, 8, 8000, 4000),
     ),
+    rules=(Judged("none", 0.1, 0.1), Judged("some", 0.5, 0.3)),
 )
 PRICES = replace(Prices.load(), write_unit=1e-6, read_unit=1e-7, queue_request=1e-6, shard_hour=1.0, extended_shard_hour=0.0)
 
@@ -103,3 +104,19 @@ def test_a_longer_window_costs_less() -> None:
     bills = [total(ours(Plan(10, window), COUNTS, PRICES)) for window in (1, 10, 60)]
 
     assert bills == sorted(bills, reverse=True)
+
+
+@pytest.mark.parametrize(("rate", "number", "read"), [(100, 1, 0.2), (1200, 4, 0.5)])
+def test_rules_write_for_each_event_and_read_of_each_shard(rate: float, number: int, read: float) -> None:
+    plan = Plan(rate, 50)
+    assert shards(plan, COUNTS) == number
+
+    bill = judging(plan, COUNTS, PRICES, COUNTS.rules[1])
+
+    assert bill["rules: table"] == pytest.approx(rate * SECONDS * (0.5 * 1e-6 + read * 1e-7))
+
+
+def test_a_small_commit_of_the_rules_costs_what_a_measured_one_does() -> None:
+    bill = judging(Plan(1, 50), COUNTS, PRICES, COUNTS.rules[0])
+
+    assert bill["rules: table"] == pytest.approx(SECONDS / 50 * 500 * (0.1 * 1e-6 + 0.1 * 1e-7))

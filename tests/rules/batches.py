@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from consumers.rules.matching import Document
 from consumers.sample import Mix, generate
 from pipeline import recognise
 from pipeline.log.port import Batch, Columns, Numbered
 from pipeline.unwrap import documents
 from schemas.envelope import Envelope
+
+
+class Opened(NamedTuple):
+    """A finding whose document is at hand."""
+
+    document: Document
 
 
 def event(**given: Any) -> Envelope:

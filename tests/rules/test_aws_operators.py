@@ -1,7 +1,8 @@
 """Every example of the Amazon EventBridge User Guide, page "Comparison operators for use in event patterns", and what the pages
 
 "Creating Amazon EventBridge event patterns", "Arrays in Amazon EventBridge event patterns" and "Null values and empty strings in
-Amazon EventBridge event patterns" say of values. For each: a pattern, an event that it matches, and one that it does not.
+Amazon EventBridge event patterns" say of values; and the examples of the README of event-ruler, which EventBridge is made of. For
+each: a pattern, an event that it matches, and one that it does not.
 """
 
 from typing import Any
@@ -197,6 +198,85 @@ SECTIONS = {
     ),
 }
 
+METRIC = {"metricName": ["CPUUtilization", "ReadLatency"]}
+NAMESPACE = {"namespace": ["AWS/EC2", "AWS/ES"]}
+README = {
+    "values in several fields": (
+        {
+            "detail-type": ["EC2 Instance State-change Notification"],
+            "resources": ["arn:aws:ec2:us-east-1:123456789012:instance/i-abcd1111"],
+            "detail": {"state": ["initializing", "running"]},
+        },
+        EC2,
+        EC2 | {"resources": []},
+    ),
+    "prefix ignoring case": ({"source": [{"prefix": {"equals-ignore-case": "AWS"}}]}, EC2, EC2 | {"source": "our.aws"}),
+    "suffix": ({"source": [{"suffix": "ec2"}]}, EC2, EC2 | {"source": "aws.ec2x"}),
+    "suffix ignoring case": ({"source": [{"suffix": {"equals-ignore-case": "EC2"}}]}, EC2, EC2 | {"source": "aws.ec"}),
+    "prefixes are of texts": ({"detail": {"c-count": [{"prefix": "5"}]}}, detail(c_count="5x"), EC2),
+    "wildcards within a name": (
+        {"source": [{"wildcard": "Simple*Service"}]},
+        {"source": "SimpleQueueService"},
+        {"source": "SimpleQueue"},
+    ),
+    "anything-but a prefix or another": (
+        detail(state=[{"anything-but": {"prefix": ["init", "error"]}}]),
+        EC2,
+        detail(state="error: none"),
+    ),
+    "anything-but a suffix": (
+        {"detail": {"instance-id": [{"anything-but": {"suffix": "1234"}}]}},
+        EC2,
+        detail(instance_id="i-1234"),
+    ),
+    "anything-but a suffix or another": (
+        {"detail": {"instance-id": [{"anything-but": {"suffix": ["1234", "6789"]}}]}},
+        EC2,
+        detail(instance_id="i-6789"),
+    ),
+    "anything-but a text of any case, written with capitals": (
+        detail(state=[{"anything-but": {"equals-ignore-case": ["Stopped", "OverLoaded"]}}]),
+        EC2,
+        detail(state="overloaded"),
+    ),
+    "anything-but a wildcard in the middle": (
+        detail(state=[{"anything-but": {"wildcard": "*/bin/*.jar"}}]),
+        detail(state="/bin/a.class"),
+        detail(state="/usr/bin/a.jar"),
+    ),
+    "anything-but a wildcard or another": (
+        detail(state=[{"anything-but": {"wildcard": ["*/bin/*.jar", "*/bin/*.class"]}}]),
+        detail(state="/lib/a.jar"),
+        detail(state="/bin/a.class"),
+    ),
+    "exists": (detail(c_count=[{"exists": True}]), EC2, detail(c_count={"c1": 100})),
+    "does not exist": (detail(c_count=[{"exists": False}]), detail(state=["initializing", "running"]), EC2),
+    "several kinds, an address among them": (
+        {
+            "time": [{"prefix": "2017-10-02"}],
+            "detail": {
+                "state": [{"anything-but": "initializing"}],
+                "c-count": [{"numeric": [">", 0, "<=", 5]}],
+                "d-count": [{"numeric": ["<", 10]}],
+                "x-limit": [{"anything-but": [100, 200, 300]}],
+                "source-ip": [{"cidr": "10.0.0.0/8"}],
+            },
+        },
+        EC2 | detail(state="running", c_count=5, d_count=9, x_limit=301.8, source_ip="10.255.0.1"),
+        EC2 | detail(state="running", c_count=5, d_count=9, x_limit=301.8, source_ip="11.0.0.1"),
+    ),
+    "$or beside $or": (
+        {"$or": [METRIC, NAMESPACE], "detail": {"$or": [{"source": ["aws.cloudwatch"]}, {"detail-type": ["Alarm"]}]}},
+        {"namespace": "AWS/ES", "detail": {"detail-type": "Alarm"}},
+        {"namespace": "AWS/ES", "detail": {"detail-type": "Other"}},
+    ),
+    "$or of an and": (
+        {"source": ["aws.cloudwatch"], "$or": [METRIC, {"metricType": ["MetricType"], **NAMESPACE}, {"scope": ["Service"]}]},
+        {"source": "aws.cloudwatch", "metricType": "MetricType", "namespace": "AWS/EC2"},
+        {"source": "aws.cloudwatch", "metricType": "MetricType"},
+    ),
+}
+
 VALUES = {
     "a pattern for ended instances": (
         {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"], "detail": {"state": ["terminated"]}},
@@ -280,6 +360,7 @@ VALUES = {
 EXAMPLES: dict[str, tuple[Any, Any, Any]] = {
     **SUMMARY,
     **{f"section: {name}": example for name, example in SECTIONS.items()},
+    **{f"readme: {name}": example for name, example in README.items()},
     **VALUES,
 }
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.rules import document
 from consumers.rules import judge as judging
 from consumers.rules.compiled import CompiledRule, compile_rule
 from consumers.rules.document import of_envelope
@@ -198,7 +199,7 @@ def test_no_body_is_touched_where_the_header_decides() -> None:
 
 def test_no_body_is_parsed_where_its_beginning_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = [rule({"detail-type": ["Other"]}), rule({"finding": {"kind": ["guardduty"]}}), rule({"finding": {"form": ["asff"]}})]
-    monkeypatch.setattr(judging, "of_body", lambda *_: pytest.fail("a document was made"))
+    monkeypatch.setattr(document, "of_body", lambda *_: pytest.fail("a document was made"))
 
     assert found(rules, [event()]) == []
 
@@ -230,7 +231,7 @@ def test_what_is_remembered_of_headers_is_bounded(monkeypatch: pytest.MonkeyPatc
     events = [event(source=f"aws.test{number}", detail_type=f"T{number}") for number in range(10)]
 
     assert len(list(judge.hits(batch(events)))) == 10
-    assert max(len(judge._headers), len(judge._asked), len(judge._beginnings), len(judge._plans)) <= 3
+    assert max(*map(len, judge._heads.values()), len(judge._beginnings), len(judge._plans), len(judge._answers)) <= 3
 
 
 class Clock:

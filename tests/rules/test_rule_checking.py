@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumers.rules import checking, shelf, text
+from consumers.rules import checking, reading, shelf, text
 from consumers.rules.checking import document_of
 from consumers.rules.compiled import compile_rule
 from consumers.rules.errors import ExampleUnreadable
@@ -96,6 +96,10 @@ def test_an_example_is_exactly_one_finding() -> None:
         ({"resolve": {"source": ["aws.test"], "region": ["x", 1]}}, "resolve.region has a number, but region is text"),
         ({"match": {"detail": {"a": ["x"]}}}, "match names neither source nor detail-type"),
         ({"resolve": {"detail": {"a": ["x"]}}}, "resolve names neither source nor detail-type"),
+        (
+            {"where": "detail.user == 'maria'"},
+            "where reads detail.user, which may be missing, and is a fault then: write has(detail",
+        ),
         ({"matching": ()}, "there is no example that must match"),
         ({"not_matching": ()}, "there is no example that must not match"),
         ({"threshold": Threshold(2, 60, 60)}, "threshold without group_by counts over all accounts together"),
@@ -108,6 +112,40 @@ def test_what_was_most_likely_not_meant_is_hinted_at(given: Any, hint: str) -> N
     (found,) = checking.hints(rule(**(examples | given)))
 
     assert found.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("where", "read"),
+    [
+        ('detail.state == "x"', []),
+        ("detail.a == 1 && detail.a < 2 && detail.b == 1", ["detail.a", "detail.b"]),
+        ("has(detail.a) && detail.a == 1", []),
+        ("!has(detail.a) || detail.a.b == 1", ["detail.a.b"]),
+        ("has(detail.a.b) && detail.a.b == 1", ["detail.a"]),
+        ("has(detail.a) && has(detail.a.b) && detail.a.b > 1", []),
+        ('detail["a-b"].c == "detail.x"', ["detail.a-b"]),
+        ('detail.state.matches("has(detail.x)")', []),
+        ("detail.list.exists(x, x == 1)", ["detail.list"]),
+        ("detail.deep.er == 1", []),
+        ("detail.deep.not == 1", ["detail.deep.not"]),
+        ("detail.gone == 1", ["detail.gone"]),
+        ("detail.either == 1", ["detail.either"]),
+        ("detail.both == 1", []),
+        ("detail.both.x == 1", ["detail.both.x"]),
+        ('source == "aws.x" && finding.severity > 2', []),
+    ],
+)
+def test_what_a_condition_reads_without_asking_for_it(where: str, read: list[str]) -> None:
+    match = {
+        "detail": {
+            "state": ["x"],
+            "deep": {"er": [{"exists": True}]},
+            "gone": [{"exists": False}, 1],
+            "$or": [{"either": [1], "both": {"x": [1]}}, {"or": [2], "both": [2]}],
+        }
+    }
+
+    assert reading.unguarded(where, match) == read
 
 
 STARTER = list(shelf.starter())

@@ -118,7 +118,13 @@ ONE_FLAW: dict[str, tuple[str, int, str, str]] = {
     "no id": (LEAST.replace("id: a-rule\n", ""), 1, "id", "is missing: 3 to 64"),
     "a short title": (LEAST.replace("A rule", "A"), 2, "title", "3 to 200 characters"),
     "a long title": (LEAST.replace("A rule", "A" * 201), 2, "title", "3 to 200 characters"),
-    "an object for a title": (LEAST.replace("A rule", "{{ x }}"), 2, "title", "the name of a field is text"),
+    "an object for a title": (LEAST.replace("A rule", "{{ x }}"), 2, "title", "the name of a field is text; text with {{ braces"),
+    "braces and more for a title": (
+        LEAST.replace("A rule", "{{ x }} failed"),
+        2,
+        "",
+        "no YAML: did not find expected key; text with {{",
+    ),
     "no title": (LEAST.replace("title: A rule\n", ""), 1, "title", "is missing: 3 to 200"),
     "a title that calls": (LEAST.replace("A rule", '"{{ detail() }}"'), 2, "title", "call is not accepted"),
     "a severity that is none": (

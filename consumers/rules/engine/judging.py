@@ -227,6 +227,8 @@ class _Work:
             document[alert_id] = max(document.get(alert_id, [0, False]), [time_us, ended])
         if page.startswith((state.OPEN, state.CLOSED)):
             _forget(document, self.batch.recorded_us[-1] - state.CLOSABLE_US)
+        if page.startswith(state.OPEN):
+            state.bound(document)
 
 
 def _forget(document: Document, before_us: int) -> None:

@@ -5,7 +5,8 @@ key                            holds
 =============================  ==================================================================================================
 ``w//hour/bucket/shard``       windows (``Tally``) by version and group, and by when they begin; from this ``hour`` on, of
                                recorded time, nothing counts in them any more
-``o//bucket/shard``            of a group of a rule: alerts that were raised, and the last finding that closes alerts
+``o//bucket/shard``            of a group of a rule: alerts that were raised, as many as fit (``bound``), and the last finding
+                               that closes alerts
 ``x//bucket/shard``            of an alert: when it was closed or reopened last, and which of the two
 ``pending//shard``             what the shard's last commit owes (``consumers.rules.engine.debt``)
 ``taken//shard``               which versions have judged all that the shard has folded, and until when each is in force
@@ -23,6 +24,7 @@ from typing import Any, Final, Self
 from consumers.rules.alerting import MOST_NAMED
 from consumers.rules.rule import Rule
 from consumers.rules.windows import settled_us
+from projections.projection import Document
 from schemas.identity import canonical
 
 HOUR_US: Final = 3_600_000_000
@@ -32,6 +34,13 @@ LONGEST_VALUE: Final = 1_000
 
 CLOSABLE_US: Final = 30 * 86_400_000_000
 """A finding closes the alerts that were reached at most so long before it. What is older, by recorded time, goes."""
+
+MOST_PAGE_BYTES: Final = 300_000
+"""Of a page of open alerts, reckoned: far enough below an item of DynamoDB. Source: Amazon DynamoDB Developer Guide, "Quotas"."""
+_GROUP_BYTES: Final = 100
+"""What a group takes beside its name: the last finding that closes, quotes and braces."""
+_ALERT_BYTES: Final = 60
+"""An alert: a UUID and a time."""
 
 WINDOWS: Final = "w"
 OPEN: Final = "o"
@@ -73,6 +82,29 @@ def windows_page(rule: Rule, start_us: int, entry: str) -> str:
 def open_page(entry: str) -> str:
     """Where a group's alerts stand, without the shard."""
     return f"{OPEN}//{bucket(entry)}/"
+
+
+def bound(document: Document) -> None:
+    """Leave the alerts out of a page that were reached first, if it holds too many: no finding closes those any more.
+
+    Which ones stay depends on the alerts alone, not on how they were gathered in batches.
+    """
+    size = sum(_group_bytes(entry) + _ALERT_BYTES * len(told["open"]) for entry, told in document.items())
+    if size <= MOST_PAGE_BYTES:
+        return
+    alerts = [(reached_us, alert, entry) for entry, told in document.items() for alert, reached_us in told["open"].items()]
+    for _, alert, entry in sorted(alerts):
+        del document[entry]["open"][alert]
+        size -= _ALERT_BYTES
+        if not (document[entry]["open"] or document[entry]["closing"]):
+            del document[entry]
+            size -= _group_bytes(entry)
+        if size <= MOST_PAGE_BYTES:
+            return
+
+
+def _group_bytes(entry: str) -> int:
+    return len(entry.encode()) + _GROUP_BYTES
 
 
 def closed_page(alert_id: str) -> str:

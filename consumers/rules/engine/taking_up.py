@@ -3,6 +3,7 @@
 Exact:   a version judges each finding once: by this, up to the shard's checkpoint, or by the fold, behind it. That it has been
          taken up is one commit with the last of what it counted. So it does not matter when a lane learns of a version.
 Repeats: a finding that stands there twice counts where it stands first.
+Parked:  what waits for a redrive is left out: that asks all versions of it (``redriving``).
 Poison:  a finding that cannot be judged, or is too much for a commit, is left out, and the log of this process says so: the shard
          goes on, as it does where the fold parks one.
 Crash:   a piece that was committed says how far it went; the next attempt goes on there.
@@ -50,18 +51,22 @@ class TakingUp:
     def _take_up(self, writer: Writer, shard: str, rules: RuleSet, taken: "_Taken") -> None:
         until = writer.checkpoints.get(shard)
         if until is not None:
-            for batch in self._folded(shard, until, rules, taken.reached):
+            parked = {one.position for one in writer.generation.parked()} if writer.parked else set()
+            for batch in self._folded(shard, until, rules, taken.reached, parked):
                 self._judge(writer, batch, rules, taken)
         writer.amend(lambda _: Changes(documents={state.taken(shard): taken.done(rules.versions)}))
 
-    def _folded(self, shard: str, until: Position, rules: RuleSet, reached: Position | None) -> Iterator[Batch]:
-        """What the fold has passed that may be of interest, without repeats, behind ``reached``."""
+    def _folded(
+        self, shard: str, until: Position, rules: RuleSet, reached: Position | None, parked: Collection[Position]
+    ) -> Iterator[Batch]:
+        """What the fold has passed that may be of interest, without repeats and what is parked, behind ``reached``."""
         begin_us = min(version.since_us for version in rules.versions.values()) - AHEAD_US
         after = self._log.since(shard, begin_us)
         seen: set[str] = set()
         while batch := self._log.read(shard, after, _READ_EVENTS):
             here = [i for i in _fresh(batch, rules, seen) if batch.positions[i] <= until]
             here = [i for i in here if reached is None or batch.positions[i] > reached]
+            here = [i for i in here if batch.positions[i] not in parked]
             if here:
                 yield batch.select(here)
             after = batch.positions[-1]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
+from math import inf
 from statistics import median
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from consumers.rules.history.judging import Judging
 from consumers.rules.history.lockstep import Watch, complete_since
 from consumers.rules.history.resolving import Resolving
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Compiled, Document, Fault, Hit, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from pipeline.log.port import Batch, Log, Position
 from schemas.envelope import Envelope
 
@@ -157,22 +158,35 @@ class _Tally:
     took_ns: list[int] = field(default_factory=list)
     samples: list[Finding] = field(default_factory=list)
     raised: list[tuple[int, str, Alert]] = field(default_factory=list)
+    sampled_us: float = inf
+    """Findings before then are among the oldest that are shown."""
+    raised_us: float = inf
+    """The same of alerts."""
     by_account: Counter[str] = field(default_factory=Counter)
     models: dict[str, Conclusion] = field(default_factory=dict)
 
     def shows(self, begun_us: int) -> bool:
         """Whether an alert that begins then is among the oldest."""
-        return len(self.raised) < SAMPLES or begun_us < self.raised[-1][0]
+        return begun_us < self.raised_us
 
     def wants(self, begun_us: int, account: str) -> bool:
         """Whether an alert is to be shown, or is the first of its account."""
-        return account not in self.models or self.shows(begun_us)
+        return begun_us < self.raised_us or account not in self.models
 
     def keep(self, alert: Conclusion) -> None:
         """Keep an alert if it is among the oldest, and as the model of its account's."""
         self.models.setdefault(alert.account, alert)
         insort(self.raised, (alert.key.time_us, alert.key.alert_id, Alert.of(alert)))
         del self.raised[SAMPLES:]
+        if len(self.raised) == SAMPLES:
+            self.raised_us = self.raised[-1][0]
+
+    def sample(self, finding: Finding) -> None:
+        """Keep a finding if it is among the oldest."""
+        insort(self.samples, finding)
+        del self.samples[SAMPLES:]
+        if len(self.samples) == SAMPLES:
+            self.sampled_us = self.samples[-1].time_us
 
     def result(self) -> RuleResult:
         """What came of it."""
@@ -230,20 +244,20 @@ class _Tallies:
                     self.matching[time_us // self.bucket_us] += 1
                     return
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Count it, keep it if it is among the oldest, and see how long matching takes."""
         tally = self.rules[id(strand.compiled)]
         strand.matched += 1
-        time_us = batch.columns.time_us[place]
-        if len(tally.samples) < SAMPLES or time_us < tally.samples[-1].time_us:
-            insort(tally.samples, Finding.at(batch, place))
-            del tally.samples[SAMPLES:]
+        time_us = batch.columns.time_us[hit.place]
+        if time_us < tally.sampled_us:
+            tally.sample(Finding.at(batch, hit.place))
         if len(tally.took_ns) < _TIMED:
+            document = hit.document
             began = self._timer_ns()
             strand.compiled.matches(document)
             tally.took_ns.append(self._timer_ns() - began)
         if not strand.threshold:
-            self._single(tally, strand, batch, place, document)
+            self._single(tally, strand, batch, hit)
 
     def concluded(self, strand: Strand, alert: Conclusion) -> None:
         """Count an alert of a threshold rule."""
@@ -254,20 +268,20 @@ class _Tallies:
         if strand.rule.resolve is not None:
             tally.resolving.alert(tuple(alert.group.values()), alert.reached_us)
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Count the alerts that it closes."""
-        group = strand.compiled.group(document)
+        group = strand.compiled.group(hit.document)
         if group is not None:
             columns = batch.columns
-            self.rules[id(strand.compiled)].resolving.resolver(group, columns.time_us[place], columns.id[place])
+            self.rules[id(strand.compiled)].resolving.resolver(group, columns.time_us[hit.place], columns.id[hit.place])
 
-    def _single(self, tally: _Tally, strand: Strand, batch: Batch, place: int, document: Document) -> None:
-        time_us, account = batch.columns.time_us[place], batch.columns.account[place]
+    def _single(self, tally: _Tally, strand: Strand, batch: Batch, hit: Hit) -> None:
+        time_us, account = batch.columns.time_us[hit.place], batch.columns.account[hit.place]
         self._count(tally, time_us, account)
         if tally.wants(time_us, account):
-            tally.keep(strand.single(batch, place, document))
+            tally.keep(strand.single(batch, hit))
         if strand.rule.resolve is not None:
-            tally.resolving.alert(strand.compiled.group(document) or (), time_us)
+            tally.resolving.alert(strand.compiled.group(hit.document) or (), time_us)
 
     def _count(self, tally: _Tally, time_us: int, account: str) -> None:
         tally.alerts += 1

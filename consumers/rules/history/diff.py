@@ -15,7 +15,7 @@ from consumers.rules.history.backtest import SAMPLES, Alert, Finding
 from consumers.rules.history.judging import Judging
 from consumers.rules.history.lockstep import Watch, complete_since
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Compiled, Document, Fault, Hit, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from pipeline.log.port import Batch, Log
 
 _SHOWN: Final = SAMPLES * 2
@@ -80,10 +80,10 @@ class _Comparing:
                 insort(side.findings, Finding.at(batch, place))
                 del side.findings[_SHOWN:]
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Without a threshold it is an alert."""
         if not strand.threshold:
-            self.concluded(strand, strand.single(batch, place, document))
+            self.concluded(strand, strand.single(batch, hit))
 
     def concluded(self, strand: Strand, alert: Conclusion) -> None:
         """Cross it out with the other's, or keep it until that comes."""

@@ -8,14 +8,12 @@ Resolved: an alert is resolved if a finding that the rule's ``resolve`` matches,
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
 from typing import Final, Protocol
 
 from consumers.rules.alerting import Conclusion
 from consumers.rules.history.lockstep import Watch, steps
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Document, Hit, Judge
+from consumers.rules.matching import Hit, Judge
 from consumers.rules.rule import AHEAD_US, Version
 from pipeline.log.port import Batch, Columns, Log, Position
 from projections.guard import WINDOW_DAYS, Guard
@@ -36,7 +34,7 @@ class Sink(Protocol):
         """A finding is hit by some versions, each of which admits it."""
         ...
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """A version matches a finding of the stretch. If it has no threshold, that is an alert: ``strand.single``."""
         ...
 
@@ -44,7 +42,7 @@ class Sink(Protocol):
         """A version with a threshold concludes an alert."""
         ...
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """A finding closes the open alerts of its group that are older."""
         ...
 
@@ -118,11 +116,14 @@ class Judging:
         if indices is not None and not indices:
             return
         found: list[tuple[int, list[Hit]]] = []
-        for place, hits in groupby(self._judge.hits(batch, indices), attrgetter("place")):
-            found.append((place, list(hits)))
+        for hit in self._judge.hits(batch, indices):
+            if found and found[-1][0] == hit.place:
+                found[-1][1].append(hit)
+                continue
             if len(found) == _SIFTED:
                 self._take(batch, found)
                 found = []
+            found.append((hit.place, [hit]))
         if found:
             self._take(batch, found)
 
@@ -144,6 +145,7 @@ class Judging:
 
     def _take(self, batch: Batch, found: Sequence[tuple[int, list[Hit]]]) -> None:
         times, recorded, admits = batch.columns.time_us, batch.recorded_us, self._admits
+        strands, hit_by = self._strands, self._hit
         for number in self._fresh(batch, [place for place, _ in found]):
             place, hits = found[number]
             if admits is not None:
@@ -151,7 +153,7 @@ class Judging:
             if hits:
                 self._sink.finding(batch, place, hits)
             for hit in hits:
-                self._hit(hit, self._strands[id(hit.rule)], batch, times[place])
+                hit_by(hit, strands[id(hit.rule)], batch, times[place])
 
     def _fresh(self, batch: Batch, places: Sequence[int]) -> Sequence[int]:
         """Which of these are no repeats, by their number."""
@@ -164,9 +166,10 @@ class Judging:
 
     def _hit(self, hit: Hit, strand: Strand, batch: Batch, time_us: int) -> None:
         if hit.matched:
-            if time_us in strand.stretch:
-                self._sink.matched(strand, batch, hit.place, hit.document)
+            stretch = strand.stretch
+            if stretch.since_us <= time_us < stretch.until_us:
+                self._sink.matched(strand, batch, hit)
             if strand.threshold and time_us in strand.counted:
-                strand.count(strand.threshold, batch, hit.place, hit.document)
+                strand.count(strand.threshold, batch, hit)
         if hit.resolved:
-            self._sink.resolver(strand, batch, hit.place, hit.document)
+            self._sink.resolver(strand, batch, hit)

@@ -24,8 +24,8 @@ from consumers.rules.history.lockstep import Progress, Watch, complete_since
 from consumers.rules.history.resolving import Resolving
 from consumers.rules.history.standing import Known, Standing, standing
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.history.telling import Telling
-from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
+from consumers.rules.history.telling import Teller, Telling
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from pipeline.log.port import Batch, Log, Position
 from schemas.envelope import Envelope
 from schemas.identity import derived_id
@@ -78,7 +78,7 @@ class Reprocessed:
 class _Raising:
     """The sink of a run."""
 
-    def __init__(self, compiled: Compiled, run: Run, known: Standing, telling: Telling) -> None:
+    def __init__(self, compiled: Compiled, run: Run, known: Standing, telling: Teller) -> None:
         version = compiled.version
         self.strand = Strand(compiled, run.stretch)
         self.told = Reprocessed(version.rule.id, version.number, run.id)
@@ -96,11 +96,11 @@ class _Raising:
     def finding(self, *_: object) -> None:
         """Nothing."""
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Count it; without a threshold it is an alert."""
         self.told.matched += 1
         if not strand.threshold:
-            self.concluded(strand, strand.single(batch, place, document))
+            self.concluded(strand, strand.single(batch, hit))
 
     def concluded(self, strand: Strand, alert: Conclusion) -> None:
         """Raise it, if it does not stand."""
@@ -111,11 +111,11 @@ class _Raising:
             if closed:
                 self._resolve(alert_id, *closed)
 
-    def resolver(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Close what this run raised and this finding ends."""
-        group = strand.compiled.group(document)
+        group = strand.compiled.group(hit.document)
         if group is not None:
-            finding = batch.columns.time_us[place], batch.columns.id[place]
+            finding = batch.columns.time_us[hit.place], batch.columns.id[hit.place]
             for alert_id in self._resolving.resolver(group, *finding):
                 self._resolve(alert_id, *finding)
 
@@ -161,11 +161,13 @@ def reprocess(
     make_judge: MakeJudge,
     passed: Callable[[], Mapping[str, Position] | None] = lambda: None,
     watch: Watch | None = None,
+    telling: Teller | None = None,
 ) -> Reprocessed:
     """Judge ``run.stretch`` by a version and tell the log what is new and what is not so.
 
     ``passed`` says how far the engine has come; it is asked again after it is known which alerts stand, so that whatever they
-    were concluded from is judged. None: there is no engine, and all that the log holds is judged.
+    were concluded from is judged. None: there is no engine, and all that the log holds is judged. ``telling`` takes the facts
+    instead of the log: a rehearsal.
 
     Raises ``Cancelled``, ``HistoryLost``, ``NotTold``, ``LogUnavailable`` or ``LogCorrupted``; call again with the same run then.
     """
@@ -177,7 +179,7 @@ def reprocess(
     rule_id = compiled.version.rule.id
     passed()  # what live judging owes the log stands there then
     known = standing(log, rule_id, run.stretch, recorded_us, _half(watch, 0))
-    telling = Telling(log)
+    telling = telling or Telling(log)
     sink = _Raising(compiled, run, known, telling)
     judging = Judging(make_judge([compiled], sink.fault), [sink.strand], sink)
     until = passed()

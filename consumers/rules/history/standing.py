@@ -20,16 +20,25 @@ _LATER: Final = frozenset({"alert.resolved", "alert.reopened", "alert.withdrawn"
 
 @dataclass(slots=True)
 class Known:
-    """An alert that was raised. ``withdrawn`` and ``reinstated`` name the run that did it last, "" if none did."""
+    """An alert that was raised. ``withdrawn`` and ``reinstated`` name the run that did it last, "" if none did.
+
+    ``causes`` are the findings that are told to have closed it, each with when that was recorded; ``handled``: a person or a run
+    did so, or reopened it; ``rerun``: a run did.
+    """
 
     time_us: int
     recorded_us: int
     version: int
     run_id: str
     backfilled: bool
+    reached_us: int = 0
+    group: Mapping[str, str] = field(default_factory=dict)
     resolved: bool = False
     withdrawn: str = ""
     reinstated: str = ""
+    causes: dict[str, int] = field(default_factory=dict)
+    handled: bool = False
+    rerun: bool = False
 
 
 @dataclass(slots=True)
@@ -50,12 +59,12 @@ class Standing:
                 known = self.alerts.get(batch.columns.subject[place].partition("/")[2])
                 if known and batch.columns.id[place] not in self._seen:
                     self._seen.add(batch.columns.id[place])
-                    _later(known, kind, orjson.loads(batch.bodies[place]))
+                    _later(known, kind, batch.recorded_us[place], orjson.loads(batch.bodies[place]))
 
     def _raised(self, time_us: int, recorded_us: int, body: Mapping[str, Any]) -> None:
         if body["rule_id"] == self.rule_id and touches(body.get("window"), time_us, self.stretch):
             told_by = body["rule_version"], body.get("run_id", ""), body.get("backfilled", False)
-            known = Known(time_us, recorded_us, *told_by)
+            known = Known(time_us, recorded_us, *told_by, body["reached_us"], body["group"])
             self.alerts.setdefault(body["alert_id"], known)
 
 
@@ -74,8 +83,13 @@ def standing(log: Log, rule_id: str, stretch: Stretch, recorded_us: int, watch: 
     return found
 
 
-def _later(known: Known, kind: str, body: Mapping[str, Any]) -> None:
-    run_id = body.get("run_id", "")
+def _later(known: Known, kind: str, recorded_us: int, body: Mapping[str, Any]) -> None:
+    run_id, cause = body.get("run_id", ""), body.get("event_id", "")
+    if kind == "alert.resolved" and cause:
+        known.causes[cause] = recorded_us
+    else:
+        known.handled = True
+        known.rerun |= bool(run_id)
     if kind == "alert.withdrawn":
         known.withdrawn, known.reinstated = run_id, ""
     elif kind == "alert.reopened":

@@ -14,7 +14,7 @@ from typing import Final
 
 from consumers.rules.alerting import MOST_NAMED, Conclusion, Key
 from consumers.rules.errors import RuleThrew
-from consumers.rules.matching import Compiled, Document
+from consumers.rules.matching import Compiled, Hit
 from consumers.rules.rule import Rule, Threshold
 from consumers.rules.windows import is_late, settled_us, starts
 from pipeline.log.port import Batch
@@ -118,14 +118,15 @@ class Strand:
         """How many groups are being counted, over all windows."""
         return sum(map(len, self._windows.values()))
 
-    def count(self, threshold: Threshold, batch: Batch, place: int, document: Document) -> None:
+    def count(self, threshold: Threshold, batch: Batch, hit: Hit) -> None:
         """Count a matching finding that is no repeat in all windows that hold it."""
+        place = hit.place
         time_us = batch.columns.time_us[place]
         if is_late(self.rule, time_us, batch.recorded_us[place]):
             self.late += time_us in self.stretch
             return
-        group = self.compiled.group(document)
-        value = self.compiled.distinct(document) if threshold.distinct else None
+        group = self.compiled.group(hit.document)
+        value = self.compiled.distinct(hit.document) if threshold.distinct else None
         if group is None or (threshold.distinct and value is None):
             self.ungrouped += time_us in self.stretch
             return
@@ -134,7 +135,7 @@ class Strand:
                 window = self._window(start_us, group, batch, place)
                 window.add(value, batch, place)
                 if window.named[0] == (time_us, batch.columns.id[place]):
-                    window.told = self._words(batch, place, document) if self.worded(start_us) else None
+                    window.told = self._words(batch, hit) if self.worded(start_us) else None
 
     def settle(self, read_us: int) -> Iterator[Conclusion]:
         """Conclude all windows in which nothing counts that is recorded from ``read_us`` on, and forget them."""
@@ -145,14 +146,14 @@ class Strand:
                 if window.count >= threshold.count:
                     yield self._concluded(Key(self.rule.id, group, start_us, threshold.window_us), group, window)
 
-    def single(self, batch: Batch, place: int, document: Document) -> Conclusion:
+    def single(self, batch: Batch, hit: Hit) -> Conclusion:
         """What a match rule concludes from a finding that it matches."""
-        columns = batch.columns
+        columns, place = batch.columns, hit.place
         time_us, event_id = columns.time_us[place], columns.id[place]
-        group = (self.compiled.group(document) or ()) if self.rule.group_by else ()
+        group = (self.compiled.group(hit.document) or ()) if self.rule.group_by else ()
         window = _Window(columns.account[place], columns.region[place], 1, time_us, named=[(time_us, event_id)])
         if self.worded(time_us):
-            window.told = self._words(batch, place, document)
+            window.told = self._words(batch, hit)
         return self._concluded(Key(self.rule.id, (), time_us, cause=event_id), group, window)
 
     def _window(self, start_us: int, group: tuple[str, ...], batch: Batch, place: int) -> _Window:
@@ -164,13 +165,13 @@ class Strand:
             window = there[group] = _Window(batch.columns.account[place], batch.columns.region[place])
         return window
 
-    def _words(self, batch: Batch, place: int, document: Document) -> Told:
+    def _words(self, batch: Batch, hit: Hit) -> Told:
         columns, compiled = batch.columns, self.compiled
         try:
-            words = compiled.title(document), compiled.labels(document)
+            words = compiled.title(hit.document), compiled.labels(hit.document)
         except RuleThrew:
             words = self.rule.id, {}
-        return Told(*words, tuple(columns.resources[place]), columns.correlation_id[place])
+        return Told(*words, tuple(columns.resources[hit.place]), columns.correlation_id[hit.place])
 
     def _concluded(self, key: Key, group: tuple[str, ...], window: _Window) -> Conclusion:
         told = window.told or Told(self.rule.title, {}, (), "")

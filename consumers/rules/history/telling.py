@@ -1,7 +1,8 @@
-"""Facts told to the log, many at once, in order; what it does not take is told again, then it is an error."""
+"""Facts told to the log, many at once, in order; what it does not take is told again, then it is an error. Or told to nobody."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from consumers.rules.history.errors import NotTold
 from pipeline.log.port import Log, Outcome
@@ -9,6 +10,35 @@ from schemas.envelope import Envelope
 
 _AT_ONCE: Final = 500
 _ATTEMPTS: Final = 5
+_REMEMBERED: Final = 100
+_SHOWN: Final = frozenset({"alert.raised", "alert.withdrawn", "alert.reopened"})
+
+
+class Teller(Protocol):
+    """Where a run's facts go."""
+
+    def tell(self, fact: Envelope) -> None:
+        """Tell a fact, now or soon. Raises as ``flush``."""
+        ...
+
+    def flush(self) -> None:
+        """Tell all that waits."""
+        ...
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """Tells nobody; ``first`` are the first facts of each type that would have been told."""
+
+    first: defaultdict[str, list[Envelope]] = field(default_factory=lambda: defaultdict(list))
+
+    def tell(self, fact: Envelope) -> None:
+        """Remember a fact of an alert, if it is one of the first."""
+        if fact.type in _SHOWN and len(self.first[fact.type]) < _REMEMBERED:
+            self.first[fact.type].append(fact)
+
+    def flush(self) -> None:
+        """Nothing."""
 
 
 @dataclass(slots=True)

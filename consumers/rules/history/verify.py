@@ -2,6 +2,7 @@
 
 Missing:    ought to have been raised and stands nowhere on the log, neither live nor by a run.
 Unexpected: was raised live, and no version of the rule in force concludes it.
+Ends:       so it is with the findings that close what was raised live (``resolutions``).
 Meanwhile:  the engine may be behind; alerts are looked up after the findings were judged, so that it has had that long.
 """
 
@@ -13,9 +14,10 @@ from consumers.rules.alerting import Conclusion
 from consumers.rules.history.backtest import Alert
 from consumers.rules.history.judging import Judging
 from consumers.rules.history.lockstep import Watch, complete_since
+from consumers.rules.history.resolutions import Resolutions
 from consumers.rules.history.standing import standing
 from consumers.rules.history.strand import Strand, Stretch
-from consumers.rules.matching import Compiled, Document, Fault, MakeJudge
+from consumers.rules.matching import Compiled, Fault, Hit, MakeJudge
 from consumers.rules.rule import Version
 from pipeline.log.port import Batch, Log
 from schemas.envelope import MAX_TIME_US
@@ -24,7 +26,11 @@ from schemas.identity import MICROSECONDS
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The comparison. ``unexpected`` holds alerts' ids; ``faults`` are findings on which a version threw or took too long."""
+    """The comparison. ``unexpected`` holds alerts' ids; ``faults`` are findings on which a version threw or took too long.
+
+    ``resolved`` alerts were closed by findings; ``unresolved`` are those, by id, that ought to have been and were not,
+    ``wrongly_resolved`` those that ought not to.
+    """
 
     rule_id: str
     versions: Sequence[int]
@@ -32,13 +38,16 @@ class Verified:
     raised: int
     missing: Sequence[Alert]
     unexpected: Sequence[str]
+    resolved: int
+    unresolved: Sequence[str]
+    wrongly_resolved: Sequence[str]
     faults: int
     complete: bool
 
     @property
     def equal(self) -> bool:
         """Whether there is no difference."""
-        return not self.missing and not self.unexpected
+        return not (self.missing or self.unexpected or self.unresolved or self.wrongly_resolved)
 
     def document(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -50,6 +59,7 @@ class _Expecting:
 
     def __init__(self) -> None:
         self.alerts: dict[str, Alert] = {}
+        self.resolutions = Resolutions()
         self.faults = 0
 
     def fault(self, fault: Fault) -> None:
@@ -60,18 +70,19 @@ class _Expecting:
     def finding(self, *_: object) -> None:
         """Nothing."""
 
-    def matched(self, strand: Strand, batch: Batch, place: int, document: Document) -> None:
+    def matched(self, strand: Strand, batch: Batch, hit: Hit) -> None:
         """Without a threshold it is an alert."""
         if not strand.threshold:
-            self.concluded(strand, strand.single(batch, place, document))
+            self.concluded(strand, strand.single(batch, hit))
 
     def concluded(self, _: Strand, alert: Conclusion) -> None:
         """Expect it, whichever version concludes it."""
         told = Alert.of(alert)
         self.alerts.setdefault(told.id, told)
 
-    def resolver(self, *_: object) -> None:
-        """Not verified."""
+    def resolver(self, strand: Strand, batch: Batch, hit: Hit) -> None:
+        """Expect it to close what it closes."""
+        self.resolutions.resolver(strand, batch, hit)
 
 
 def verify(log: Log, versions: Sequence[Compiled], *, make_judge: MakeJudge, watch: Watch | None = None) -> Verified:
@@ -87,14 +98,18 @@ def verify(log: Log, versions: Sequence[Compiled], *, make_judge: MakeJudge, wat
     judging.over(log, watch)
     rule_id = versions[0].version.rule.id
     there = standing(log, rule_id, stretch, judging.recorded_us, watch).alerts
-    live = {alert_id for alert_id, known in there.items() if not known.backfilled and known.recorded_us <= judging.newest_us}
+    live = {i: known for i, known in there.items() if not known.backfilled and known.recorded_us <= judging.newest_us}
+    resolving = {compiled.version.number for compiled in versions if compiled.version.rule.resolve is not None}
     return Verified(
         rule_id=rule_id,
         versions=[compiled.version.number for compiled in versions],
         expected=len(sink.alerts),
         raised=len(live),
         missing=sorted((a for i, a in sink.alerts.items() if i not in there), key=lambda alert: (alert.since_us, alert.id)),
-        unexpected=sorted(live - sink.alerts.keys()),
+        unexpected=sorted(live.keys() - sink.alerts.keys()),
+        resolved=sum(bool(known.causes) for known in live.values()),
+        unresolved=sorted(sink.resolutions.missing(live, resolving)),
+        wrongly_resolved=sorted(sink.resolutions.unexpected(live, judging.newest_us)),
         faults=sink.faults,
         complete=complete_since(log, judging.recorded_us),
     )

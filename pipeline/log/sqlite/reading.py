@@ -65,7 +65,9 @@ class Bodies(Sequence[bytes]):
         self._small = small
         self._frame_at = frame_at
         self._addresses = range(address, address + count)
-        self._frame: tuple[int, list[bytes]] = (0, [])
+        self._first = 0
+        self._frame: list[bytes] = []
+        """From the one at ``first`` on."""
 
     def __len__(self) -> int:
         return len(self._addresses)
@@ -76,15 +78,16 @@ class Bodies(Sequence[bytes]):
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
-            return [self._at(address) for address in self._addresses[index]]
-        return self._at(self._addresses[index])
-
-    def _at(self, address: int) -> bytes:
+            return [self[at] for at in range(len(self))[index]]
+        if 0 <= (at := index - self._first) < len(self._frame):
+            return self._frame[at]
+        address = self._addresses[index]
         if address in self._small:
             return self._small[address]
-        first, bodies = self._frame
-        if not first <= address < first + len(bodies):
-            first, bodies = self._frame = self._frame_at(address)
+        first, bodies = self._frame_at(address)
+        begin = self._addresses.start
+        self._first = max(first - begin, 0)
+        self._frame = bodies[max(begin - first, 0) : self._addresses.stop - first]
         return bodies[address - first]
 
 

@@ -10,6 +10,7 @@ from consumers.rules.matching import Document, Fault, Hit
 from consumers.rules.rule import Rule, Threshold, Version
 from pipeline.log.port import Batch
 from schemas.envelope import Envelope
+from tests.rules.batches import Opened
 from tests.support.facts import MORNING_US, fact
 
 MINUTE_US = 60_000_000
@@ -73,7 +74,7 @@ class PlainJudge:
                         continue
                     matched, resolved = rule.matches(document), rule.resolves(document)
                     if matched or resolved:
-                        yield Hit(place, rule, document, matched, resolved)
+                        yield Hit(place, rule, Opened(document), matched, resolved)
 
 
 def plain_judge(rules: Iterable[Any], on_fault: Callable[[Fault], None]) -> PlainJudge:

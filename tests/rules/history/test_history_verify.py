@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import orjson
+import pytest
 
 from consumers.rules import alerting
+from consumers.rules.engine.state import CLOSABLE_US
 from consumers.rules.history.lockstep import Progress, Watch
 from consumers.rules.history.verify import Verified, verify
 from consumers.rules.rule import AHEAD_US, Version
@@ -109,3 +111,76 @@ def test_an_alert_that_is_raised_while_it_looks_is_not_unexpected() -> None:
 
     assert other.subject in {record.event.subject for record in log.records()}
     assert found.equal
+
+
+CLOSING = rule(group_by=("group",), resolve={})
+
+
+def closed_live(log: MemoryLog, compiled: Words, cause: Envelope) -> None:
+    """Live raises what ``compiled`` concludes, and says that ``cause`` closes all of it."""
+    raised = raised_live(log, compiled)
+    log.append([*raised, *(alerting.resolved(event.data["alert_id"], cause.time_us, cause.id) for event in raised)])
+
+
+def test_an_alert_that_a_finding_closes_and_that_is_closed_differs_in_nothing() -> None:
+    cause = said(2, minute(2), word="good")
+    log = of(said(1, minute(1)), cause, said(3, minute(3), word="good"))
+    closed_live(log, CLOSING, cause)
+
+    found = run(log, CLOSING)
+
+    assert (found.equal, found.resolved) == (True, 1)
+
+
+def test_an_alert_that_ought_to_have_been_closed_is_told() -> None:
+    log = of(said(1, minute(1)), said(2, minute(2), word="good"), said(3, minute(3)))
+    first, _ = raised = raised_live(log, CLOSING)
+    log.append(raised)
+
+    found = run(log, CLOSING)
+
+    assert not found.equal
+    assert list(found.unresolved) == [first.data["alert_id"]]
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        said(2, minute(2), word="bad"),
+        said(2, minute(2), word="good", group="b"),
+        said(0, minute(0), word="good"),
+    ],
+    ids=["does not resolve", "of another group", "older"],
+)
+def test_an_alert_that_a_finding_ought_not_to_have_closed_is_told(cause: Envelope) -> None:
+    log = of(said(1, minute(1)))
+    raised = raised_live(log, CLOSING)
+    log.append([cause, *raised, alerting.resolved(raised[0].data["alert_id"], cause.time_us, cause.id)])
+
+    assert list(run(log, CLOSING).wrongly_resolved) == [raised[0].data["alert_id"]]
+
+
+def test_a_version_that_resolves_nothing_leaves_its_alerts_open() -> None:
+    log = of(said(1, minute(1)))
+    log.append(raised_live(log, rule(group_by=("group",))))
+    log.append([said(2, minute(2), word="good")])
+    first = rule(group_by=("group",), until_us=minute(2))
+    second = rule(group_by=("group",), resolve={}, number=2, since_us=minute(2))
+
+    assert run(log, first, second).equal
+
+
+def test_what_a_run_withdrew_need_not_be_closed() -> None:
+    log = of(said(1, minute(1)), said(2, minute(2), word="good"))
+    (event,) = raised_live(log, CLOSING)
+    log.append([event, alerting.withdrawn(event.data["alert_id"], 1, FIRST, time_us=minute(3))])
+
+    assert run(log, CLOSING).equal
+
+
+def test_what_came_a_month_late_need_not_close_anything() -> None:
+    log = of(said(1, minute(1)))
+    log.append(raised_live(log, CLOSING))
+    log.put(said(2, minute(2), word="good"), recorded_us=minute(2) + CLOSABLE_US)
+
+    assert run(log, CLOSING).equal
