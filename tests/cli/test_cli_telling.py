@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from pathlib import Path
 from threading import Thread
 
@@ -17,9 +16,6 @@ from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
 
 Fold = Callable[[], None]
-
-MINUTES = count(1)
-"""Each time that the notifier is run, it is later, so that its channels may be asked again."""
 
 
 class Slack:
@@ -53,8 +49,8 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
         server.shutdown()
 
 
-def notify_of_everything() -> None:
-    """Do what the notifier does with what is on the log, from its beginning."""
+def notify_of_everything(minutes: int = 1) -> None:
+    """Do what the notifier does with what is on the log, from its beginning, so many minutes later."""
     settings = Settings.load()
     late_us = 0
     with (
@@ -67,7 +63,7 @@ def notify_of_everything() -> None:
         notifier = open_notifier(settings, log, ledger, catalog, environ, clock=lambda: now_us() + late_us, random=random.random)
         while notifier.step():
             pass
-        late_us = next(MINUTES) * 60_000_000
+        late_us = minutes * 60_000_000
         notifier.step()
         for channel in notifier.channels:
             while notifier.deliver(channel).notice:
@@ -176,7 +172,7 @@ def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Sla
     slack.status = 200
 
     redriven = findstream("notify", "redrive", dead["key"], "--json")
-    notify_of_everything()
+    notify_of_everything(minutes=2)
 
     assert dead["causes"][0]["event_id"] == event
     assert (redriven.code, redriven.json) == (0, {"redriven": 1})

@@ -102,15 +102,15 @@ def test_a_channel_without_a_webhook_is_a_warning(home: Home, monkeypatch: pytes
     assert home
     monkeypatch.delenv("FINDSTREAM_SLACK_WEBHOOK")
 
-    assert (found("routes").verdict, "default" in found("routes").told) == (Verdict.WARN, True)
+    assert (found("channels").verdict, "default" in found("channels").told) == (Verdict.WARN, True)
 
 
 def test_a_wrong_webhook_is_a_failure_that_keeps_the_secret(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home
     monkeypatch.setenv("FINDSTREAM_SLACK_WEBHOOK", "secret")
 
-    assert found("routes").verdict is Verdict.FAIL
-    assert "secret" not in found("routes").told
+    assert found("channels").verdict is Verdict.FAIL
+    assert "secret" not in found("channels").told
 
 
 def test_a_folder_open_to_others_is_a_warning(home: Home) -> None:
