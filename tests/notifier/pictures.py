@@ -90,7 +90,9 @@ def messages() -> Iterator[tuple[str, Message]]:
     yield "alarm", told([event()])
     for kind, resource in kinds.items():
         source = "monitoring.agent" if kind == "agent_logs" else f"aws.{kind}"
-        yield kind.replace("_", "-"), told([finding(kind, source=source, resources=(resource,), summary="DeleteTrail by eve")])
+        group = f'type="finding.observed",source="{source}",account="123456789012",kind="{kind}"'
+        shown = finding(kind, source=source, resources=(resource,), summary="DeleteTrail by eve")
+        yield kind.replace("_", "-"), told([shown], key=Key("findings", group, 1))
     alone = Key("findings", 'fingerprint="x"', 1)
     yield "alert", told([alert(resources=(), source="findstream.rules")], key=alone)
     yield "rule-off", told([switched_off()], key=alone)
