@@ -40,6 +40,7 @@ def environment() -> Environment:
         loader=PackageLoader("consumers.notifier"),
         autoescape=lambda name: name is None or name.endswith(_HTML),  # noqa: S701  # the other part is plain text
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -26,10 +26,12 @@ _CUTS: Final = "cuts"
 
 
 class Blocks:
-    """Renders stories. Holds no state between messages."""
+    """Renders stories. Templates are compiled when it is made, so that the first message waits for none; no other state."""
 
     def __init__(self) -> None:
         self._templates = environment()
+        for name in self._templates.list_templates(filter_func=lambda name: name.startswith("slack/")):
+            self._templates.get_template(name)
 
     def render(self, story: Story) -> dict[str, Any]:
         """The message, ready for Slack's Block Kit Builder. A fault in a template raises what it raises."""
@@ -50,6 +52,7 @@ def environment() -> Environment:
         autoescape=True,
         finalize=_finalize,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
