@@ -243,6 +243,24 @@ def test_no_text_of_a_finding_becomes_a_header() -> None:
     assert letter["Subject"] == "[findstream] HIGH: x Bcc: all@evil.example hello"
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "=?utf-8?q?x=0D=0ABcc:_all@evil.example=0D=0A=0D=0Ahello?=",
+        "=?utf-8?b?eA0KQmNjOiBhbGxAZXZpbC5leGFtcGxl?=",
+        "=?utf-8?q?x?= =?utf-8?q?=0D=0ABcc:_all@evil.example?=",
+        "==?utf-8?q?=0ABcc:_all@evil.example?=",
+        "=?utf-7?q?+2AA-?=",
+        "=?unicode_escape?q?=5Cud800?=",
+    ],
+)
+def test_no_encoded_word_of_a_finding_is_decoded_into_a_header(title: str) -> None:
+    letter = sent(message([finding("generic", {"title": title})]))
+
+    assert letter["Bcc"] is None
+    assert letter["Subject"].strip() == f"[findstream] HIGH: {title.replace('=?', '= ?')}"
+
+
 # hostile events
 
 
