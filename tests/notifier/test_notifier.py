@@ -11,6 +11,7 @@ from consumers.notifier import notifier as role
 from consumers.notifier.channels.port import Message, Payload, RateLimited, Refused, Unavailable
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, Unrenderable
 from consumers.notifier.facts import settled
+from consumers.notifier.ledger import rows
 from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Reason, State
 from consumers.notifier.notifier import Notifier, begin
@@ -161,6 +162,19 @@ def test_reading_the_log_again_from_its_start_sends_nothing(here: World) -> None
 
     assert len(here.ops.told) == 3
     assert len(here.facts()) == told
+
+
+def test_what_is_kept_of_an_event_fits_into_an_item_of_dynamodb_whatever_it_says(here: World) -> None:
+    notifier = here.start()
+    hostile = event(resources=("\u6f22" * 300_000,))
+    here.log.append([hostile, finding("cloudwatch_alarm", id=event(2).id, resources=hostile.resources)])
+    notifier.step()
+
+    kept = [rows.member_row(group.key, member) for group, members in here.ledger.groups() for member in members]
+    [cause] = here.notice(hostile).causes
+    assert kept
+    assert max(map(len, kept)) < 10_000
+    assert len(cause.resource.encode()) <= 200
 
 
 def test_a_report_on_the_log_is_told(tmp_path: Path) -> None:
