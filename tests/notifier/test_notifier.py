@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from consumers.notifier.notice import Reason, State
 from consumers.notifier.notifier import Notifier, begin
 from consumers.notifier.routing.tree import Matcher
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Shard
+from pipeline.log.port import Batch, Shard
 from schemas.envelope import Envelope
 from tests.notifier.examples import finding, report
 from tests.notifier.world import ScriptedChannel, World, at_once, drain, event, repeats, settle, world
@@ -498,6 +499,23 @@ def test_notices_to_a_channel_that_was_removed_become_dead_letters(tmp_path: Pat
 
 
 # what is unavailable
+
+
+def test_a_turn_delivers_while_a_long_backlog_is_still_being_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier, read = here.start(), here.log.read
+
+    def slowly(*asked: Any) -> Batch:
+        here.clock.advance(3)
+        return read(*asked)
+
+    monkeypatch.setattr(here.log, "read", slowly)
+    here.log.append([event(1), *(event(number, type="agent.beat", subject="log/1") for number in range(2, 30_000))])
+    turn = notifier.turn(here.clock() + 60_000_000)
+
+    assert here.ops.told[0] == (event(1).id,)
+    assert turn.sent > 0
+    assert turn.again_us is not None
+    assert turn.again_us <= here.clock()
 
 
 def test_a_log_that_is_down_is_read_on_later(here: World) -> None:
