@@ -1,6 +1,8 @@
 """What people decided about notifying, kept up as the notifier reads the log: the routing, and the silences.
 
 Start:  what the projection knew when the notifier began; what is read again after that changes nothing.
+Ends:   a silence is remembered for ``KEPT_US`` behind its end. Somebody may have moved that in time, where the log was not read
+        yet, and a clock that was ahead may come back.
 Unread: a text that this build cannot read (a newer one wrote it) leaves what held before, and that is said loudly.
 """
 
@@ -18,6 +20,8 @@ _CREATED: Final = "silence.created"
 _CHANGED: Final = "silence.changed"
 _EXPIRED: Final = "silence.expired"
 TYPES: Final = frozenset({PUBLISHED, _CREATED, _CHANGED, _EXPIRED})
+
+KEPT_US: Final = 86_400_000_000
 
 _logger = logging.getLogger(__name__)
 
@@ -40,8 +44,8 @@ class Policing:
             self._silence(event)
 
     def forget(self, now_us: int) -> None:
-        """Let go of silences that have ended."""
-        left = tuple(silence for silence in self.policies.silences if now_us < silence.ends_us)
+        """Let go of silences that ended ``KEPT_US`` ago."""
+        left = tuple(silence for silence in self.policies.silences if now_us < silence.ends_us + KEPT_US)
         if len(left) < len(self.policies.silences):
             self.policies = replace(self.policies, silences=left)
 

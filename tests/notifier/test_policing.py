@@ -13,7 +13,7 @@ from consumers.notifier import item
 from consumers.notifier.errors import LedgerUnavailable
 from consumers.notifier.floors import concerning
 from consumers.notifier.notice import Reason, State
-from consumers.notifier.policing import Policing
+from consumers.notifier.policing import KEPT_US, Policing
 from consumers.notifier.routing import text
 from consumers.notifier.routing.tree import Policies
 from consumers.notifier.seeding import seed
@@ -90,8 +90,25 @@ def test_a_silence_is_heard_of_changed_and_ended() -> None:
 
     policing.hear(silence("expired", 3))
     assert [each.ends_us for each in policing.policies.silences] == [NOW_US + 3]
-    policing.forget(NOW_US + 3)
+    policing.forget(NOW_US + 3 + KEPT_US)
     assert not policing.policies.silences
+
+
+def test_a_silence_that_was_made_longer_in_time_holds_though_its_end_came_before_the_news_of_that() -> None:
+    policing = listening()
+    policing.hear(created())
+    policing.forget(NOW_US + HOUR_US)
+    policing.hear(silence("changed", 2, ends_us=NOW_US + 5 * HOUR_US))
+
+    assert [each.mutes({"source": "x"}, NOW_US + 2 * HOUR_US) for each in policing.policies.silences] == [True]
+
+
+def test_a_silence_that_has_ended_silences_nothing_though_it_is_remembered() -> None:
+    policing = listening()
+    policing.hear(created())
+    policing.forget(NOW_US + HOUR_US)
+
+    assert [each.mutes({"source": "x"}, NOW_US + HOUR_US) for each in policing.policies.silences] == [False]
 
 
 def test_a_silence_that_cannot_be_read_or_is_unknown_silences_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -110,7 +127,7 @@ def test_a_silence_that_ends_is_forgotten_and_others_are_not() -> None:
     policing.forget(NOW_US)
     assert len(policing.policies.silences) == 1
 
-    policing.forget(NOW_US + HOUR_US)
+    policing.forget(NOW_US + HOUR_US + KEPT_US)
 
     assert not policing.policies.silences
 
@@ -165,7 +182,7 @@ def knowing(reached: Position | None) -> Catalog:
             return None
 
         def silences(self, *, ending_after_us: int) -> list[Any]:
-            assert ending_after_us == NOW_US
+            assert ending_after_us == NOW_US - KEPT_US
             return []
 
     return cast("Catalog", Known())
