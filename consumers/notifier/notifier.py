@@ -36,6 +36,9 @@ KEPT: Final = timedelta(days=90)
 
 _BATCH: Final = 1000
 _PRUNE_EVERY_US: Final = 3600 * MICROSECONDS
+_FORGOTTEN_AT_ONCE: Final = 100
+"""In a turn, which is short: a table takes one transaction for each."""
+_FORGET_AGAIN_US: Final = MICROSECONDS
 _RELAYED_AT_ONCE: Final = 500
 _RELAY_AGAIN_US: Final = 60 * MICROSECONDS
 _LOOK_SECONDS: Final = 0.5
@@ -151,8 +154,8 @@ class Notifier:
         self._ledger.relayed(taken)
         return len(taken)
 
-    def prune(self) -> int:
-        """Forget some outcomes that have been known for ``KEPT``, once an hour all of them. Returns how many it forgot.
+    def prune(self, most: int | None = None) -> int:
+        """Forget outcomes, ``most``, that have been known for ``KEPT``, once an hour all of them. Returns how many it forgot.
 
         Call it when ``step`` has found nothing to read. Then nothing is sent twice: what was read is not read again, and a repeat
         that is still to come is recorded later than all that was read, so more than thirty days after its event, where it counts
@@ -162,8 +165,9 @@ class Notifier:
         if 0 <= now_us - self._pruned_us < _PRUNE_EVERY_US:
             return 0
         before_us = min(now_us, self._decider.recorded_us) - KEPT // timedelta(microseconds=1)
-        pruned = self._ledger.prune(self._token, before_us, _BATCH)
-        if pruned < _BATCH:
+        limit = _BATCH if most is None else most
+        pruned = self._ledger.prune(self._token, before_us, limit)
+        if pruned < limit:
             self._pruned_us = now_us
         return pruned
 
@@ -180,9 +184,11 @@ class Notifier:
             sent += sum(turn.sent for turn in delivered)
         while self._clock() < until_us and self.relay():
             pass
-        self.prune()
+        forgotten = self.prune(_FORGOTTEN_AT_ONCE) if self._clock() < until_us else 0
         now_us = self._clock()
         left = [now_us] if now_us >= until_us else [now_us + _RELAY_AGAIN_US] if self._ledger.outbox(1) else []
+        if forgotten == _FORGOTTEN_AT_ONCE:
+            left.append(now_us + _FORGET_AGAIN_US)
         again = [*left, self._decider.next_us, *(turn.again_us for turn in delivered)]
         return Turn(sent, min((moment for moment in again if moment is not None), default=None))
 

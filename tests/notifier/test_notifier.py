@@ -680,6 +680,23 @@ def test_much_is_forgotten_in_parts(here: World, monkeypatch: pytest.MonkeyPatch
     assert known(here) == [event(6).id]
 
 
+def test_a_turn_forgets_a_little_comes_back_for_the_rest_and_nothing_once_its_time_is_up(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "_FORGOTTEN_AT_ONCE", 2)
+    notifier = here.start()
+    for number in range(1, 4):
+        told(here, notifier, number, 0)
+    told(here, notifier, 4, 91)
+
+    notifier.turn(here.clock())
+    assert len(known(here)) == 4
+    assert notifier.turn(here.clock() + 10_000_000).again_us == here.clock() + 1_000_000
+    assert len(known(here)) == 2
+    assert notifier.turn(here.clock() + 10_000_000).again_us == here.clock() + 300_000_000
+    assert known(here) == [event(4).id]
+
+
 def test_forgetting_is_done_where_there_is_nothing_to_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     notifier = here.start()
     stop = Event()
