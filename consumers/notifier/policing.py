@@ -14,6 +14,8 @@ from consumers.notifier.errors import MatcherRefused, RoutingRefused
 from consumers.notifier.routing import matchers, text
 from consumers.notifier.routing.tree import Policies, Silence
 from schemas.envelope import Envelope
+from schemas.errors import EventRejected
+from schemas.registry import REGISTRY
 
 PUBLISHED: Final = "routing.published"
 _CREATED: Final = "silence.created"
@@ -37,6 +39,8 @@ class Policing:
         """Go on from ``event``. What is older than what was heard of the same, or is of a later version, changes nothing."""
         if event.version != 1:
             _logger.error("%s of version %d cannot be read here; what held before goes on", event.type, event.version)
+        elif not _is_sound(event):
+            _logger.error("event %s is no %s, whatever it is; what held before goes on", event.id, event.type)
         elif event.type == PUBLISHED:
             self._publish(event)
         elif self._revisions.get(event.subject, 0) < event.data["revision"]:
@@ -72,6 +76,15 @@ class Policing:
         elif before:
             after = replace(before, ends_us=min(before.ends_us, event.time_us))
         self.policies = replace(self.policies, silences=(*others.values(), *((after,) if after else ())))
+
+
+def _is_sound(event: Envelope) -> bool:
+    """Whether its body is of the form of its type. Nobody can command one that is not, but it must not stop who tells people."""
+    try:
+        REGISTRY.parse(event)
+    except EventRejected:
+        return False
+    return True
 
 
 def _created(event: Envelope) -> Silence | None:

@@ -79,6 +79,22 @@ def test_a_routing_that_cannot_be_read_leaves_the_former_one_and_is_told_loudly(
     assert "routing.published of version 2 cannot be read here" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"version":2}', b'{"version":"2","text":"x","by":""}', b'{"version":2,"text":5}']
+)
+@pytest.mark.parametrize("kind", ["routing.published", "silence.created", "silence.changed", "silence.expired"])
+def test_what_is_not_of_its_own_form_stops_nobody_from_being_told(
+    kind: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    policing = listening()
+    policing.hear(published(1, OPS))
+    policing.hear(replace(told(kind, "routing", {}), body=body))
+
+    assert policing.policies.routing.number == 1
+    assert policing.policies.silences == ()
+    assert f"is no {kind}, whatever it is" in caplog.text
+
+
 def test_a_silence_is_heard_of_changed_and_ended() -> None:
     policing = listening()
     policing.hear(created("source=aws.*"))
