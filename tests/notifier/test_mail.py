@@ -234,6 +234,7 @@ def test_the_messages_of_a_group_are_one_conversation_and_each_try_is_the_same_m
 
 def test_a_subject_may_begin_with_nothing() -> None:
     assert channel(prefix="").render(message([event()]))["subject"] == "HIGH: checkout-5xx"
+    assert channel(prefix="[a\u2028b]").render(message([event()]))["subject"] == "[a b] HIGH: checkout-5xx"
 
 
 def test_no_text_of_a_finding_becomes_a_header() -> None:

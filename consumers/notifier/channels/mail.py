@@ -108,4 +108,4 @@ class EmailChannel:
 
 def _subject(prefix: str, story: Story) -> str:
     told, _ = shorten(line(f"{story.tone.word}: {story.title}"), _SUBJECT)
-    return f"{prefix} {told.replace('=?', '= ?')}".strip()
+    return line(f"{prefix} {told.replace('=?', '= ?')}")
