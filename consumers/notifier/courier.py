@@ -89,14 +89,15 @@ class Courier:
             return Visit(None, None, pace.not_before_us)
         critical, others = (self._ledger.crowd(self._name, critical=critical) for critical in (True, False))
         plan = pacing.plan(critical, others, now_us)
-        if plan.next is Next.DIGEST:
-            self._merge(now_us, critical=plan.critical)
-        notice, again_us = self._due(now_us)
+        free_us = pacing.free_us(pace, self._channel.pace, now_us)
+        if plan.next is Next.DIGEST and now_us < free_us:
+            return Visit(None, None, free_us)
+        digest = self._merge(now_us, critical=plan.critical) if plan.next is Next.DIGEST else None
+        notice, again_us = (digest, now_us) if digest else self._due(now_us)
         if plan.next is Next.HOLD and (plan.critical or notice is None or notice.severity < CRITICAL):
             return Visit(None, None, min(plan.until_us, now_us + MICROSECONDS) if critical.count else plan.until_us)
         if notice is None:
             return Visit(None, None, again_us)
-        free_us = pacing.free_us(pace, self._channel.pace, now_us)
         return Visit(None, None, free_us) if now_us < free_us else self._settle(self._deliver(notice, pace))
 
     def _due(self, now_us: int) -> tuple[Notice | None, int | None]:
@@ -113,7 +114,8 @@ class Courier:
         """Whether ``moment_us`` is to come. One that no rest can have led to was written by a clock that has gone back since."""
         return now_us < moment_us <= now_us + self._policy.longest_wait_us
 
-    def _merge(self, now_us: int, *, critical: bool) -> None:
+    def _merge(self, now_us: int, *, critical: bool) -> Notice | None:
+        """Make the digest that is sent next; None if it is under another number than it was to have."""
         digest = Notice(
             key=Key(DIGEST, self._name, now_us // _MILLISECOND_US),
             channel=self._name,
@@ -126,6 +128,8 @@ class Courier:
             why=Reason.STORM,
         )
         self._ledger.merge(self._token, digest, now_us, critical=critical)
+        made = self._ledger.get(digest.key)
+        return made if made and made.state is State.PENDING else None
 
     def _deliver(self, notice: Notice, pace: Pace) -> _Settlement:
         events = self._events(notice)

@@ -32,7 +32,7 @@ STEP_US: Final = 60 * MICROSECONDS
 
 _BATCH: Final = 1000
 _LONGEST_RESOURCE: Final = 200
-"""Characters of a resource that a cause keeps."""
+"""Bytes (UTF-8) of a resource that a cause keeps: a digest has a thousand causes, and an item of DynamoDB 400 KB."""
 
 _logger = logging.getLogger(__name__)
 
@@ -225,7 +225,8 @@ def _notice(outcome: Send | Hold, now_us: int) -> Notice:
 
 
 def _short(read: Item) -> Item:
-    return replace(read, cause=read.cause._replace(resource=read.cause.resource[:_LONGEST_RESOURCE]))
+    resource = read.cause.resource[:_LONGEST_RESOURCE].encode()[:_LONGEST_RESOURCE].decode(errors="ignore")
+    return replace(read, cause=read.cause._replace(resource=resource))
 
 
 def _shifted(ledger: Ledger, by_us: int) -> Change:

@@ -39,11 +39,12 @@ metrics: Final = Metrics()
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Decide and deliver until nothing is left or time is up. An error fails the invocation, and the same is done again."""
     until_us = now_us() + context.get_remaining_time_in_millis() * 1000 - _RESERVE_US
-    try:
-        turn = _notifier().turn(until_us)
-    except LedgerTaken:
-        _notifiers.clear()
-        turn = _notifier().turn(until_us)
+    with _timer.outlasting():
+        try:
+            turn = _notifier().turn(until_us)
+        except LedgerTaken:
+            _notifiers.clear()
+            turn = _notifier().turn(until_us)
     _timer.wake_at(turn.again_us)
     dead = sum(tally.count for tally in _ledger.tallies() if tally.state is State.FAILED)
     metrics.add_metric("sent", MetricUnit.Count, turn.sent)

@@ -7,6 +7,7 @@ Moments: everything else: an error line, a stack's status, a report. It is told 
          configuration was changed; one that was deleted is over.
 Fields:  ``type``, ``source``, ``kind``, ``severity`` (a word), ``account``, ``region``, ``subject``, ``resource`` (the first);
          ``rule`` of an alert, with ``label.<name>`` and ``group.<name>``; ``report`` of a report. What does not apply is missing.
+         Of a value the first ``LONGEST`` characters count, so that whatever a source says fits into an item of the ledger.
 Nothing: an event that is no item is told to nobody: facts about notifying itself, alerts that a run over history raised unless
          whoever ran it asked for notices, and types that tell how something is, not that something happened.
 Sources: Amazon CloudWatch User Guide, "Alarm events and EventBridge"; AWS Health User Guide, "Reference: AWS Health events Amazon
@@ -33,6 +34,8 @@ SWITCHED_OFF: Final = "rule.switched_off"
 NAMED: Final = ("type", "source", "kind", "severity", "account", "region", "subject", "resource", "rule", "report")
 """The fields that items have, beside ``label.<name>`` and ``group.<name>``."""
 PREFIXES: Final = ("label.", "group.")
+LONGEST: Final = 2048
+"""Characters of a field's value; as many as a matcher may have."""
 
 
 class Turn(StrEnum):
@@ -137,7 +140,7 @@ def _fields(event: Envelope, body: Mapping[str, Any]) -> dict[str, str]:
     if event.type == RAISED:
         for prefix, member in zip(PREFIXES, ("labels", "group"), strict=True):
             given |= {f"{prefix}{name}": value for name, value in _sub(body, member).items() if isinstance(value, str)}
-    return {name: value for name, value in given.items() if value}
+    return {name: value[:LONGEST] for name, value in given.items() if value}
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

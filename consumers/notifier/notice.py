@@ -84,6 +84,10 @@ class Reason(StrEnum):
     """A person sent a dead letter on its way again."""
 
 
+_MOST_DIGITS: Final = 18
+"""Of a flush: fewer than any ledger can hold."""
+
+
 class Key(NamedTuple):
     """What tells a notice apart: its route, its group in that route, and which of the group's messages it is.
 
@@ -104,7 +108,7 @@ class Key(NamedTuple):
         """The inverse of ``str``. Raises ``ValueError`` naming the accepted form."""
         route, _, rest = text.partition("/")
         group, _, flush = rest.rpartition("/")
-        if not (route and group and flush.isascii() and flush.isdigit()):
+        if not (route and group and flush.isascii() and flush.isdigit() and len(flush) <= _MOST_DIGITS):
             message = f"notice {text!r} is not of the form route/group/flush, for example findings/1700000000-…/0"
             raise ValueError(message)
         return cls(route, group, int(flush))

@@ -36,11 +36,16 @@ KEPT: Final = timedelta(days=90)
 
 _BATCH: Final = 1000
 _PRUNE_EVERY_US: Final = 3600 * MICROSECONDS
+_FORGOTTEN_AT_ONCE: Final = 100
+"""In a turn, which is short: a table takes one transaction for each."""
+_FORGET_AGAIN_US: Final = MICROSECONDS
 _RELAYED_AT_ONCE: Final = 500
 _RELAY_AGAIN_US: Final = 60 * MICROSECONDS
 _LOOK_SECONDS: Final = 0.5
 """How often a thread looks around that nobody woke: for a stop, a redrive by another process, facts to relay."""
 _PATIENCE_SECONDS: Final = 1.0
+_READ_US: Final = 10 * MICROSECONDS
+"""How long a turn reads on at most before it delivers what that brought: nobody waits until a long backlog is read."""
 
 Result = TypeVar("Result")
 
@@ -149,8 +154,8 @@ class Notifier:
         self._ledger.relayed(taken)
         return len(taken)
 
-    def prune(self) -> int:
-        """Forget some outcomes that have been known for ``KEPT``, once an hour all of them. Returns how many it forgot.
+    def prune(self, most: int | None = None) -> int:
+        """Forget outcomes, ``most``, that have been known for ``KEPT``, once an hour all of them. Returns how many it forgot.
 
         Call it when ``step`` has found nothing to read. Then nothing is sent twice: what was read is not read again, and a repeat
         that is still to come is recorded later than all that was read, so more than thirty days after its event, where it counts
@@ -160,30 +165,32 @@ class Notifier:
         if 0 <= now_us - self._pruned_us < _PRUNE_EVERY_US:
             return 0
         before_us = min(now_us, self._decider.recorded_us) - KEPT // timedelta(microseconds=1)
-        pruned = self._ledger.prune(self._token, before_us, _BATCH)
-        if pruned < _BATCH:
+        limit = _BATCH if most is None else most
+        pruned = self._ledger.prune(self._token, before_us, limit)
+        if pruned < limit:
             self._pruned_us = now_us
         return pruned
 
     def turn(self, until_us: int) -> Turn:
-        """Read on to the log's end, deliver what is due, tell the log. For who is woken by events, and at ``Turn.again_us``.
+        """Read on to the log's end, deliver what is due meanwhile, tell the log. For who is woken, also at ``Turn.again_us``.
 
         Ends at ``until_us``, but for the requests in flight; what is left then, or due later, is for the next turn. Raises
         ``LogUnavailable``, ``LedgerUnavailable``, or ``LedgerTaken`` after which this notifier is of no more use.
         """
-        self.step()
-        while self._clock() < until_us and self.step():
-            pass
-        with ThreadPoolExecutor(max_workers=len(self._couriers) or 1, thread_name_prefix="channel") as pool:
-            deliveries = [pool.submit(self._deliver_due, name, until_us) for name in self._couriers]
-        delivered = [delivery.result() for delivery in deliveries]
+        sent, reads = 0, True
+        while reads:
+            reads = self._reads_on(min(until_us, self._clock() + _READ_US)) and self._clock() < until_us
+            delivered = self._deliver_all(until_us)
+            sent += sum(turn.sent for turn in delivered)
         while self._clock() < until_us and self.relay():
             pass
-        self.prune()
+        forgotten = self.prune(_FORGOTTEN_AT_ONCE) if self._clock() < until_us else 0
         now_us = self._clock()
         left = [now_us] if now_us >= until_us else [now_us + _RELAY_AGAIN_US] if self._ledger.outbox(1) else []
+        if forgotten == _FORGOTTEN_AT_ONCE:
+            left.append(now_us + _FORGET_AGAIN_US)
         again = [*left, self._decider.next_us, *(turn.again_us for turn in delivered)]
-        return Turn(sum(turn.sent for turn in delivered), min((moment for moment in again if moment is not None), default=None))
+        return Turn(sent, min((moment for moment in again if moment is not None), default=None))
 
     def run(self, stop: Event) -> None:
         """Do all this until ``stop`` is set; then finish the requests in flight, relay what is to be told, and return.
@@ -228,6 +235,18 @@ class Notifier:
                 wait_seconds = min(wait_seconds, (visit.again_us - self._clock()) / MICROSECONDS)
             if wait_seconds > 0:
                 wake.wait(wait_seconds)
+
+    def _reads_on(self, until_us: int) -> bool:
+        """Read on, one step at least. Returns whether there may be more to read."""
+        while self.step():
+            if self._clock() >= until_us:
+                return True
+        return False
+
+    def _deliver_all(self, until_us: int) -> list[Turn]:
+        with ThreadPoolExecutor(max_workers=len(self._couriers) or 1, thread_name_prefix="channel") as pool:
+            deliveries = [pool.submit(self._deliver_due, name, until_us) for name in self._couriers]
+        return [delivery.result() for delivery in deliveries]
 
     def _deliver_due(self, channel: str, until_us: int) -> Turn:
         sent = 0

@@ -4,7 +4,8 @@ Bucket: a token bucket, remembered as one number, ``Pace.full_us``: when it will
         whatever is answered. It is kept in the ledger, so that a restart gives no new tokens.
 Storm:  more than ``STORM`` messages wait. They are held until ``CALM_US`` have passed without another one, or ``LONGEST_US``
         since the first, and become one digest. What is CRITICAL is counted apart: it goes out one by one meanwhile, before all
-        else, unless there is a storm of it too, which holds everything.
+        else, unless there is a storm of it too, which holds everything. The digest is made once it can be sent, and sent at once,
+        before what is CRITICAL: else it would be merged into the next one, and that into another, for as long as both go on.
 """
 
 from dataclasses import replace

@@ -1,6 +1,8 @@
 """What people decided about notifying, kept up as the notifier reads the log: the routing, and the silences.
 
 Start:  what the projection knew when the notifier began; what is read again after that changes nothing.
+Ends:   a silence is remembered for ``KEPT_US`` behind its end. Somebody may have moved that in time, where the log was not read
+        yet, and a clock that was ahead may come back.
 Unread: a text that this build cannot read (a newer one wrote it) leaves what held before, and that is said loudly.
 """
 
@@ -12,12 +14,16 @@ from consumers.notifier.errors import MatcherRefused, RoutingRefused
 from consumers.notifier.routing import matchers, text
 from consumers.notifier.routing.tree import Policies, Silence
 from schemas.envelope import Envelope
+from schemas.errors import EventRejected
+from schemas.registry import REGISTRY
 
 PUBLISHED: Final = "routing.published"
 _CREATED: Final = "silence.created"
 _CHANGED: Final = "silence.changed"
 _EXPIRED: Final = "silence.expired"
 TYPES: Final = frozenset({PUBLISHED, _CREATED, _CHANGED, _EXPIRED})
+
+KEPT_US: Final = 86_400_000_000
 
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +39,8 @@ class Policing:
         """Go on from ``event``. What is older than what was heard of the same, or is of a later version, changes nothing."""
         if event.version != 1:
             _logger.error("%s of version %d cannot be read here; what held before goes on", event.type, event.version)
+        elif not _is_sound(event):
+            _logger.error("event %s is no %s, whatever it is; what held before goes on", event.id, event.type)
         elif event.type == PUBLISHED:
             self._publish(event)
         elif self._revisions.get(event.subject, 0) < event.data["revision"]:
@@ -40,8 +48,8 @@ class Policing:
             self._silence(event)
 
     def forget(self, now_us: int) -> None:
-        """Let go of silences that have ended."""
-        left = tuple(silence for silence in self.policies.silences if now_us < silence.ends_us)
+        """Let go of silences that ended ``KEPT_US`` ago."""
+        left = tuple(silence for silence in self.policies.silences if now_us < silence.ends_us + KEPT_US)
         if len(left) < len(self.policies.silences):
             self.policies = replace(self.policies, silences=left)
 
@@ -68,6 +76,15 @@ class Policing:
         elif before:
             after = replace(before, ends_us=min(before.ends_us, event.time_us))
         self.policies = replace(self.policies, silences=(*others.values(), *((after,) if after else ())))
+
+
+def _is_sound(event: Envelope) -> bool:
+    """Whether its body is of the form of its type. Nobody can command one that is not, but it must not stop who tells people."""
+    try:
+        REGISTRY.parse(event)
+    except EventRejected:
+        return False
+    return True
 
 
 def _created(event: Envelope) -> Silence | None:

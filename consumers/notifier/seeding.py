@@ -7,7 +7,7 @@ Gap: the projection may be behind the notifier, which does not read again what i
 from collections.abc import Mapping
 from typing import Final
 
-from consumers.notifier.policing import TYPES, Policing
+from consumers.notifier.policing import KEPT_US, TYPES, Policing
 from consumers.notifier.routing.policies import policies_of
 from consumers.notifier.routing.tree import Policies
 from pipeline.log.port import Log, Position
@@ -20,7 +20,7 @@ _BATCH: Final = 5000
 def seed(log: Log, catalog: Catalog, marks: Mapping[str, Position], now_us: int) -> Policies:
     """All that holds at ``marks``, and perhaps a little of what came later."""
     [reached] = [state.checkpoints for state in catalog.states() if state.name == policies.Policies.name]
-    policing = Policing(policies_of(catalog, ending_after_us=now_us))
+    policing = Policing(policies_of(catalog, ending_after_us=max(0, now_us - KEPT_US)))
     for shard in log.shards():
         if shard.id in marks:
             _hear(log, policing, reached.get(shard.id), marks[shard.id])

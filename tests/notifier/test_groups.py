@@ -49,6 +49,12 @@ def test_many_are_told_at_once_in_several_messages_the_worst_first() -> None:
     assert [send.flush - BEGIN_US // 1000 for send in sends(here)] == [0, 1, 2]
 
 
+def test_an_event_from_the_far_future_keeps_no_end_and_no_news_from_being_told() -> None:
+    lines = "0 disk fires at=90000000; 100 disk ends; 200 disk fires"
+
+    assert told(policies(QUICK), lines, 300) == ["10 newly_firing disk", "130 all_resolved -disk", "210 newly_firing disk"]
+
+
 def test_less_than_many_wait_for_the_group() -> None:
     here = machine()
     here.take(*many(MOST_NEWS - 1))

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from consumers.notifier.item import TYPES, Item, Turn, of
+from consumers.notifier.item import LONGEST, TYPES, Item, Turn, of
 from consumers.notifier.notice import Cause
 from pipeline.log.port import Position
 from schemas.envelope import Envelope
@@ -56,6 +56,12 @@ def test_a_finding_has_the_fields_of_its_header_and_its_kind() -> None:
     }
     assert item.cause == Cause(event().id, HERE, 3, "cloudwatch_alarm", item.fields["resource"], resolved=False)
     assert item.at_us == event().time_us
+
+
+def test_of_a_value_without_end_a_field_has_the_beginning() -> None:
+    item = read(finding("cloudwatch_alarm", resources=("x" * 600_000, "other")))
+
+    assert item.fields["resource"] == item.cause.resource == "x" * LONGEST
 
 
 def test_an_alert_has_its_rule_labels_and_group_and_what_does_not_apply_is_missing() -> None:

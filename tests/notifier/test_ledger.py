@@ -793,7 +793,9 @@ def test_a_key_is_read_back_from_its_text(key: Key) -> None:
     assert Key.parse(str(key)) == key
 
 
-@pytest.mark.parametrize("text", ["", "all", "all/event", "all/event/x", "/event/0", "all//0", "all/event/-1", "all/event/²"])
+@pytest.mark.parametrize(
+    "text", ["", "all", "all/event", "all/event/x", "/event/0", "all//0", "all/event/-1", "all/event/²", f"all/event/{10**18}"]
+)
 def test_what_is_no_key_is_refused_with_the_accepted_form(text: str) -> None:
     with pytest.raises(ValueError, match="not of the form route/group/flush"):
         Key.parse(text)

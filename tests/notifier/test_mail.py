@@ -234,6 +234,7 @@ def test_the_messages_of_a_group_are_one_conversation_and_each_try_is_the_same_m
 
 def test_a_subject_may_begin_with_nothing() -> None:
     assert channel(prefix="").render(message([event()]))["subject"] == "HIGH: checkout-5xx"
+    assert channel(prefix="[a\u2028b]").render(message([event()]))["subject"] == "[a b] HIGH: checkout-5xx"
 
 
 def test_no_text_of_a_finding_becomes_a_header() -> None:
@@ -241,6 +242,24 @@ def test_no_text_of_a_finding_becomes_a_header() -> None:
 
     assert letter["Bcc"] is None
     assert letter["Subject"] == "[findstream] HIGH: x Bcc: all@evil.example hello"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "=?utf-8?q?x=0D=0ABcc:_all@evil.example=0D=0A=0D=0Ahello?=",
+        "=?utf-8?b?eA0KQmNjOiBhbGxAZXZpbC5leGFtcGxl?=",
+        "=?utf-8?q?x?= =?utf-8?q?=0D=0ABcc:_all@evil.example?=",
+        "==?utf-8?q?=0ABcc:_all@evil.example?=",
+        "=?utf-7?q?+2AA-?=",
+        "=?unicode_escape?q?=5Cud800?=",
+    ],
+)
+def test_no_encoded_word_of_a_finding_is_decoded_into_a_header(title: str) -> None:
+    letter = sent(message([finding("generic", {"title": title})]))
+
+    assert letter["Bcc"] is None
+    assert letter["Subject"].strip() == f"[findstream] HIGH: {title.replace('=?', '= ?')}"
 
 
 # hostile events

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,13 @@ from consumers.notifier import notifier as role
 from consumers.notifier.channels.port import Message, Payload, RateLimited, Refused, Unavailable
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, Unrenderable
 from consumers.notifier.facts import settled
+from consumers.notifier.ledger import rows
 from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Reason, State
 from consumers.notifier.notifier import Notifier, begin
 from consumers.notifier.routing.tree import Matcher
 from pipeline.errors import LogUnavailable
-from pipeline.log.port import Shard
+from pipeline.log.port import Batch, Shard
 from schemas.envelope import Envelope
 from tests.notifier.examples import finding, report
 from tests.notifier.world import ScriptedChannel, World, at_once, drain, event, repeats, settle, world
@@ -161,6 +163,19 @@ def test_reading_the_log_again_from_its_start_sends_nothing(here: World) -> None
 
     assert len(here.ops.told) == 3
     assert len(here.facts()) == told
+
+
+def test_what_is_kept_of_an_event_fits_into_an_item_of_dynamodb_whatever_it_says(here: World) -> None:
+    notifier = here.start()
+    hostile = event(resources=("\u6f22" * 300_000,))
+    here.log.append([hostile, finding("cloudwatch_alarm", id=event(2).id, resources=hostile.resources)])
+    notifier.step()
+
+    kept = [rows.member_row(group.key, member) for group, members in here.ledger.groups() for member in members]
+    [cause] = here.notice(hostile).causes
+    assert kept
+    assert max(map(len, kept)) < 10_000
+    assert len(cause.resource.encode()) <= 200
 
 
 def test_a_report_on_the_log_is_told(tmp_path: Path) -> None:
@@ -486,6 +501,23 @@ def test_notices_to_a_channel_that_was_removed_become_dead_letters(tmp_path: Pat
 # what is unavailable
 
 
+def test_a_turn_delivers_while_a_long_backlog_is_still_being_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier, read = here.start(), here.log.read
+
+    def slowly(*asked: Any) -> Batch:
+        here.clock.advance(3)
+        return read(*asked)
+
+    monkeypatch.setattr(here.log, "read", slowly)
+    here.log.append([event(1), *(event(number, type="agent.beat", subject="log/1") for number in range(2, 30_000))])
+    turn = notifier.turn(here.clock() + 60_000_000)
+
+    assert here.ops.told[0] == (event(1).id,)
+    assert turn.sent > 0
+    assert turn.again_us is not None
+    assert turn.again_us <= here.clock()
+
+
 def test_a_log_that_is_down_is_read_on_later(here: World) -> None:
     notifier = here.start()
     here.log.append([event()])
@@ -646,6 +678,23 @@ def test_much_is_forgotten_in_parts(here: World, monkeypatch: pytest.MonkeyPatch
 
     assert [notifier.prune() for _ in range(4)] == [2, 2, 1, 0]
     assert known(here) == [event(6).id]
+
+
+def test_a_turn_forgets_a_little_comes_back_for_the_rest_and_nothing_once_its_time_is_up(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "_FORGOTTEN_AT_ONCE", 2)
+    notifier = here.start()
+    for number in range(1, 4):
+        told(here, notifier, number, 0)
+    told(here, notifier, 4, 91)
+
+    notifier.turn(here.clock())
+    assert len(known(here)) == 4
+    assert notifier.turn(here.clock() + 10_000_000).again_us == here.clock() + 1_000_000
+    assert len(known(here)) == 2
+    assert notifier.turn(here.clock() + 10_000_000).again_us == here.clock() + 300_000_000
+    assert known(here) == [event(4).id]
 
 
 def test_forgetting_is_done_where_there_is_nothing_to_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from consumers.notifier import item
 from consumers.notifier.errors import LedgerUnavailable
 from consumers.notifier.floors import concerning
 from consumers.notifier.notice import Reason, State
-from consumers.notifier.policing import Policing
+from consumers.notifier.policing import KEPT_US, Policing
 from consumers.notifier.routing import text
 from consumers.notifier.routing.tree import Policies
 from consumers.notifier.seeding import seed
@@ -79,6 +79,22 @@ def test_a_routing_that_cannot_be_read_leaves_the_former_one_and_is_told_loudly(
     assert "routing.published of version 2 cannot be read here" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"version":2}', b'{"version":"2","text":"x","by":""}', b'{"version":2,"text":5}']
+)
+@pytest.mark.parametrize("kind", ["routing.published", "silence.created", "silence.changed", "silence.expired"])
+def test_what_is_not_of_its_own_form_stops_nobody_from_being_told(
+    kind: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    policing = listening()
+    policing.hear(published(1, OPS))
+    policing.hear(replace(told(kind, "routing", {}), body=body))
+
+    assert policing.policies.routing.number == 1
+    assert policing.policies.silences == ()
+    assert f"is no {kind}, whatever it is" in caplog.text
+
+
 def test_a_silence_is_heard_of_changed_and_ended() -> None:
     policing = listening()
     policing.hear(created("source=aws.*"))
@@ -90,8 +106,25 @@ def test_a_silence_is_heard_of_changed_and_ended() -> None:
 
     policing.hear(silence("expired", 3))
     assert [each.ends_us for each in policing.policies.silences] == [NOW_US + 3]
-    policing.forget(NOW_US + 3)
+    policing.forget(NOW_US + 3 + KEPT_US)
     assert not policing.policies.silences
+
+
+def test_a_silence_that_was_made_longer_in_time_holds_though_its_end_came_before_the_news_of_that() -> None:
+    policing = listening()
+    policing.hear(created())
+    policing.forget(NOW_US + HOUR_US)
+    policing.hear(silence("changed", 2, ends_us=NOW_US + 5 * HOUR_US))
+
+    assert [each.mutes({"source": "x"}, NOW_US + 2 * HOUR_US) for each in policing.policies.silences] == [True]
+
+
+def test_a_silence_that_has_ended_silences_nothing_though_it_is_remembered() -> None:
+    policing = listening()
+    policing.hear(created())
+    policing.forget(NOW_US + HOUR_US)
+
+    assert [each.mutes({"source": "x"}, NOW_US + HOUR_US) for each in policing.policies.silences] == [False]
 
 
 def test_a_silence_that_cannot_be_read_or_is_unknown_silences_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -110,7 +143,7 @@ def test_a_silence_that_ends_is_forgotten_and_others_are_not() -> None:
     policing.forget(NOW_US)
     assert len(policing.policies.silences) == 1
 
-    policing.forget(NOW_US + HOUR_US)
+    policing.forget(NOW_US + HOUR_US + KEPT_US)
 
     assert not policing.policies.silences
 
@@ -165,7 +198,7 @@ def knowing(reached: Position | None) -> Catalog:
             return None
 
         def silences(self, *, ending_after_us: int) -> list[Any]:
-            assert ending_after_us == NOW_US
+            assert ending_after_us == NOW_US - KEPT_US
             return []
 
     return cast("Catalog", Known())

@@ -250,6 +250,21 @@ def test_a_server_that_is_not_there_cannot_have_taken_the_mail() -> None:
     assert server.carry(SENDER, TO, letter()) == Unavailable("ConnectionRefusedError", unsure=False)
 
 
+def test_a_name_that_no_server_can_have_keeps_this_channel_alone_from_working() -> None:
+    assert Smtp("mail..example", None, Security.NONE, None).carry(SENDER, TO, letter()) == Unavailable(
+        "UnicodeError", unsure=False
+    )
+
+
+def test_a_password_that_the_protocol_cannot_carry_keeps_this_channel_alone_from_working(
+    encrypted: int, trust: ssl.SSLContext
+) -> None:
+    login = Login("ops", SecretStr("s\u00e9same"))
+    server = Smtp("localhost", encrypted, Security.STARTTLS, login, timeout=PATIENCE, trust=lambda: trust)
+
+    assert server.carry(SENDER, TO, letter()) == Unavailable("UnicodeEncodeError", unsure=False)
+
+
 def test_a_server_that_never_answers_is_not_waited_for() -> None:
     with create_server(("127.0.0.1", 0)) as silent:
         server = Smtp("127.0.0.1", silent.getsockname()[1], Security.NONE, None, timeout=timedelta(seconds=0.2))

@@ -142,6 +142,24 @@ def test_what_is_critical_goes_out_first_in_a_storm(tmp_path: Path) -> None:
         assert max(waited) < 3_000_000
 
 
+def test_a_storm_beside_something_critical_every_second_is_told_all_the_same(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        slack = Paced(here.clock)
+        here.channels = {"ops": slack}
+        notifier, seconds = here.start(), 150
+        for second in range(seconds):
+            numbers = range(4 * second, 4 * second + 4)
+            here.log.append([event(number, severity=4 if number % 4 == 0 else 3) for number in numbers])
+            notifier.step()
+            for _ in range(4):
+                notifier.deliver("ops")
+                here.clock.advance(0.25)
+
+        digests = [notice for notice in slack.arrived if notice.key.route == DIGEST]
+        assert [len(notice.causes) for notice in digests] == [183, 183]
+        assert len(slack.arrived) == seconds
+
+
 def moody(dice: Random) -> Answer:
     """A Slack that answers at random: well, 429, 500, a time-out, a reset."""
     chance = dice.random()

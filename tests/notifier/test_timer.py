@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
+from consumers.notifier.errors import LedgerUnavailable
 from consumers.notifier.timer import LONGEST_SECONDS, Timer
+from pipeline.errors import LogUnavailable, PipelineError
 from tests.aws.clients import Server
 from tests.notifier.world import Clock
 
@@ -50,6 +54,26 @@ def test_what_is_far_away_is_come_back_to() -> None:
     Timer(queue, "https://queue", clock).wake_at(clock() + 4 * 3600 * SECOND_US)
 
     assert queue.delays == [LONGEST_SECONDS]
+
+
+@pytest.mark.parametrize("outage", [LedgerUnavailable("no table"), LogUnavailable("no stream")])
+def test_what_an_outage_breaks_off_is_tried_again_in_a_minute(outage: PipelineError) -> None:
+    queue, clock = Queue(), Clock()
+    timer = Timer(queue, "https://queue", clock)
+
+    with pytest.raises(type(outage)), timer.outlasting():
+        raise outage
+
+    assert queue.delays == [60]
+
+
+def test_what_goes_well_arms_nothing() -> None:
+    queue = Queue()
+
+    with Timer(queue, "https://queue", Clock()).outlasting():
+        pass
+
+    assert queue.delays == []
 
 
 def test_a_message_is_heard_on_a_queue(ministack: Server) -> None:

@@ -317,7 +317,7 @@ def test_a_certificate_that_nobody_vouches_for_is_no_receiver() -> None:
     secured.stop()
 
 
-@pytest.mark.parametrize("url", ["ftp://receiver.example/x", "https://", "hooks"])
+@pytest.mark.parametrize("url", ["ftp://receiver.example/x", "https://", "hooks", "https://receiver..example/x"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     assert send(url) == Refused("the webhook is no URL that can be asked")
 

@@ -2,8 +2,10 @@
 
 Identity: a notice's Message-ID is the same for every try, so that mail programs show a repeat once (but SES sets its own).
 Threads:  all messages of a group refer to one id, which itself was never sent; mail programs show them together.
-Headers:  no line end that a finding brings comes that far; ``Auto-Submitted`` keeps robots from answering.
-Source:   RFC 5322, 3.6.4 "Identification Fields"; RFC 3834, "Recommendations for Automatic Responses to Electronic Mail".
+Headers:  no line end that a finding brings comes that far, not even as an encoded word, which Python decodes as it reads a header
+          and writes out as it is; ``Auto-Submitted`` keeps robots from answering.
+Source:   RFC 5322, 3.6.4 "Identification Fields"; RFC 2047, 2 "Syntax of encoded-words"; RFC 3834, "Recommendations for
+          Automatic Responses to Electronic Mail".
 """
 
 import hashlib
@@ -106,4 +108,4 @@ class EmailChannel:
 
 def _subject(prefix: str, story: Story) -> str:
     told, _ = shorten(line(f"{story.tone.word}: {story.title}"), _SUBJECT)
-    return f"{prefix} {told}".strip()
+    return line(f"{prefix} {told.replace('=?', '= ?')}")

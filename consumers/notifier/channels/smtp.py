@@ -3,7 +3,8 @@
 Delivered:   the server took the message for at least one recipient. Others that it refuses are logged by number, not retried.
 Refused:     5xx: it will never take this message, or lets nobody in with this password.
 Unavailable: 4xx, no encryption where it was asked for, a certificate that does not hold, broken connections and time-outs.
-             What breaks before the message is out cannot have arrived; what breaks behind ``DATA`` may have.
+             What breaks before the message is out cannot have arrived; what breaks behind ``DATA`` may have. So is a server's
+             name, or a password, that cannot be written as the protocol wants it: that one channel waits for its file's mending.
 Source:      RFC 5321, 4.2.1 "Reply Code Severities and Theory", 4.2.5 "Reply Codes after DATA"; RFC 3207.
 """
 
@@ -92,7 +93,7 @@ class Smtp:
             return _declined(declined.code)
         except smtplib.SMTPResponseException as declined:
             return _declined(declined.smtp_code)
-        except (OSError, smtplib.SMTPException) as broken:
+        except (OSError, UnicodeError, smtplib.SMTPException) as broken:
             return Unavailable(type(broken).__name__, unsure=False)
 
     def _connect(self) -> smtplib.SMTP:

@@ -88,7 +88,7 @@ class WebhookChannel:
         try:
             with self._connected().stream("POST", self._url.get_secret_value(), content=body, headers=headers) as answer:
                 return read(answer)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             return Refused("the webhook is no URL that can be asked")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as broken:
             return Unavailable(type(broken).__name__, unsure=False)

@@ -1,7 +1,8 @@
 """What an item changes as it arrives: where it comes in, and what is said at once of an event that will not be told.
 
 Order: of what lasts, the event that happened last counts, to the second; among those of one second the one that came last. So an
-       event that comes late changes nothing.
+       event that comes late changes nothing. One that says it happened more than ``AHEAD_US`` from now counts only until the next
+       comes: a source whose clock is wrong keeps no end, and no news, from anybody.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from consumers.notifier.item import REOPENED, Item, Turn
 from consumers.notifier.notice import Reason
 from schemas import rfc3339
 
+AHEAD_US: Final = 3_600_000_000
 SUPERSEDED: Final = "a later event about it is told"
 OVERTAKEN: Final = "a later event about it came first"
 SEEN_TO: Final = "acknowledged: it is not repeated"
@@ -28,7 +30,7 @@ def arrive(step: Step, item: Item) -> None:
     known = step.held_by(item.fingerprint)
     if any(member.cause.event_id == item.cause.event_id for member in known.values()):
         return
-    if any(item.cause.time_us < member.cause.time_us for member in known.values()):
+    if any(item.cause.time_us < member.cause.time_us <= step.now_us + AHEAD_US for member in known.values()):
         _late(step, item, known)
     elif item.turn is Turn.ACKNOWLEDGED:
         _acknowledged(step, item, known)
