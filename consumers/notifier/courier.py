@@ -4,10 +4,14 @@ A visit sends at most one message and never sleeps, so a simulator with a clock 
 before the request, a pending notice; after it, one that is ``sending``, whose outcome nobody knows. If the ledger cannot be
 written after the request, the outcome is kept in memory and written at the next visit: it is known, so nothing is resent.
 Pace and storms are as ``consumers.notifier.pacing`` says.
+
+Order: of one group what was decided first is sent first, lest the last word about something be an old one. Only what has failed
+       for ``IN_ORDER_US`` is overtaken, and what a person sends on its way again comes when it comes; what is sent ``LATE_US``
+       after it was decided says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from consumers.notifier import facts, pacing
@@ -27,6 +31,8 @@ Clock = Callable[[], int]
 
 _LAST: Final = (State.SENT, State.FAILED)
 _MILLISECOND_US: Final = 1000
+IN_ORDER_US: Final = 1800 * MICROSECONDS
+LATE_US: Final = 300 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,15 @@ class Courier:
             return Visit(None, None, min(plan.until_us, now_us + MICROSECONDS) if critical.count else plan.until_us)
         if notice is None:
             return Visit(None, None, again_us)
-        return Visit(None, None, free_us) if now_us < free_us else self._settle(self._deliver(notice, pace))
+        next_one = notice if plan.next is Next.HOLD else self._in_order(notice, now_us)
+        return Visit(None, None, free_us) if now_us < free_us else self._settle(self._deliver(next_one, pace))
+
+    def _in_order(self, notice: Notice, now_us: int) -> Notice:
+        """An earlier message of its group that waits, unless that has failed for so long that it may never get through."""
+        earlier = self._ledger.earlier(notice)
+        if earlier is None or (earlier.first_attempt_us is not None and now_us - earlier.first_attempt_us > IN_ORDER_US):
+            return notice
+        return earlier
 
     def _due(self, now_us: int) -> tuple[Notice | None, int | None]:
         """The notice that is due; else when the next one will be, None if nothing waits."""
@@ -137,7 +151,9 @@ class Courier:
         if first is None:
             return self._give_up(notice, Reason.EVENT_MISSING, "not where the log had it", pace, None)
         try:
-            payload = self._channel.render(message_of(notice, events, self._console_url))
+            message = message_of(notice, events, self._console_url)
+            late = self._clock() - notice.decided_us >= LATE_US
+            payload = self._channel.render(replace(message, late=late))
         except Unrenderable as fault:
             return self._give_up(notice, Reason.UNRENDERABLE, str(fault)[:200], pace, first)
         begun_us = self._clock()

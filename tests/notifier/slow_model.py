@@ -100,6 +100,10 @@ class SlowModel:
             self.known[item.fingerprint] = Known(replace(before.item, cause=item.cause), over=True)
 
     def fires(self, item: Item, present: list[Crowd], wanted: list[Route]) -> None:
+        for crowd in [
+            crowd for crowd in present if crowd.route in wanted and crowd is not self.crowds.get(self.key(crowd.route, item))
+        ]:
+            self.supersede(crowd, crowd.members.pop(item.fingerprint))
         for route in wanted:
             self.join(self.crowd(route, item), item)
         for crowd in [] if wanted else present:
@@ -107,11 +111,16 @@ class SlowModel:
         if item.is_lasting:
             self.known[item.fingerprint] = Known(item)
 
+    @staticmethod
+    def key(route: Route, item: Item) -> tuple[str, tuple[str, ...]]:
+        alone = "..." in route.group_by
+        return route.name, (item.fingerprint,) if alone else tuple(item.fields.get(name, "") for name in route.group_by)
+
     def crowd(self, route: Route, item: Item) -> Crowd:
-        values = (item.fingerprint,) if "..." in route.group_by else tuple(item.fields.get(name, "") for name in route.group_by)
-        crowd = self.crowds.get((route.name, values))
+        key = self.key(route, item)
+        crowd = self.crowds.get(key)
         if crowd is None or (crowd.tick is None and not crowd.members):
-            crowd = self.crowds[route.name, values] = Crowd(route, self.second + route.group_wait_us // SECOND_US)
+            crowd = self.crowds[key] = Crowd(route, self.second + route.group_wait_us // SECOND_US)
         return crowd
 
     def join(self, crowd: Crowd, item: Item) -> None:

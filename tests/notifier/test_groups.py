@@ -128,10 +128,21 @@ def test_a_thing_does_not_inhibit_itself_and_is_inhibited_by_any_other() -> None
     assert told(policies(given_rules), "0 a fires account=1; 1 b fires", 20) == ["10 held inhibited a", "10 newly_firing b"]
 
 
-def test_a_thing_does_not_inhibit_itself_as_another_group_has_it() -> None:
-    rules = (
-        "routes: {channel: ops, group_by: [account], group_wait: 10s}\ninhibit: [{when: [severity=HIGH], mute: [severity=LOW]}]"
-    )
+def test_a_thing_is_in_one_group_of_a_route_the_last_one_that_it_belonged_to() -> None:
+    rules = "routes: {channel: ops, group_by: [severity], group_wait: 10s, repeat_interval: 300s}"
+
+    assert told(policies(rules), "0 a fires severity=HIGH; 20 a fires severity=LOW; 50 a ends", 900) == [
+        *("10 newly_firing a", "30 newly_firing a", "330 all_resolved -a"),
+    ]
+
+
+def test_a_thing_does_not_inhibit_itself_as_another_route_has_it() -> None:
+    rules = """
+routes:
+  routes:
+    - {name: one, matchers: [account=1], channel: ops, group_wait: 10s}
+    - {name: two, matchers: [account=2], channel: ops, group_wait: 10s}
+inhibit: [{when: [severity=HIGH], mute: [severity=LOW]}]"""
 
     assert told(policies(rules), "0 a fires account=1; 1 a fires account=2 severity=LOW", 20) == [
         *("10 newly_firing a", "11 newly_firing a"),

@@ -799,3 +799,26 @@ def test_a_key_is_read_back_from_its_text(key: Key) -> None:
 def test_what_is_no_key_is_refused_with_the_accepted_form(text: str) -> None:
     with pytest.raises(ValueError, match="not of the form route/group/flush"):
         Key.parse(text)
+
+
+# order within a group
+
+
+def test_of_a_group_the_first_decided_that_waits_comes_before_the_others(ledger: Ledger) -> None:
+    first, second, third = (notice(n, key=Key("all", 'account="1"', n)) for n in (1, 2, 3))
+    elsewhere = [notice(4, key=Key("all", 'account="2"', 0)), notice(5, "pager", key=Key("all", 'account="1"', 0))]
+    token = put(ledger, third, first, second, *elsewhere)
+
+    assert (ledger.earlier(third), ledger.earlier(second), ledger.earlier(first)) == (first, first, None)
+
+    ledger.settle(token, ledger.intend(token, first, 10), SENT, 11)
+
+    assert ledger.earlier(third) == second
+
+
+def test_what_is_repeated_is_found_by_its_first_message_alone(ledger: Ledger) -> None:
+    event_id = "event-1"
+    put(ledger, notice(1), notice(1, key=Key("all", "event-1", 7), why=Reason.REPEATED))
+
+    assert ledger.known([event_id]) == {event_id}
+    assert [found.key.flush for found in ledger.notices(Wanted(event_id=event_id))] == [0]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from consumers.notifier import notifier as role
-from consumers.notifier.channels.port import Message, Payload, RateLimited, Refused, Unavailable
+from consumers.notifier.channels.port import Answer, Message, Payload, RateLimited, Refused, Unavailable
+from consumers.notifier.courier import IN_ORDER_US
 from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, Unrenderable
 from consumers.notifier.facts import settled
 from consumers.notifier.ledger import rows
@@ -387,6 +388,62 @@ def test_a_message_that_upsets_slack_holds_nobody_up(here: World) -> None:
     here.clock.advance(0.1)
     settle(notifier)
     assert here.notice(event(1)).state == State.SENT
+
+
+def test_of_one_group_what_was_decided_first_is_sent_first_however_often_it_failed(tmp_path: Path) -> None:
+    route = replace(at_once(), group_by=("account",), group_interval_us=1_000_000)
+    with world(tmp_path, routes=[route]) as here:
+        notifier = here.start()
+        here.ops.answers = [DOWN] * 3
+        here.log.append([event(1)])
+        drain(notifier)
+        here.clock.advance(2)
+        here.log.append([event(2)])
+        drain(notifier)
+        for _ in range(40):
+            here.clock.advance(1)
+            drain(notifier)
+
+        assert here.ops.told[-2:] == [(event(1).id,), (event(2).id,)]
+        assert set(here.ops.told[:-1]) == {(event(1).id,)}
+
+
+def test_what_has_failed_for_half_an_hour_is_overtaken_in_its_group(tmp_path: Path) -> None:
+    class Choosy(ScriptedChannel):
+        def send(self, payload: Payload) -> Answer:
+            if event(1).id in str(payload):
+                self.answers = [DOWN]
+            return super().send(payload)
+
+    route = replace(at_once(), group_by=("account",), group_interval_us=1_000_000)
+    with world(tmp_path, routes=[route], channels={"ops": Choosy()}) as here:
+        notifier = here.start()
+        begun_us = here.clock()
+        here.log.append([event(1)])
+        drain(notifier)
+        here.clock.advance(60)
+        here.log.append([event(2)])
+        drain(notifier)
+        while not here.ledger.notices(Wanted(event_id=event(2).id, state=State.SENT)):
+            assert here.clock() - begun_us < 2 * IN_ORDER_US
+            here.clock.advance(0.5)
+            settle(notifier)
+
+        assert here.clock() - begun_us > IN_ORDER_US
+        assert here.notice(event(1)).state == State.PENDING
+
+
+def test_what_is_sent_long_after_it_was_decided_says_so(here: World) -> None:
+    here.ops.answers = [RateLimited(400.0)]
+    notifier = here.start()
+    here.log.append([event()])
+    drain(notifier)
+    here.clock.advance(401)
+    drain(notifier)
+
+    assert [message.late for message in here.ops.messages] == [False, True]
+    assert "things may have changed since" in str(here.ops.payloads[-1])
+    assert "things may have changed since" not in str(here.ops.payloads[0])
 
 
 def test_a_refusal_is_a_dead_letter_at_once_and_the_next_is_sent(here: World) -> None:

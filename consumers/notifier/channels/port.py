@@ -60,6 +60,7 @@ class Message:
 
     ``told`` are those of its events that are named, the worst first, each with whether it is over; ``more`` counts the others.
     ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced. ``zone`` is the readers' time zone.
+    ``late``: it was decided so long ago that things may have changed since.
     """
 
     notice: Notice
@@ -68,6 +69,7 @@ class Message:
     link: str
     silence: str
     zone: str = "UTC"
+    late: bool = False
 
 
 class Channel(Protocol):

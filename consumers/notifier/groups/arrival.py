@@ -51,8 +51,15 @@ def _as_known(item: Item, known: Iterable[Member]) -> Item:
 
 
 def _fires(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:
-    """Something fires, or happened: to where a route wants it, else to where it is already."""
+    """Something fires, or happened: to where a route wants it, else to where it is already.
+
+    If it belongs into another group of a route than before (it is grouped by severity, say), it is told there, and there only.
+    """
     wanted = homes(step.policies.routing, item.fields, item.fingerprint)
+    for key in known.keys() - {home.key for home in wanted}:
+        if any(home.key.route == key.route for home in wanted):
+            _supersede(step, key, known[key])
+            step.leave(key, item.fingerprint)
     for home in wanted:
         _joins(step, item, home, known.get(home.key))
     if wanted:

@@ -4,12 +4,12 @@ Stages: inhibited, out of the route's hours, silenced. Muting comes after groupi
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from consumers.notifier.groups.inhibition import Inhibitors
 from consumers.notifier.groups.state import Member
 from consumers.notifier.notice import Reason
-from consumers.notifier.routing.tree import Policies, Route
+from consumers.notifier.routing.tree import Policies, Route, Silence
 
 LONGEST_NAMED = 200
 
@@ -23,11 +23,18 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What holds members at one moment."""
+    """What holds members at one moment. ``active`` are the silences that are so then."""
 
     policies: Policies
     inhibitors: Inhibitors
     now_us: int
+    active: tuple[Silence, ...]
+
+    @classmethod
+    def at(cls, policies: Policies, inhibitors: Inhibitors, now_us: int) -> Self:
+        """The stages as they are now."""
+        active = tuple(silence for silence in policies.silences if silence.starts_us <= now_us < silence.ends_us)
+        return cls(policies, inhibitors, now_us, active)
 
     def hours(self, route: Route) -> str:
         """The time by which ``route`` does not speak now, or the times in none of which it is; "" if it speaks."""
@@ -45,5 +52,5 @@ class Stages:
             return Held(Reason.INHIBITED, f"while {source.fingerprint[:LONGEST_NAMED]} fires")
         if hours:
             return Held(Reason.OUT_OF_HOURS, hours)
-        silence = next((silence for silence in self.policies.silences if silence.mutes(member.fields, self.now_us)), None)
+        silence = next((silence for silence in self.active if silence.mutes(member.fields, self.now_us)), None)
         return Held(Reason.SILENCED, f"silence {silence.id}: {silence.comment[:LONGEST_NAMED]}") if silence else None

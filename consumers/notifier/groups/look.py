@@ -40,7 +40,7 @@ def look(world: World, step: Step) -> None:
     due = [group for key in islice(world.due(step.now_us), MOST_LOOKED) if (group := world.group(key))]
     if due:
         inhibitors = Inhibitors(step.policies.routing.inhibitions, world.firing())
-        stages = Stages(step.policies, inhibitors, step.now_us)
+        stages = Stages.at(step.policies, inhibitors, step.now_us)
         for group in due:
             _look(step, stages, group)
 

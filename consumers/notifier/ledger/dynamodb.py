@@ -105,7 +105,7 @@ class DynamoLedger:
     def groups(self) -> Iterator[tuple[Group, Sequence[Member]]]:
         """All groups with their members, as the port says."""
         groups = (rows.group_of(items.bytes_of(item["row"])) for item in self._table.query(items.GROUPS))
-        members = (rows.member_of(items.bytes_of(item["row"])) for item in self._table.query(items.MEMBERS))
+        members = (items.member_of(item) for item in self._table.query(items.MEMBERS))
         yield from rows.gathered(groups, members)
 
     def known(self, event_ids: Collection[str]) -> AbstractSet[str]:
@@ -156,6 +156,14 @@ class DynamoLedger:
             if int(item["due"]) <= now_us and (found := self._at(int(str(item["sk"])))):
                 return found.notice
         return None
+
+    def earlier(self, notice: Notice) -> Notice | None:
+        """The first pending one of its group before ``notice``, as the port says."""
+        group, flush = items.group_of(notice.key), notice.key.flush
+        before = [item for item in self._pending([notice.channel]) if item["group"] == group and int(item["flush"]) < flush]
+        first = min(before, key=lambda item: int(item["flush"]), default=None)
+        found = first and self._at(int(str(first["sk"])))
+        return found.notice if found else None
 
     def next_due_us(self, channel: str) -> int | None:
         """When the next pending notice is due, as the port says."""

@@ -11,7 +11,7 @@ from zlib import compress, decompress
 import orjson
 
 from consumers.notifier.errors import LedgerUnavailable
-from consumers.notifier.groups.state import Change, GroupKey
+from consumers.notifier.groups.state import Change, GroupKey, Member
 from consumers.notifier.ledger import rows
 from consumers.notifier.notice import Key, Notice, State
 from consumers.notifier.retry import Pace
@@ -119,7 +119,13 @@ def kept_of(item: Item) -> Kept:
 
 def waiting(notice: Notice) -> Item:
     """What is to be known of a pending notice without reading it."""
-    return {"due": notice.due_us, "decided": notice.decided_us, "unsure": int(notice.unsure)}
+    waits: Item = {"due": notice.due_us, "decided": notice.decided_us, "unsure": int(notice.unsure)}
+    return waits | {"group": group_of(notice.key), "flush": notice.key.flush}
+
+
+def group_of(key: Key) -> str:
+    """What all notices of a group have in common."""
+    return _hashed(GroupKey(key.route, key.group))
 
 
 def made(kept: Kept) -> Iterator[Action]:
@@ -147,7 +153,12 @@ def regrouped(change: Change) -> Iterator[Action]:
         yield delete(place) if group is None else put(place, {"row": rows.group_row(group)})
     for (key, fingerprint), member in change.members.items():
         place = table.Key(MEMBERS, f"{_hashed(key)}#{sha256(fingerprint.encode()).hexdigest()[:32]}")
-        yield delete(place) if member is None else put(place, {"row": rows.member_row(key, member)})
+        yield delete(place) if member is None else put(place, {"row": compress(rows.member_row(key, member))})
+
+
+def member_of(item: Item) -> tuple[GroupKey, Member]:
+    """A member, and the group that it is in."""
+    return rows.member_of(decompress(bytes_of(item["row"])))
 
 
 def _hashed(key: GroupKey) -> str:

@@ -126,6 +126,10 @@ class Ledger(Protocol):
         """Of the notices that are pending and due: one that is CRITICAL before all others, and among equals the first decided."""
         ...
 
+    def earlier(self, notice: Notice) -> Notice | None:
+        """The first decided of the pending notices of the same channel and group that were decided before ``notice``."""
+        ...
+
     def next_due_us(self, channel: str) -> int | None:
         """When the next pending notice of ``channel`` is due; None if there is none."""
         ...

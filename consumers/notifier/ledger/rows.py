@@ -68,6 +68,7 @@ RECOVER: Final = (
 )
 DOUBT: Final = "UPDATE notices SET unsure = 1 WHERE state IN ('pending', 'sending', 'failed')"
 DUE: Final = "channel = ? AND state = 'pending' AND due_us <= ? ORDER BY critical DESC, number LIMIT 1"
+EARLIER: Final = "channel = ? AND state = 'pending' AND route = ? AND grouping = ? AND flush < ? ORDER BY flush LIMIT 1"
 CROWD: Final = (
     "SELECT count(*), coalesce(min(decided_us), 0), coalesce(max(decided_us), 0) FROM notices "
     "WHERE channel = ? AND state = 'pending' AND critical = ? AND unsure = 0"
@@ -156,8 +157,13 @@ def _cause_of(kept: Sequence[Any]) -> Cause:
 
 
 def named_by(notice: Notice) -> list[str]:
-    """The events by which a notice is found: not those of a digest, for what it merged is found by them."""
-    return [] if notice.key.route == DIGEST else list(dict.fromkeys(cause.event_id for cause in notice.causes))
+    """The events by which a notice is found.
+
+    Not those of a digest, for what it merged is found by them; nor those of what is repeated, perhaps for ever.
+    """
+    if notice.key.route == DIGEST or notice.why is Reason.REPEATED:
+        return []
+    return list(dict.fromkeys(cause.event_id for cause in notice.causes))
 
 
 def grown(digest: Notice, merged: Sequence[Notice]) -> Notice:

@@ -140,6 +140,11 @@ class SqliteLedger:
         with self._file.snapshot() as db:
             return next(iter(self._found(db, rows.DUE, (channel, now_us))), None)
 
+    def earlier(self, notice: Notice) -> Notice | None:
+        """The first pending one of its group before ``notice``, as the port says."""
+        with self._file.snapshot() as db:
+            return next(iter(self._found(db, rows.EARLIER, (notice.channel, *notice.key))), None)
+
     def next_due_us(self, channel: str) -> int | None:
         """When the next pending notice is due, as the port says."""
         with self._file.snapshot() as db:

@@ -83,7 +83,7 @@ def story_of(message: Message, console_url: str, zone: str = "") -> Story:
         more=message.more,
         note=_note(notice, zone) if shape is not Shape.DIGEST else _digest_note(notice, zone),
         counts=_counts(notice) if shape is Shape.DIGEST else [],
-        why=_why(notice, said_already=single and cards[0].report is not None),
+        why=_why(message, zone, said_already=single and cards[0].report is not None),
         link=cards[0].link if single else message.link,
         silence="" if single and cards[0].report else message.silence,
         resent=notice.unsure,
@@ -187,8 +187,17 @@ def _group(key: Key) -> str:
     return clean(", ".join(f"{name}={value}" for name, value in pairs if value) or key.group)
 
 
-def _why(notice: Notice, *, said_already: bool) -> str:
-    """``You get this because this is new, by route default → findings, for the group account=…``; "" if nobody decided it."""
+def _why(message: Message, zone: str, *, said_already: bool) -> str:
+    """``You get this because this is new, by route default → findings, for the group account=…``; "" if nobody decided it.
+
+    What is late ends with ``It was to be told at …; things may have changed since``.
+    """
+    notice = message.notice
+    late = f"It was to be told at {moment(notice.decided_us, zone)}; things may have changed since" if message.late else ""
+    return ". ".join(filter(None, (_because(notice, said_already=said_already), late)))
+
+
+def _because(notice: Notice, *, said_already: bool) -> str:
     sentence = "" if said_already else _WHY.get(notice.why, "")
     path = " → ".join(map(clean, notice.path))
     group = _group(notice.key)
