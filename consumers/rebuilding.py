@@ -25,7 +25,7 @@ from projections.rebuild import Progress, Rebuilder, Rebuilt
 
 End = Rebuilt | ProjectionError | PipelineError | WorkerLost
 
-_SHARES: Final = {EventIndex.name: 6}
+_SHARES: Final = {EventIndex.name: 7}
 """How long a projection takes to build, compared with others, about."""
 
 

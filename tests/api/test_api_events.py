@@ -139,7 +139,7 @@ def test_a_wrong_parameter_is_named(client: Checked, query: str, field: str) -> 
             "status, priority, assignee, unassigned, created_by, event, overdue, due_before, text, limit, offset, fresh",
         ),
         ("GET", "/agents/111122223333", "at_least, fresh"),
-        ("GET", "/feed", "after, source, severity, type"),
+        ("GET", "/feed", "account, after, resource, severity, source, text, type"),
     ],
 )
 def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_it_has(

@@ -123,7 +123,7 @@ def test_a_healthy_folder_is_told_so(filled: Findstream) -> None:
     told = filled("doctor", "--json").json
 
     assert told["healthy"] is True
-    assert {"settings", "routes", "disk", "clock", "log", "log.db"} <= {each["check"] for each in told["checks"]}
+    assert {"settings", "channels", "disk", "clock", "log", "log.db"} <= {each["check"] for each in told["checks"]}
     assert filled("doctor").out.splitlines()[0].split() == ["Verdict", "Check", "Found", "To", "do"]
 
 

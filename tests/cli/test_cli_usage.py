@@ -122,7 +122,7 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ),
         ("quarantine reingest", "ID: name ids, or say --all"),
         ("notify preview nothing", "EVENT_ID: no event has the id 'nothing'"),
-        ("notify test --channel nowhere", "--channel: 'nowhere' is no channel; there are default"),
+        ("notify test nowhere", "CHANNEL: 'nowhere' is no channel; there are default"),
         ("notify redrive", "KEY: name keys, or say --all"),
         ("notify redrive nothing", "not of the form route/group/flush"),
         ("report --date yesterday", "'--date': 'yesterday' is no day; write it as 2026-01-31"),

@@ -28,7 +28,7 @@ def finding(number: int) -> bytes:
             "time": "2026-01-01T00:00:00Z",
             "region": "eu-west-1",
             "resources": [],
-            "detail": {"title": f"probe {number} failed", "severity": "HIGH"},
+            "detail": {"title": f"probe {number} failed", "severity": "CRITICAL"},
         }
     )
 
