@@ -6,6 +6,7 @@ Wrong:   everything that is wrong is told at once, each with its key and the acc
 """
 
 import re
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import getaddresses
 from pathlib import Path
@@ -41,7 +42,7 @@ def _mailbox(text: str) -> str:
     try:
         _, address = found[0]
         parsed = Address(addr_spec=address)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MessageError):
         raise ValueError(message) from None
     if len(found) != 1 or not parsed.username or not parsed.domain or not text.isprintable() or not address.isascii():
         raise ValueError(message)
