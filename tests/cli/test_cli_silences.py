@@ -64,8 +64,17 @@ def test_a_silence_lasts_as_long_as_is_said(world: DeskWorld, findstream: Findst
 
     assert lasts(add(findstream)) == (0, 4)
     assert lasts(add(findstream, "--for", "30m")) == (0, 0.5)
+    assert lasts(add(findstream, "--for", "90s")) == (0, 0.025)
     assert lasts(add(findstream, "--until", "2026-11-22")) == (0, 24)
     assert lasts(add(findstream, "--from", "2026-11-21T02:00:00Z", "--for", "1w")) == (2, 168)
+
+
+def test_a_relative_time_lies_ahead(world: DeskWorld, findstream: Findstream) -> None:
+    assert world
+
+    assert lasts(add(findstream, "--from", "2h", "--for", "1h")) == (2, 1)
+    assert lasts(add(findstream, "--from", "2h", "--until", "1d")) == (2, 22)
+    assert "2h or 7d (from now)" in findstream("silences", "add", GUARDDUTY, "--comment", "x", "--from", "soon").err
 
 
 def test_silences_are_listed_by_how_they_stand(world: DeskWorld, findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +124,7 @@ def test_a_preview_that_did_not_look_at_all_says_so(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("add", GUARDDUTY, "--comment", "x", "--for", "soon"), "write 30m, 4h, 2d or 1w"),
+        (("add", GUARDDUTY, "--comment", "x", "--for", "soon"), "write 90s, 30m, 4h, 2d or 1w"),
         (("add", GUARDDUTY, "--comment", "x", "--for", "1h", "--until", "2026-12-01"), "say --for or --until"),
         (("add", GUARDDUTY), "--comment"),
         (("add", "hue=red", "--comment", "x"), "matchers.0: no such field as 'hue'"),
