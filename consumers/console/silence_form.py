@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from consumers.api.errors import ValueRefused
 from consumers.api.silence_models import NewSilence
+from schemas.identity import MICROSECONDS
 
 HOURS: Final = (1, 4, 24, 72, 168, 720)
 """Which lengths are offered; any other end can be given exactly."""
@@ -51,6 +52,13 @@ class Form:
             fields = [(".".join(map(str, error["loc"])), error["msg"]) for error in broken.errors(include_url=False)]
             raise ValueRefused(_WRONG, fields=fields) from None
 
+    @property
+    def length_us(self) -> int | None:
+        """How long it lasts; None if its end is given, or what is given is no length."""
+        if self.until or not (self.hours.isascii() and self.hours.isdigit() and len(self.hours) < 6):  # noqa: PLR2004 -- years
+            return None
+        return int(self.hours) * _HOUR_SECONDS * MICROSECONDS
+
     def _ends(self, now: float) -> float:
         """When it ends, in Unix seconds."""
         if self.until:
@@ -58,6 +66,6 @@ class Form:
                 return datetime.fromisoformat(self.until).replace(tzinfo=UTC).timestamp()
             except ValueError:
                 raise ValueRefused(_WRONG, fields=[("ends", "give a time as 2026-01-31T09:00, in UTC")]) from None
-        if self.hours.isascii() and self.hours.isdigit() and len(self.hours) < 6:  # noqa: PLR2004 -- years
-            return now + int(self.hours) * _HOUR_SECONDS
+        if self.length_us is not None:
+            return now + self.length_us / MICROSECONDS
         raise ValueRefused(_WRONG, fields=[("ends", "give a number of hours")])

@@ -105,10 +105,27 @@ def test_a_silence_may_end_at_an_exact_time(browser: Client) -> None:
 def test_a_form_that_is_posted_twice_makes_one_silence(browser: Client) -> None:
     key = value(Outline(page(browser, "/silences/new")), "key")
 
-    first, second = silence(browser, key=key), silence(browser, key=key)
+    first = silence(browser, key=key)
+    browser.world.clock.now_us += 7 * SECOND_US
+    second = silence(browser, key=key)
 
+    assert (first.status_code, second.status_code) == (303, 303)
     assert first.headers["location"] == second.headers["location"]
     assert len(listed(browser)) == 1
+
+
+def test_a_form_that_is_posted_again_with_other_values_says_so_once_and_can_be_sent(browser: Client) -> None:
+    key = value(Outline(page(browser, "/silences/new")), "key")
+    silence(browser, key=key)
+
+    again = silence(browser, key=key, comment="Something else")
+    other = value(Outline(again.text), "key")
+
+    assert again.status_code == 422
+    assert again.text.count("his form made a silence before") == 1
+    assert other != key
+    assert silence(browser, key=other, comment="Something else").status_code == 303
+    assert len(listed(browser)) == 2
 
 
 @pytest.mark.parametrize(
