@@ -88,12 +88,7 @@ def publish(
     Examples:
       findstream notify routes publish routing.yaml --comment "Nights are quiet"
     """
-    told, flaws = _read(file)
-    if flaws:
-        for flaw in flaws:
-            remark(f"{_place(file)}: {flaw}")
-        remark("nothing was published")
-        raise typer.Exit(REFUSED)
+    told = _sound(file, "nothing was published")
     with client() as api:
         before = api.get("/routing").json()["version"]
         body = {"text": told, "version": before if version is None else version, **({"comment": comment} if comment else {})}
@@ -147,7 +142,7 @@ def route(
         raise typer.BadParameter(message, param_hint="EVENT")
     body: dict[str, Any] = {"fields": _fields(fields)} if fields else {"alert_id" if _is_uuid(what) else "event_id": what}
     if file is not None:
-        body["text"] = _text(file)
+        body["text"] = _sound(file)
     with client() as api:
         found = api.post("/routing/test", json=body).json()
     if as_json:
@@ -209,6 +204,17 @@ def _read(file: Path) -> tuple[str, tuple[Any, ...]]:
     except RoutingRefused as refused:
         return told, tuple(refused.flaws)
     return told, ()
+
+
+def _sound(file: Path, otherwise: str = "nothing was asked") -> str:
+    """A file's text, if it has no flaw; else each is told, and the command ends."""
+    told, flaws = _read(file)
+    if flaws:
+        for flaw in flaws:
+            remark(f"{_place(file)}: {flaw}")
+        remark(otherwise)
+        raise typer.Exit(REFUSED)
+    return told
 
 
 def _text(file: Path) -> str:

@@ -146,6 +146,28 @@ def test_fields_are_tried_on_a_file(world: DeskWorld, findstream: Findstream, tm
     assert "(is missing)" in shown(TEXT.replace("source=aws.*", "account=1"))
 
 
+def test_fields_that_nothing_has_are_refused(world: DeskWorld, findstream: Findstream) -> None:
+    assert world
+    misspelt = findstream("notify", "route", "--field", "sevrity=HIGH")
+    loud = findstream("notify", "route", "--field", "severity=LOUD")
+
+    assert (misspelt.code, loud.code) == (2, 2)
+    assert "no such field as 'sevrity'; there are type, source" in misspelt.err
+    assert "fields.severity: is one of UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL" in loud.err
+
+
+def test_the_flaws_of_a_file_are_told_a_line_each(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:
+    assert world
+    answer = findstream("notify", "route", "--field", "severity=HIGH", "--file", file_of(tmp_path, FLAWED))
+
+    assert answer.code == 3
+    assert [line.split(": ")[1] for line in answer.err.splitlines()[:2]] == [
+        "line 5, routes.routes.0.matchers.0",
+        "line 8, routes.routes.1.name",
+    ]
+    assert answer.err.endswith("nothing was asked\n")
+
+
 def test_what_is_told_to_nobody_by_its_nature_has_no_path(
     world: DeskWorld, findstream: Findstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
