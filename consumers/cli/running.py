@@ -16,7 +16,7 @@ import typer
 from consumers import logs
 from consumers.address import url_at
 from consumers.agreement import ask_of_judging, ask_of_ledger, ask_of_projections
-from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
+from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
 from consumers.composition import (
     now_us,
     open_catalog,
@@ -231,7 +231,7 @@ def _projection(state: ProjectionState) -> dict[str, Any]:
 def _show_status(document: Mapping[str, Any]) -> None:
     log, running = document["log"], document["run"]
     held = (f"{count:,} {state}" for state, count in document["quarantine"].items())
-    notices = (f"{tally['count']:,} {tally['state']} to {tally['channel']}" for tally in document["notices"])
+    notices = (f"{tally['count']:,} {tally['state']} to {tally['channel'] or NO_CHANNEL}" for tally in document["notices"])
     shards = counted(len(log["shards"]), "shard")
     if document["home"]:
         parts = [
