@@ -149,6 +149,9 @@ def edit(
     Examples:
       findstream silences edit 0199f3a1-0000-7000-8000-000000000001 --for 4h
     """
+    if length is None and until is None and comment is None:
+        message = "say --for, --until or --comment"
+        raise typer.BadParameter(message, param_hint="--for")
     body = {"ends": _seconds(_end(length, until, now_us())), "comment": comment, "revision": revision}
     with client() as api:
         _answer(api.put(f"/silences/{silence}", json=_given(body), headers=drawn_key()).json(), as_json=as_json)
@@ -169,7 +172,10 @@ def expire(
     """
     asked = {"comment": comment or None, "revision": revision}
     with client() as api:
+        before = api.get(f"/silences/{silence}").json()
         _answer(api.delete(f"/silences/{silence}", params=_given(asked), headers=drawn_key()).json(), as_json=as_json)
+    if before["status"] == "ended":
+        remark("it had ended already, and stays as it was" + (": the comment was not kept" if comment else ""))
 
 
 @silences.command("preview")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from pipeline.desks.entity import Act, Entity, checked
-from pipeline.desks.errors import AlreadyThere, CommandRefused
+from pipeline.desks.errors import AlreadyThere, CommandRefused, Over
 from pipeline.desks.fact import Fact
 from schemas import silences
 from schemas.body import Body
@@ -77,7 +77,7 @@ class Silence(Entity):
         return SilenceState(**{**plain, "matchers": tuple(plain["matchers"])})
 
     def obey(self, command: SilenceCommand, act: Act) -> None:
-        """Do what is asked. Raises ``CommandRefused``, ``NothingThere``, ``AlreadyThere``."""
+        """Do what is asked. Raises ``CommandRefused``, ``Over``, ``NothingThere``, ``AlreadyThere``."""
         match command:
             case CreateSilence():
                 self._begin(command, act)
@@ -120,7 +120,7 @@ class Silence(Entity):
     def _change(self, command: ChangeSilence, act: Act) -> None:
         state: SilenceState = self.expect()
         if state.ends_us <= act.now_us:
-            raise CommandRefused.of(field="ends_us", reason="cannot be changed: the silence has ended; create another")
+            raise Over.of(field="ends_us", reason="cannot be changed: the silence has ended; create another")
         ends_us = state.ends_us if command.ends_us is None else command.ends_us
         comment = state.comment if command.comment is None else command.comment.strip()
         if (ends_us, comment) == (state.ends_us, state.comment):

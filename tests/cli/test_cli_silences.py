@@ -130,6 +130,7 @@ def test_a_preview_that_did_not_look_at_all_says_so(
         (("add", "hue=red", "--comment", "x"), "matchers.0: no such field as 'hue'"),
         (("add", GUARDDUTY, "--comment", "x", "--until", "2026-01-01"), "ends: must lie in the future"),
         (("edit", "none", "--for", "1h"), "silence_id"),
+        (("edit", "0199f3a1-0000-7000-8000-000000000001"), "say --for, --until or --comment"),
         (("list", "--status", "gone"), "--status"),
     ],
 )
@@ -150,6 +151,20 @@ def test_what_was_changed_meanwhile_is_refused(world: DeskWorld, findstream: Fin
 
     assert findstream("silences", "expire", silence, "--revision", "1").code == 3
     assert findstream("silences", "expire", silence, "--json").json["revision"] == 3
+
+
+def test_what_has_ended_is_not_changed_and_that_is_said(world: DeskWorld, findstream: Findstream) -> None:
+    silence = add(findstream)["id"]
+    world.clock.now_us += SECOND_US
+    first = findstream("silences", "expire", silence)
+    again = findstream("silences", "expire", silence, "--comment", "Mended")
+    edited = findstream("silences", "edit", silence, "--for", "1h")
+
+    assert (first.code, first.err) == (0, "")
+    assert (again.code, again.out) == (0, first.out)
+    assert again.err == "it had ended already, and stays as it was: the comment was not kept\n"
+    assert edited.code == 3
+    assert "this cannot be changed: the silence has ended; create another" in edited.err
 
 
 def test_a_user_who_is_no_admin_may_silence(world: DeskWorld, findstream: Findstream) -> None:
