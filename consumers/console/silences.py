@@ -19,7 +19,7 @@ from consumers.api.gateway import read_body
 from consumers.api.silence_models import Previewed, SilenceView, Status
 from consumers.api.silencing import Silencing
 from consumers.console.pages import Pages
-from consumers.console.silence_form import HOURS, Form
+from consumers.console.silence_form import HOURS, Form, by_line
 from consumers.people.user import Entropy
 from pipeline.desks.errors import KeyReused
 from pipeline.errors import PipelineError
@@ -103,7 +103,7 @@ class SilencePages:
             try:
                 preview = self._silencing.preview(form.matchers, PREVIEW_HOURS)
             except _REFUSALS as wrong:
-                refusal = refusal or refusal_for(wrong)
+                refusal = refusal or by_line(refusal_for(wrong))
         return self._pages.render(
             "silence_new.html",
             status=refusal.status if refusal else 200,

@@ -132,8 +132,8 @@ def test_a_form_that_is_posted_again_with_other_values_says_so_once_and_can_be_s
     ("form", "told"),
     [
         ({"matcher": "hue=red"}, "no such field as"),
-        ({"matcher": ""}, "matchers"),
-        ({"comment": " "}, "comment"),
+        ({"matcher": ""}, "say what is silenced"),
+        ({"comment": " "}, "is empty: say why"),
         ({"hours": "x"}, "give a number of hours"),
         ({"hours": "99999"}, "within a year"),
         ({"until": "tomorrow"}, "2026-01-31T09:00"),
@@ -154,8 +154,18 @@ def test_a_form_that_is_wrong_is_shown_again_with_what_it_held(browser: Client, 
     assert listed(browser) == []
 
 
-def test_a_preview_of_what_is_no_matcher_names_it(browser: Client) -> None:
-    assert "no such field as" in page(browser, "/silences/new?matcher=hue%3Dred", status=422)
+def test_all_that_is_wrong_with_a_form_is_told_at_once(browser: Client) -> None:
+    told = Outline(silence(browser, matcher="source=x\nhue=red", comment="", until="2026-01-01T00:00").text).text
+
+    for wrong in ("line 2 no such field as 'hue'", "comment is empty", "ends must lie in the future"):
+        assert wrong in told
+
+
+def test_a_preview_of_what_is_no_matcher_names_its_line(browser: Client) -> None:
+    told = Outline(page(browser, "/silences/new?matcher=source%3Dx%0Ahue%3Dred", status=422)).text
+
+    assert "line 2 no such field as" in told
+    assert "report, label.NAME, group.NAME" in told
 
 
 def test_the_form_can_be_used_while_the_ledger_cannot_be_read(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
