@@ -1,4 +1,4 @@
-"""``notify routes`` and ``notify route``: the routing of notifications, looked at here, published by way of the server."""
+"""``notify routes`` and ``notify route``: the routing of notifications, by way of the server; lint asks none."""
 
 import sys
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from consumers.notifier.errors import RoutingRefused
 from consumers.notifier.routing import text
 from schemas.identity import MICROSECONDS
 
-routes: Final = typer.Typer(help="The routes: who is told of what. Looked at here; published by way of the server.")
+routes: Final = typer.Typer(help="The routes: who is told of what. By way of the server, but for lint.")
 
 _STDIN: Final = Path("-")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The routing, YAML; - is standard input.")]

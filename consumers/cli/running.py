@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -47,6 +47,7 @@ from pipeline.settings import Settings
 from projections.reading import ProjectionState
 from schemas.identity import MICROSECONDS
 
+_DEAF: Final = "kept, not sent: no channel has an address (FINDSTREAM_CHANNELS, FINDSTREAM_SLACK_WEBHOOK)"
 _logger = logging.getLogger("findstream")
 
 
@@ -154,7 +155,7 @@ def _command() -> str:
 
 def _greet(home: Home, url: str, channels: Mapping[str, Channel | None], *, reach: str, signing: str) -> None:
     deaf = all(channel is None for channel in channels.values())
-    told = "kept, not sent: no webhook (FINDSTREAM_SLACK_WEBHOOK)" if deaf else f"go to {', '.join(channels)}"
+    told = _DEAF if deaf else f"go to {', '.join(channels)}"
     for name, value in (
         ("page", f"{url}/"),
         ("API", f"{url}/docs"),
