@@ -59,14 +59,18 @@ def sound_fields(given: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def hints(routing: Routing, channels: Channels) -> list[str]:
-    """What of a routing is likely not meant: channels that are not here, or have no address. Nothing, if they cannot be asked."""
+    """What of a routing is likely not meant: routes that nothing comes to; channels that are not here, or have no address.
+
+    Of channels nothing, if they cannot be asked.
+    """
+    found = text.unreachable(routing)
     try:
         known = channels()
     except PipelineError:
-        return []
+        return found
     named = text.channels_of(routing)
     missing = [f"no channel is named {name} here: what goes there is held" for name in named if name not in known]
-    return missing + [
+    return [*found, *missing] + [
         f"channel {name} has no address: what goes there is held" for name in named if known.get(name, name) is None
     ]
 

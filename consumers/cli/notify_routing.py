@@ -61,16 +61,18 @@ def lint(*, file: File, as_json: Json = False) -> None:
     Examples:
       findstream notify routes lint routing.yaml
     """
-    _, flaws = _read(file)
+    told, flaws = _read(file)
     if as_json:
-        told = [{"line": flaw.line, "field": flaw.field, "reason": flaw.reason} for flaw in flaws]
-        emit_json({"sound": not flaws, "flaws": told})
+        named = [{"line": flaw.line, "field": flaw.field, "reason": flaw.reason} for flaw in flaws]
+        emit_json({"sound": not flaws, "flaws": named})
     for flaw in flaws if not as_json else ():
         emit(plain(f"{_place(file)}: {flaw}"))
     if flaws:
         raise typer.Exit(REFUSED)
     if not as_json:
         emit(plain(f"{_place(file)}: good"))
+        for hint in text.unreachable(text.read(told)):
+            remark(hint)
 
 
 @routes.command("publish")

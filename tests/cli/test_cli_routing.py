@@ -70,6 +70,21 @@ def test_a_routing_is_checked_without_a_server(findstream: Findstream, tmp_path:
     assert findstream("notify", "routes", "lint", file_of(tmp_path), "--json").json == {"sound": True, "flaws": []}
 
 
+def test_a_route_that_nothing_comes_to_is_a_hint(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:
+    assert world
+    routes = "[{name: a, continue: true}, {name: b, routes: [{name: c}, {name: d}]}, {name: e, matchers: [source=x]}]"
+    file = file_of(tmp_path, f"routes:\n  channel: default\n  routes: {routes}\n")
+    hints = [
+        "nothing comes to route e: b before it takes everything",
+        "nothing comes to route d: c before it takes everything",
+    ]
+
+    linted = findstream("notify", "routes", "lint", file)
+
+    assert (linted.code, linted.out, linted.err.splitlines()) == (0, "routing.yaml: good\n", hints)
+    assert findstream("notify", "routes", "publish", file, "--json").json["hints"][:2] == hints
+
+
 def test_a_routing_may_come_from_standard_input(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FLAWED.encode())))
 
