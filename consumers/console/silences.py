@@ -13,7 +13,7 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from consumers.api.errors import KeyUsed, RequestRefused, refusal_for
+from consumers.api.errors import KeyUsed, RequestRefused, ValueRefused, refusal_for
 from consumers.api.freshness import Freshness
 from consumers.api.gateway import read_body
 from consumers.api.silence_models import Previewed, SilenceView, Status
@@ -49,7 +49,9 @@ class SilencePages:
     def listed(self, request: Request) -> Response:
         """All silences, those that have not ended first; behind a command, as that left them."""
         asked = request.query_params
-        status = cast("Status | None", asked.get("status") if asked.get("status") in _STATUSES else None)
+        if asked.get("status", "") not in ("", *_STATUSES):
+            return self._pages.refused(ValueRefused(f"status is one of {', '.join(_STATUSES)}"), back="/silences")
+        status = cast("Status | None", asked.get("status") or None)
         self._await_written(asked.get("id", ""), asked.get("revision", ""))
         try:
             page = self._silencing.page(SilenceQuery(status, PAGE, asked.get("cursor", "")[:1024]))
