@@ -32,7 +32,7 @@ from consumers.people.errors import (
     TokenRefused,
     UserChanged,
 )
-from pipeline.desks.errors import AlreadyThere, CommandRefused, DeskError, KeyReused, NothingThere, VersionConflict
+from pipeline.desks.errors import AlreadyThere, CommandRefused, DeskError, KeyReused, NothingThere, Over, VersionConflict
 from pipeline.errors import Fault, InputRejected, LogFull, LogUnavailable, QuarantineUnavailable, RejectedItem
 from projections.errors import CursorRejected, NotFresh, ProjectionError
 
@@ -295,8 +295,10 @@ def _field(error: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _of_command(error: CommandRefused | VersionConflict | AlreadyThere) -> RequestRefused:
+    if isinstance(error, Over):
+        return Conflict(f"this {error.faults[0].reason}", fields=[_named(fault) for fault in error.faults])
     if isinstance(error, CommandRefused):
-        return ValueRefused("a rule does not allow this; see details", fields=[_named(fault) for fault in error.faults])
+        return ValueRefused("this cannot be done so; see details", fields=[_named(fault) for fault in error.faults])
     kind = StaleEdit if isinstance(error, VersionConflict) else ThereAlready
     fields = [("version", f"is {error.version} by now")]
     return kind(str(error), fields=fields, headers={VERSION_HEADER: str(error.version)})

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from consumers.api.errors import NothingHere, ValueRefused
 from consumers.api.policy_models import FailedMatcher, Routed, RouteTaken, StepView, TakenView
-from consumers.api.routing_checks import sound_routing
+from consumers.api.routing_checks import sound_fields, sound_routing
 from consumers.notifier import item
 from consumers.notifier.routing.policies import policies_of
 from consumers.notifier.routing.tree import ALONE
@@ -64,7 +64,7 @@ class Paths:
 
     def _told(self, asked: Routed) -> tuple[ToldAs, Mapping[str, str]]:
         if asked.fields:
-            return "moment", asked.fields
+            return "moment", sound_fields(asked.fields)
         if asked.alert_id:
             found = self.judged.alert(asked.alert_id)
             if found is None:

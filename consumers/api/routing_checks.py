@@ -42,15 +42,35 @@ def sound_matchers(texts: Sequence[str]) -> Matchers:
     return tuple(found)
 
 
+def sound_fields(given: Mapping[str, str]) -> Mapping[str, str]:
+    """Fields as matchers ask for them. Raises ``ValueRefused``, naming each that no item has, or that cannot be so."""
+    wrong = []
+    for name, value in given.items():
+        try:
+            matchers.field_named(name)
+        except MatcherRefused as refused:
+            wrong.append((f"fields.{name}", str(refused)))
+        if name == "severity" and value not in matchers.SEVERITIES:
+            wrong.append(("fields.severity", f"is one of {', '.join(matchers.SEVERITIES)}"))
+    if wrong:
+        message = "nothing has these fields; see details"
+        raise ValueRefused(message, fields=wrong)
+    return given
+
+
 def hints(routing: Routing, channels: Channels) -> list[str]:
-    """What of a routing is likely not meant: channels that are not here, or have no address. Nothing, if they cannot be asked."""
+    """What of a routing is likely not meant: routes that nothing comes to; channels that are not here, or have no address.
+
+    Of channels nothing, if they cannot be asked.
+    """
+    found = text.unreachable(routing)
     try:
         known = channels()
     except PipelineError:
-        return []
+        return found
     named = text.channels_of(routing)
     missing = [f"no channel is named {name} here: what goes there is held" for name in named if name not in known]
-    return missing + [
+    return [*found, *missing] + [
         f"channel {name} has no address: what goes there is held" for name in named if known.get(name, name) is None
     ]
 

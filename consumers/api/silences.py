@@ -109,7 +109,7 @@ def _commands(router: Routes, silencing: Silencing) -> None:
         "/silences/<silence_id>",
         tags=["silences"],
         summary="Move the end of a silence, or its comment",
-        description="422 if it has ended: create another. What it matches never changes. " + _WRITTEN,
+        description="409 if it has ended: create another. What it matches never changes. " + _WRITTEN,
         responses=answers(SilenceView, "The silence.", 404, *_COMMAND),
     )
     def change_silence(*, silence_id: SilenceId, silence: Annotated[SilenceEdit, Body()], key: Key = "") -> SilenceView:

@@ -77,14 +77,15 @@ class Silencing:
         """The silence of this id."""
         return self.decided.silence(silence_id)
 
-    def create(self, wanted: NewSilence, key: str) -> SilenceView:
-        """Silence something. Raises ``ValueRefused``, ``Conflict``, ``DeskError``."""
+    def create(self, wanted: NewSilence, key: str, *, length_us: int | None = None) -> SilenceView:
+        """Silence something, for ``length_us`` if that is given. Raises ``ValueRefused``, ``Conflict``, ``DeskError``."""
         sound_matchers(wanted.matchers)
         if len(self.decided.silences(ending_after_us=self.clock())) >= MOST_LIVE:
             message = f"there are {MOST_LIVE} silences that have not ended; end some, or let one match more"
             raise Conflict(message)
         starts_us = None if wanted.starts is None else micros(wanted.starts)
-        command = CreateSilence(tuple(wanted.matchers), micros(wanted.ends), wanted.comment, starts_us)
+        ends_us = micros(wanted.ends) if length_us is None else None
+        command = CreateSilence(tuple(wanted.matchers), ends_us, wanted.comment, starts_us, length_us or 0)
         return self._view(self.desks.desk.make(Silence, command, self.desks.asked(key)))
 
     def change(self, silence_id: str, wanted: SilenceEdit, key: str) -> SilenceView:

@@ -104,14 +104,18 @@ class Telling:
         return f"{of_notice(notice, digests).sentence}."
 
     def channels(self) -> list[tuple[str, str, dict[str, int]]]:
-        """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state."""
+        """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state.
+
+        Notices whose route is no more are of none.
+        """
         try:
             opened = self.notified.channels()
         except ChannelsElsewhere:
             opened = {}
         counts: dict[str, dict[str, int]] = {name: {} for name in opened}
         for tally in self.notified.ledger.tallies():
-            counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
+            if tally.channel:
+                counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
         return [(name, channel.kind if (channel := opened.get(name)) else "", counts[name]) for name in sorted(counts)]
 
     def redrive(self, keys: Iterable[Key] | None) -> int:

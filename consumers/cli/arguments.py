@@ -10,7 +10,7 @@ from consumers.composition import now_us
 from consumers.palette import SEVERITIES
 from schemas.identity import MICROSECONDS
 
-_AGO: Final = re.compile(r"(\d{1,6})([smhdw])")
+_LENGTH: Final = re.compile(r"(\d{1,6})([smhdw])")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS: Final = {look.word: level for level, look in enumerate(SEVERITIES)}
@@ -18,14 +18,29 @@ _WORDS: Final = {look.word: level for level, look in enumerate(SEVERITIES)}
 
 def time_us(text: str) -> int:
     """``90s 15m 2h 7d 1w`` ago, a UTC day, or an RFC 3339 time, as microseconds since the epoch."""
-    if ago := _AGO.fullmatch(text):
-        return now_us() - int(ago[1]) * _UNITS[ago[2]] * MICROSECONDS
+    length = _length_us(text)
+    return _moment_us(text, "15m, 2h or 7d (ago)") if length is None else now_us() - length
+
+
+def ahead_us(text: str) -> int:
+    """The same of what lies ahead: ``2h`` is in two hours."""
+    length = _length_us(text)
+    return _moment_us(text, "15m, 2h or 7d (from now)") if length is None else now_us() + length
+
+
+def _length_us(text: str) -> int | None:
+    """A stretch of time, if it is one."""
+    found = _LENGTH.fullmatch(text)
+    return int(found[1]) * _UNITS[found[2]] * MICROSECONDS if found else None
+
+
+def _moment_us(text: str, relative: str) -> int:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
         when = None
     if when is None or (when.tzinfo is None and len(text) > len("2026-01-31")):
-        message = f"{text!r} is no time; write 15m, 2h or 7d (ago), 2026-01-31, or 2026-01-31T09:00:00Z"
+        message = f"{text!r} is no time; write {relative}, 2026-01-31, or 2026-01-31T09:00:00Z"
         raise typer.BadParameter(message)
     when = when.replace(tzinfo=when.tzinfo or UTC)
     return round((when - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * MICROSECONDS)

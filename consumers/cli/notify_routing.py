@@ -1,4 +1,4 @@
-"""``notify routes`` and ``notify route``: the routing of notifications, looked at here, published by way of the server."""
+"""``notify routes`` and ``notify route``: the routing of notifications, by way of the server; lint asks none."""
 
 import sys
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from consumers.notifier.errors import RoutingRefused
 from consumers.notifier.routing import text
 from schemas.identity import MICROSECONDS
 
-routes: Final = typer.Typer(help="The routes: who is told of what. Looked at here; published by way of the server.")
+routes: Final = typer.Typer(help="The routes: who is told of what. By way of the server, but for lint.")
 
 _STDIN: Final = Path("-")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The routing, YAML; - is standard input.")]
@@ -61,16 +61,18 @@ def lint(*, file: File, as_json: Json = False) -> None:
     Examples:
       findstream notify routes lint routing.yaml
     """
-    _, flaws = _read(file)
+    told, flaws = _read(file)
     if as_json:
-        told = [{"line": flaw.line, "field": flaw.field, "reason": flaw.reason} for flaw in flaws]
-        emit_json({"sound": not flaws, "flaws": told})
+        named = [{"line": flaw.line, "field": flaw.field, "reason": flaw.reason} for flaw in flaws]
+        emit_json({"sound": not flaws, "flaws": named})
     for flaw in flaws if not as_json else ():
         emit(plain(f"{_place(file)}: {flaw}"))
     if flaws:
         raise typer.Exit(REFUSED)
     if not as_json:
         emit(plain(f"{_place(file)}: good"))
+        for hint in text.unreachable(text.read(told)):
+            remark(hint)
 
 
 @routes.command("publish")
@@ -88,12 +90,7 @@ def publish(
     Examples:
       findstream notify routes publish routing.yaml --comment "Nights are quiet"
     """
-    told, flaws = _read(file)
-    if flaws:
-        for flaw in flaws:
-            remark(f"{_place(file)}: {flaw}")
-        remark("nothing was published")
-        raise typer.Exit(REFUSED)
+    told = _sound(file, "nothing was published")
     with client() as api:
         before = api.get("/routing").json()["version"]
         body = {"text": told, "version": before if version is None else version, **({"comment": comment} if comment else {})}
@@ -147,7 +144,7 @@ def route(
         raise typer.BadParameter(message, param_hint="EVENT")
     body: dict[str, Any] = {"fields": _fields(fields)} if fields else {"alert_id" if _is_uuid(what) else "event_id": what}
     if file is not None:
-        body["text"] = _text(file)
+        body["text"] = _sound(file)
     with client() as api:
         found = api.post("/routing/test", json=body).json()
     if as_json:
@@ -209,6 +206,17 @@ def _read(file: Path) -> tuple[str, tuple[Any, ...]]:
     except RoutingRefused as refused:
         return told, tuple(refused.flaws)
     return told, ()
+
+
+def _sound(file: Path, otherwise: str = "nothing was asked") -> str:
+    """A file's text, if it has no flaw; else each is told, and the command ends."""
+    told, flaws = _read(file)
+    if flaws:
+        for flaw in flaws:
+            remark(f"{_place(file)}: {flaw}")
+        remark(otherwise)
+        raise typer.Exit(REFUSED)
+    return told
 
 
 def _text(file: Path) -> str:

@@ -23,6 +23,9 @@ from schemas.identity import MICROSECONDS
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, with nothing else there.")]
 
+NO_CHANNEL: Final = "no channel"
+"""What stands for the channel of notices whose route is no more."""
+
 _WIDTH_OF_A_PIPE: Final = 2000
 _NEVER_CUT: Final = {"Id", "Key", "Account"}
 """Columns whose cells are what the next command takes."""

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from consumers import logs
 from consumers.address import url_at
 from consumers.agreement import ask_of_judging, ask_of_ledger, ask_of_projections
-from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
+from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, plain, remark, size
 from consumers.composition import (
     now_us,
     open_catalog,
@@ -47,6 +47,7 @@ from pipeline.settings import Settings
 from projections.reading import ProjectionState
 from schemas.identity import MICROSECONDS
 
+_DEAF: Final = "kept, not sent: no channel has an address (FINDSTREAM_CHANNELS, FINDSTREAM_SLACK_WEBHOOK)"
 _logger = logging.getLogger("findstream")
 
 
@@ -154,7 +155,7 @@ def _command() -> str:
 
 def _greet(home: Home, url: str, channels: Mapping[str, Channel | None], *, reach: str, signing: str) -> None:
     deaf = all(channel is None for channel in channels.values())
-    told = "kept, not sent: no webhook (FINDSTREAM_SLACK_WEBHOOK)" if deaf else f"go to {', '.join(channels)}"
+    told = _DEAF if deaf else f"go to {', '.join(channels)}"
     for name, value in (
         ("page", f"{url}/"),
         ("API", f"{url}/docs"),
@@ -231,7 +232,7 @@ def _projection(state: ProjectionState) -> dict[str, Any]:
 def _show_status(document: Mapping[str, Any]) -> None:
     log, running = document["log"], document["run"]
     held = (f"{count:,} {state}" for state, count in document["quarantine"].items())
-    notices = (f"{tally['count']:,} {tally['state']} to {tally['channel']}" for tally in document["notices"])
+    notices = (f"{tally['count']:,} {tally['state']} to {tally['channel'] or NO_CHANNEL}" for tally in document["notices"])
     shards = counted(len(log["shards"]), "shard")
     if document["home"]:
         parts = [

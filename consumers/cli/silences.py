@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from consumers.cli.arguments import time_us
+from consumers.cli.arguments import ahead_us
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.cli.server import client, drawn_key
 from consumers.composition import now_us
@@ -15,8 +15,8 @@ from schemas.identity import MICROSECONDS
 silences = typer.Typer(help="Silences: what is told to nobody, for a while. By way of the server (findstream run).")
 
 _PAGE: Final = 200
-_LENGTH: Final = re.compile(r"(\d{1,4})([mhdw])")
-_UNITS: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LENGTH: Final = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 Status = Literal["pending", "active", "ended"]
 SilenceId = Annotated[str, typer.Argument(metavar="SILENCE", help="A silence's id, as `silences list` shows it.")]
@@ -28,17 +28,17 @@ Revision = Annotated[
 
 
 def length_us(text: str) -> int:
-    """``30m 4h 2d 1w`` as microseconds."""
+    """``90s 30m 4h 2d 1w`` as microseconds."""
     found = _LENGTH.fullmatch(text)
     if not found:
-        message = f"{text!r} is no length of time; write 30m, 4h, 2d or 1w"
+        message = f"{text!r} is no length of time; write 90s, 30m, 4h, 2d or 1w"
         raise typer.BadParameter(message)
     return int(found[1]) * _UNITS[found[2]] * MICROSECONDS
 
 
-Length = Annotated[int | None, typer.Option("--for", parser=length_us, metavar="LENGTH", help="So long: 30m, 4h, 2d, 1w.")]
+Length = Annotated[int | None, typer.Option("--for", parser=length_us, metavar="LENGTH", help="So long: 90s, 30m, 4h, 2d, 1w.")]
 Until = Annotated[
-    int | None, typer.Option("--until", parser=time_us, metavar="TIME", help="Until then: 2026-01-31T09:00:00Z, 2026-01-31.")
+    int | None, typer.Option("--until", parser=ahead_us, metavar="TIME", help="Until then: 2h (from now), 2026-01-31T09:00:00Z.")
 ]
 
 
@@ -115,7 +115,8 @@ def add(
     length: Length = None,
     until: Until = None,
     start: Annotated[
-        int | None, typer.Option("--from", parser=time_us, metavar="TIME", help="From then on; by default from now on.")
+        int | None,
+        typer.Option("--from", parser=ahead_us, metavar="TIME", help="From then on: 2h (from now), …; else now."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -148,6 +149,9 @@ def edit(
     Examples:
       findstream silences edit 0199f3a1-0000-7000-8000-000000000001 --for 4h
     """
+    if length is None and until is None and comment is None:
+        message = "say --for, --until or --comment"
+        raise typer.BadParameter(message, param_hint="--for")
     body = {"ends": _seconds(_end(length, until, now_us())), "comment": comment, "revision": revision}
     with client() as api:
         _answer(api.put(f"/silences/{silence}", json=_given(body), headers=drawn_key()).json(), as_json=as_json)
@@ -168,7 +172,10 @@ def expire(
     """
     asked = {"comment": comment or None, "revision": revision}
     with client() as api:
+        before = api.get(f"/silences/{silence}").json()
         _answer(api.delete(f"/silences/{silence}", params=_given(asked), headers=drawn_key()).json(), as_json=as_json)
+    if before["status"] == "ended":
+        remark("it had ended already, and stays as it was" + (": the comment was not kept" if comment else ""))
 
 
 @silences.command("preview")

@@ -10,7 +10,7 @@ import typer
 
 from consumers.cli import notify_routing, why
 from consumers.cli.exits import FAILED
-from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, remark
+from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.errors import Refused
 from consumers.notifier.channels.opening import open_channels
@@ -131,7 +131,7 @@ def ledger(
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
         return
     _show(found)
-    counts = "; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies)
+    counts = "; ".join(f"{tally.channel or NO_CHANNEL}: {tally.count} {tally.state}" for tally in tallies)
     if not tallies:
         remark("no notice was ever decided")
     else:
@@ -154,7 +154,10 @@ def dead(
 
 @notify.command("redrive")
 def redrive(
-    keys: Annotated[list[Key] | None, typer.Argument(parser=_key, metavar="KEY", help="Keys as `notify dead` shows.")] = None,
+    keys: Annotated[
+        list[Key] | None,
+        typer.Argument(parser=_key, metavar="KEY", help="Keys as `notify dead` shows them, each between single quotes."),
+    ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
     as_json: Json = False,
@@ -163,7 +166,7 @@ def redrive(
 
     Examples:
       findstream notify redrive --all
-      findstream notify redrive findings/1700000000-0d0c…/0
+      findstream notify redrive 'threats/account="111122223333"/1700000000123'
     """
     if bool(keys) == everything:
         message = "name keys, or say --all"

@@ -5,6 +5,7 @@ Twice:   a form has a key of its own, so that posting it twice makes one silence
 Script:  none. What the form would match is shown by asking for the same page again.
 """
 
+from dataclasses import replace
 from typing import Final, cast, get_args
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -12,14 +13,15 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from consumers.api.errors import RequestRefused, refusal_for
+from consumers.api.errors import KeyUsed, RequestRefused, ValueRefused, refusal_for
 from consumers.api.freshness import Freshness
 from consumers.api.gateway import read_body
 from consumers.api.silence_models import Previewed, SilenceView, Status
 from consumers.api.silencing import Silencing
 from consumers.console.pages import Pages
-from consumers.console.silence_form import HOURS, Form
+from consumers.console.silence_form import HOURS, Form, by_line
 from consumers.people.user import Entropy
+from pipeline.desks.errors import KeyReused
 from pipeline.errors import PipelineError
 from projections.errors import NotFresh, ProjectionError
 from projections.silence_pages import SilenceQuery
@@ -28,6 +30,7 @@ MAX_FORM_BYTES: Final = 256 * 1024
 PREVIEW_HOURS: Final = 24
 PAGE: Final = 50
 
+_MADE_ALREADY: Final = "this form made a silence before, with other values; send it again to make another one"
 _REFUSALS: Final = (RequestRefused, PipelineError, ProjectionError)
 _SEE_OTHER: Final = 303
 _STATUSES: Final = get_args(Status)
@@ -46,7 +49,9 @@ class SilencePages:
     def listed(self, request: Request) -> Response:
         """All silences, those that have not ended first; behind a command, as that left them."""
         asked = request.query_params
-        status = cast("Status | None", asked.get("status") if asked.get("status") in _STATUSES else None)
+        if asked.get("status", "") not in ("", *_STATUSES):
+            return self._pages.refused(ValueRefused(f"status is one of {', '.join(_STATUSES)}"), back="/silences")
+        status = cast("Status | None", asked.get("status") or None)
         self._await_written(asked.get("id", ""), asked.get("revision", ""))
         try:
             page = self._silencing.page(SilenceQuery(status, PAGE, asked.get("cursor", "")[:1024]))
@@ -80,7 +85,10 @@ class SilencePages:
 
     def _created(self, form: Form) -> Response:
         try:
-            made = self._silencing.create(form.wanted(now_us=self._silencing.clock()), form.key)
+            wanted = form.wanted(now_us=self._silencing.clock())
+            made = self._silencing.create(wanted, form.key, length_us=form.length_us)
+        except KeyReused:
+            return self._form(replace(form, key=""), KeyUsed(_MADE_ALREADY))
         except _REFUSALS as error:
             return self._form(form, refusal_for(error))
         return _back(made, "created")
@@ -97,7 +105,7 @@ class SilencePages:
             try:
                 preview = self._silencing.preview(form.matchers, PREVIEW_HOURS)
             except _REFUSALS as wrong:
-                refusal = refusal or refusal_for(wrong)
+                refusal = refusal or by_line(refusal_for(wrong))
         return self._pages.render(
             "silence_new.html",
             status=refusal.status if refusal else 200,

@@ -88,6 +88,9 @@ _MOST_DIGITS: Final = 18
 """Of a flush: fewer than any ledger can hold."""
 
 
+_EXAMPLE: Final = 'threats/account="111122223333"/1700000000123'
+
+
 class Key(NamedTuple):
     """What tells a notice apart: its route, its group in that route, and which of the group's messages it is.
 
@@ -109,7 +112,7 @@ class Key(NamedTuple):
         route, _, rest = text.partition("/")
         group, _, flush = rest.rpartition("/")
         if not (route and group and flush.isascii() and flush.isdigit() and len(flush) <= _MOST_DIGITS):
-            message = f"notice {text!r} is not of the form route/group/flush, for example findings/1700000000-…/0"
+            message = f"notice {text!r} is not of the form route/group/flush, for example {_EXAMPLE}"
             raise ValueError(message)
         return cls(route, group, int(flush))
 

@@ -10,7 +10,7 @@ Freshness: it waits for the projections to have folded what the log held; after 
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from threading import Event
 from typing import Final
 
@@ -25,7 +25,7 @@ from pipeline.log.port import Log, Outcome
 from projections.errors import NotFresh
 from projections.reading import Reading
 from schemas.envelope import Envelope
-from schemas.identity import derived_id
+from schemas.identity import MICROSECONDS, derived_id
 
 SOURCE: Final = "findstream.reports"
 
@@ -142,6 +142,7 @@ class Reporter:
 def issued(report: DailyReport, time_us: int, occasion: str) -> Envelope:
     """``report`` as an event, told apart from others by ``occasion``, its time and the end of its window."""
     hours = (report.window.until_us - report.window.since_us) // HOUR_US
+    until = datetime.fromtimestamp(report.window.until_us / MICROSECONDS, UTC)
     return Envelope(
         id=derived_id(time_us, _TYPE, occasion, report.date, str(report.window.until_us)),
         type=_TYPE,
@@ -152,7 +153,7 @@ def issued(report: DailyReport, time_us: int, occasion: str) -> Envelope:
         region="",
         subject=f"report/{report.date}",
         severity=0,
-        summary=f"{report.total} findings in the {hours} hours before {report.date}",
+        summary=f"{report.total} findings in the {hours} hours before {until:%Y-%m-%d %H:%M}Z",
         resources=(),
         source_id="",
         correlation_id="",

@@ -31,6 +31,10 @@ class CommandRefused(DeskError):
         return cls([Fault(".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")) for error in errors])
 
 
+class Over(CommandRefused):
+    """What was to be changed has ended, for good. Do: as the fault says; make another."""
+
+
 class NothingThere(DeskError):
     """There is no such thing, or it was removed. Do: check the id."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from pipeline.desks.entity import Act, Entity, checked
-from pipeline.desks.errors import AlreadyThere, CommandRefused
+from pipeline.desks.errors import AlreadyThere, CommandRefused, Over
 from pipeline.desks.fact import Fact
 from schemas import silences
 from schemas.body import Body
@@ -20,12 +20,16 @@ LONGEST_US: Final = 366 * 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class CreateSilence:
-    """Silence what all matchers match. ``starts_us`` None, or in the past, is now."""
+    """Silence what all matchers match. ``starts_us`` None, or in the past, is now. ``ends_us`` None is ``length_us`` after that.
+
+    A length says the same whenever it is sent again; an end that was computed from a clock does not.
+    """
 
     matchers: tuple[str, ...]
-    ends_us: int
+    ends_us: int | None
     comment: str
     starts_us: int | None = None
+    length_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Silence(Entity):
         return SilenceState(**{**plain, "matchers": tuple(plain["matchers"])})
 
     def obey(self, command: SilenceCommand, act: Act) -> None:
-        """Do what is asked. Raises ``CommandRefused``, ``NothingThere``, ``AlreadyThere``."""
+        """Do what is asked. Raises ``CommandRefused``, ``Over``, ``NothingThere``, ``AlreadyThere``."""
         match command:
             case CreateSilence():
                 self._begin(command, act)
@@ -99,14 +103,15 @@ class Silence(Entity):
         starts_us = max(act.now_us, command.starts_us or 0)
         if starts_us > act.now_us + LONGEST_US:
             raise CommandRefused.of(field="starts_us", reason="must lie within a year")
-        _check_end(command.ends_us, starts_us)
+        ends_us = starts_us + command.length_us if command.ends_us is None else command.ends_us
+        _check_end(ends_us, starts_us)
         told = checked(
             silences.SilenceCreated,
             silence_id=str(self.id),
             revision=1,
             matchers=command.matchers,
             starts_us=starts_us,
-            ends_us=command.ends_us,
+            ends_us=ends_us,
             comment=command.comment.strip(),
             by=act.by,
         )
@@ -115,7 +120,7 @@ class Silence(Entity):
     def _change(self, command: ChangeSilence, act: Act) -> None:
         state: SilenceState = self.expect()
         if state.ends_us <= act.now_us:
-            raise CommandRefused.of(field="ends_us", reason="cannot be changed: the silence has ended; create another")
+            raise Over.of(field="ends_us", reason="cannot be changed: the silence has ended; create another")
         ends_us = state.ends_us if command.ends_us is None else command.ends_us
         comment = state.comment if command.comment is None else command.comment.strip()
         if (ends_us, comment) == (state.ends_us, state.comment):

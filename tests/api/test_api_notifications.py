@@ -137,6 +137,13 @@ def test_channels_are_listed_with_what_became_of_their_notices(told: World, clie
     ]
 
 
+def test_what_a_removed_route_left_is_of_no_channel(told: World, client: Checked) -> None:
+    told.ledger.kept.append(noted(0, "1-z", channel="", state=State.SUPPRESSED, reason=Reason.ROUTE_REMOVED))
+
+    assert [one["name"] for one in client.get("/notifications/channels").json()["items"]] == ["mail", "ops", "spare"]
+    assert "1-z" in str(client.get("/notifications?reason=route_removed").json())
+
+
 def test_dead_letters_are_redriven_once(told: World, client: Checked) -> None:
     def redrive(**body: Any) -> Any:
         return client.post("/notifications/redrive", json=body).json()

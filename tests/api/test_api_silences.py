@@ -128,7 +128,7 @@ def test_what_goes_wrong_with_silences_is_told(desk_client: Client) -> None:
     nobody = at[:-1] + ("0" if at[-1] != "0" else "1")
     desk_client.delete(at)
 
-    assert error(desk_client.put(at, {"comment": "Again"})) == (422, "value_refused", ["ends"])
+    assert error(desk_client.put(at, {"comment": "Again"})) == (409, "conflict", ["ends"])
     assert error(desk_client.put(at, {"comment": "Again", "revision": 7})) == (409, "version_conflict", ["version"])
     assert desk_client.delete(at).json()["revision"] == 2
     assert desk_client.delete(f"{at}?revision=1").status_code == 409

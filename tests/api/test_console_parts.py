@@ -165,6 +165,14 @@ def test_the_api_page_can_be_read_where_swagger_chose_pale_colours() -> None:
         assert contrast(pair["color"], behind) >= 4.5, selectors
 
 
+def test_the_bar_wraps_wherever_it_could_be_wider_than_the_window() -> None:
+    css = (HERE / "static/console.css").read_text()
+    narrow = css.partition("@media (max-width: 63.99rem) {\n")[2].partition("\n}\n")[0]
+
+    assert ".bar { flex-wrap: wrap;" in narrow
+    assert re.search(r"\.bar button \{[^}]*white-space: nowrap", css)
+
+
 def test_the_page_has_the_colours_of_the_palette() -> None:
     css = palette_css()
 

@@ -105,18 +105,35 @@ def test_a_silence_may_end_at_an_exact_time(browser: Client) -> None:
 def test_a_form_that_is_posted_twice_makes_one_silence(browser: Client) -> None:
     key = value(Outline(page(browser, "/silences/new")), "key")
 
-    first, second = silence(browser, key=key), silence(browser, key=key)
+    first = silence(browser, key=key)
+    browser.world.clock.now_us += 7 * SECOND_US
+    second = silence(browser, key=key)
 
+    assert (first.status_code, second.status_code) == (303, 303)
     assert first.headers["location"] == second.headers["location"]
     assert len(listed(browser)) == 1
+
+
+def test_a_form_that_is_posted_again_with_other_values_says_so_once_and_can_be_sent(browser: Client) -> None:
+    key = value(Outline(page(browser, "/silences/new")), "key")
+    silence(browser, key=key)
+
+    again = silence(browser, key=key, comment="Something else")
+    other = value(Outline(again.text), "key")
+
+    assert again.status_code == 422
+    assert again.text.count("his form made a silence before") == 1
+    assert other != key
+    assert silence(browser, key=other, comment="Something else").status_code == 303
+    assert len(listed(browser)) == 2
 
 
 @pytest.mark.parametrize(
     ("form", "told"),
     [
         ({"matcher": "hue=red"}, "no such field as"),
-        ({"matcher": ""}, "matchers"),
-        ({"comment": " "}, "comment"),
+        ({"matcher": ""}, "say what is silenced"),
+        ({"comment": " "}, "is empty: say why"),
         ({"hours": "x"}, "give a number of hours"),
         ({"hours": "99999"}, "within a year"),
         ({"until": "tomorrow"}, "2026-01-31T09:00"),
@@ -137,8 +154,18 @@ def test_a_form_that_is_wrong_is_shown_again_with_what_it_held(browser: Client, 
     assert listed(browser) == []
 
 
-def test_a_preview_of_what_is_no_matcher_names_it(browser: Client) -> None:
-    assert "no such field as" in page(browser, "/silences/new?matcher=hue%3Dred", status=422)
+def test_all_that_is_wrong_with_a_form_is_told_at_once(browser: Client) -> None:
+    told = Outline(silence(browser, matcher="source=x\nhue=red", comment="", until="2026-01-01T00:00").text).text
+
+    for wrong in ("line 2 no such field as 'hue'", "comment is empty", "ends must lie in the future"):
+        assert wrong in told
+
+
+def test_a_preview_of_what_is_no_matcher_names_its_line(browser: Client) -> None:
+    told = Outline(page(browser, "/silences/new?matcher=source%3Dx%0Ahue%3Dred", status=422)).text
+
+    assert "line 2 no such field as" in told
+    assert "report, label.NAME, group.NAME" in told
 
 
 def test_the_form_can_be_used_while_the_ledger_cannot_be_read(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +225,7 @@ def test_the_list_is_filtered_and_paged(browser: Client, monkeypatch: pytest.Mon
     assert "Number 0" in second.text
     assert "status=active" in more
     assert "There is none." in page(browser, "/silences?status=ended")
-    assert "Number 2" in page(browser, "/silences?status=nonsense")
+    assert "tatus is one of pending, active, ended" in page(browser, "/silences?status=nonsense", status=422)
 
 
 def test_a_cursor_that_is_none_leads_back_to_the_list(browser: Client) -> None:

@@ -206,7 +206,7 @@ def test_several_alerts_are_moved_at_once_each_for_itself(world: DeskWorld, find
 
     assert told.code == 3
     assert [line.split()[:2] for line in told.out.splitlines()] == [[ids[0], "acknowledged,"], [ids[2], "acknowledged,"]]
-    assert told.err.startswith(f"{ids[1]}: a rule does not allow this; see details: status: cannot become acknowledged")
+    assert told.err.startswith(f"{ids[1]}: this cannot be done so; see details: status: cannot become acknowledged")
     assert unknown.code == 3
     assert [one["id"] for one in unknown.json["alerts"]] == [ids[0]]
     assert unknown.json["refused"] == [{"id": alert_id(7), "why": "there is no such alert (or not yet)"}]

@@ -70,6 +70,21 @@ def test_a_routing_is_checked_without_a_server(findstream: Findstream, tmp_path:
     assert findstream("notify", "routes", "lint", file_of(tmp_path), "--json").json == {"sound": True, "flaws": []}
 
 
+def test_a_route_that_nothing_comes_to_is_a_hint(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:
+    assert world
+    routes = "[{name: a, continue: true}, {name: b, routes: [{name: c}, {name: d}]}, {name: e, matchers: [source=x]}]"
+    file = file_of(tmp_path, f"routes:\n  channel: default\n  routes: {routes}\n")
+    hints = [
+        "nothing comes to route e: b before it takes everything",
+        "nothing comes to route d: c before it takes everything",
+    ]
+
+    linted = findstream("notify", "routes", "lint", file)
+
+    assert (linted.code, linted.out, linted.err.splitlines()) == (0, "routing.yaml: good\n", hints)
+    assert findstream("notify", "routes", "publish", file, "--json").json["hints"][:2] == hints
+
+
 def test_a_routing_may_come_from_standard_input(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FLAWED.encode())))
 
@@ -144,6 +159,28 @@ def test_fields_are_tried_on_a_file(world: DeskWorld, findstream: Findstream, tm
     assert shown(alone) == "  source=a=b\n\n  root: matches\n\nroot: told on default, by itself\n"
     assert shown(together).endswith("root: told on default, with all of the route\n")
     assert "(is missing)" in shown(TEXT.replace("source=aws.*", "account=1"))
+
+
+def test_fields_that_nothing_has_are_refused(world: DeskWorld, findstream: Findstream) -> None:
+    assert world
+    misspelt = findstream("notify", "route", "--field", "sevrity=HIGH")
+    loud = findstream("notify", "route", "--field", "severity=LOUD")
+
+    assert (misspelt.code, loud.code) == (2, 2)
+    assert "no such field as 'sevrity'; there are type, source" in misspelt.err
+    assert "fields.severity: is one of UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL" in loud.err
+
+
+def test_the_flaws_of_a_file_are_told_a_line_each(world: DeskWorld, findstream: Findstream, tmp_path: Path) -> None:
+    assert world
+    answer = findstream("notify", "route", "--field", "severity=HIGH", "--file", file_of(tmp_path, FLAWED))
+
+    assert answer.code == 3
+    assert [line.split(": ")[1] for line in answer.err.splitlines()[:2]] == [
+        "line 5, routes.routes.0.matchers.0",
+        "line 8, routes.routes.1.name",
+    ]
+    assert answer.err.endswith("nothing was asked\n")
 
 
 def test_what_is_told_to_nobody_by_its_nature_has_no_path(

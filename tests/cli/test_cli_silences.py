@@ -64,8 +64,17 @@ def test_a_silence_lasts_as_long_as_is_said(world: DeskWorld, findstream: Findst
 
     assert lasts(add(findstream)) == (0, 4)
     assert lasts(add(findstream, "--for", "30m")) == (0, 0.5)
+    assert lasts(add(findstream, "--for", "90s")) == (0, 0.025)
     assert lasts(add(findstream, "--until", "2026-11-22")) == (0, 24)
     assert lasts(add(findstream, "--from", "2026-11-21T02:00:00Z", "--for", "1w")) == (2, 168)
+
+
+def test_a_relative_time_lies_ahead(world: DeskWorld, findstream: Findstream) -> None:
+    assert world
+
+    assert lasts(add(findstream, "--from", "2h", "--for", "1h")) == (2, 1)
+    assert lasts(add(findstream, "--from", "2h", "--until", "1d")) == (2, 22)
+    assert "2h or 7d (from now)" in findstream("silences", "add", GUARDDUTY, "--comment", "x", "--from", "soon").err
 
 
 def test_silences_are_listed_by_how_they_stand(world: DeskWorld, findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,12 +124,13 @@ def test_a_preview_that_did_not_look_at_all_says_so(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("add", GUARDDUTY, "--comment", "x", "--for", "soon"), "write 30m, 4h, 2d or 1w"),
+        (("add", GUARDDUTY, "--comment", "x", "--for", "soon"), "write 90s, 30m, 4h, 2d or 1w"),
         (("add", GUARDDUTY, "--comment", "x", "--for", "1h", "--until", "2026-12-01"), "say --for or --until"),
         (("add", GUARDDUTY), "--comment"),
         (("add", "hue=red", "--comment", "x"), "matchers.0: no such field as 'hue'"),
         (("add", GUARDDUTY, "--comment", "x", "--until", "2026-01-01"), "ends: must lie in the future"),
         (("edit", "none", "--for", "1h"), "silence_id"),
+        (("edit", "0199f3a1-0000-7000-8000-000000000001"), "say --for, --until or --comment"),
         (("list", "--status", "gone"), "--status"),
     ],
 )
@@ -141,6 +151,20 @@ def test_what_was_changed_meanwhile_is_refused(world: DeskWorld, findstream: Fin
 
     assert findstream("silences", "expire", silence, "--revision", "1").code == 3
     assert findstream("silences", "expire", silence, "--json").json["revision"] == 3
+
+
+def test_what_has_ended_is_not_changed_and_that_is_said(world: DeskWorld, findstream: Findstream) -> None:
+    silence = add(findstream)["id"]
+    world.clock.now_us += SECOND_US
+    first = findstream("silences", "expire", silence)
+    again = findstream("silences", "expire", silence, "--comment", "Mended")
+    edited = findstream("silences", "edit", silence, "--for", "1h")
+
+    assert (first.code, first.err) == (0, "")
+    assert (again.code, again.out) == (0, first.out)
+    assert again.err == "it had ended already, and stays as it was: the comment was not kept\n"
+    assert edited.code == 3
+    assert "this cannot be changed: the silence has ended; create another" in edited.err
 
 
 def test_a_user_who_is_no_admin_may_silence(world: DeskWorld, findstream: Findstream) -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from consumers.composition import now_us, open_catalog, open_log
 from consumers.notifier.assembly import open_ledger, open_notifier
+from consumers.notifier.ledger.port import Tally
+from consumers.notifier.ledger.sqlite import SqliteLedger
+from consumers.notifier.notice import State
 from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
 
@@ -178,6 +181,16 @@ def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Sla
     assert (redriven.code, redriven.json) == (0, {"redriven": 1})
     assert [notice["state"] for notice in findstream("notify", "ledger", "--json").json["notices"]] == ["sent"]
     assert findstream("notify", "dead").err == "none of all notices matches (default: 1 sent)\n"
+
+
+def test_notices_of_a_route_that_is_no_more_are_counted_apart(
+    findstream: Findstream, event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert event
+    monkeypatch.setattr(SqliteLedger, "tallies", lambda _: [Tally("", State.SUPPRESSED, 2)])
+
+    assert findstream("notify", "ledger").err == "none of all notices matches (no channel: 2 suppressed)\n"
+    assert "2 suppressed to no channel" in findstream("status").out
 
 
 def test_what_is_no_dead_letter_is_not_redriven(findstream: Findstream, slack: Slack, event: str) -> None:

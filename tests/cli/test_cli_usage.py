@@ -124,7 +124,7 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("notify preview nothing", "EVENT_ID: no event has the id 'nothing'"),
         ("notify test nowhere", "CHANNEL: 'nowhere' is no channel; there are default"),
         ("notify redrive", "KEY: name keys, or say --all"),
-        ("notify redrive nothing", "not of the form route/group/flush"),
+        ("notify redrive nothing", "not of the form route/group/flush, for example threats/account="),
         ("report --date yesterday", "'--date': 'yesterday' is no day; write it as 2026-01-31"),
         ("sample --storms 2", "'--storms': '2' is no share; write a number from 0 to 0.9"),
         ("run --rate 0", "'--rate'"),

@@ -152,21 +152,24 @@ def test_a_channel_of_slack_without_a_webhook_has_no_address(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "Input should be"),
-        ("channels: []", "channels: Input should be"),
-        ("channels: {}\nrouts: []", "routs: Extra inputs are not permitted"),
-        ("channels: {Ops: {kind: slack}}", "channels.Ops: String should match pattern"),
-        ("channels: {ops: {kind: pigeon}}", "channels.ops: Input tag 'pigeon'"),
-        ("channels: {ops: {webhook: {env: X}}}", "channels.ops: Unable to extract tag"),
-        ("channels: {ops: {kind: slack, url: x}}", "channels.ops.url: Extra inputs are not permitted"),
-        ("channels: {ops: {kind: slack, webhook: hush}}", "channels.ops.webhook: Input should be"),
+        ("", "must be keys with values"),
+        ("channels: []", "channels: must be keys with values"),
+        ("channels: {}\nrouts: []", "routs: there is no such key"),
+        ("channels: {Ops: {kind: slack}}", "channels.Ops: a name is in lower case"),
+        ("channels: {ops: {kind: pigeon}}", "channels.ops: kind must be slack, email or webhook"),
+        ("channels: {ops: {webhook: {env: X}}}", "channels.ops: kind must be slack, email or webhook; it is missing"),
+        ("channels: {ops: {kind: slack, url: x}}", "channels.ops.url: there is no such key"),
+        (
+            "channels: {ops: {kind: slack, webhook: hush}}",
+            "channels.ops.webhook: must be {env: NAME}, {file: PATH} or {secret: ARN}",
+        ),
         ("channels: {ops: {kind: slack, webhook: {}}}", "channels.ops.webhook: give one of env, file and secret"),
         ("channels: {ops: {kind: slack, webhook: {env: A, file: b}}}", "channels.ops.webhook: give one of env, file and secret"),
-        ("channels: {ops: {kind: slack, webhook: {secret: hush}}}", "channels.ops.webhook.secret: String should match"),
+        ("channels: {ops: {kind: slack, webhook: {secret: hush}}}", "channels.ops.webhook.secret: must be an ARN"),
         ("channels: {ops: {kind: slack, zone: Mars/Base}}", "channels.ops.zone: is no time zone; write it as Europe/Berlin"),
-        ("channels: {ops: {kind: slack, pace: {per_second: 0}}}", "channels.ops.pace.per_second: Input should be greater than 0"),
+        ("channels: {ops: {kind: slack, pace: {per_second: 0}}}", "channels.ops.pace.per_second: must be greater than 0"),
         ("channels: {m: {kind: email, from: a@b.example, to: [c@d.example]}}", "channels.m: give either smtp or ses"),
-        ("channels: {m: {kind: email, from: a@b.example, to: []}}", "channels.m.to: "),
+        ("channels: {m: {kind: email, from: a@b.example, to: []}}", "channels.m.to: must have 1 at least"),
         ("channels: {m: {kind: email, from: nobody, to: [c@d.example], ses: {}}}", "channels.m.from: is no address; write it as"),
         (
             "channels: {m: {kind: email, from: a@b.example, to: ['c@d.example, e@f.example'], ses: {}}}",
@@ -178,7 +181,7 @@ def test_a_channel_of_slack_without_a_webhook_has_no_address(tmp_path: Path) -> 
         ),
         (
             "channels: {m: {kind: email, from: a@b.example, to: [c@d.example], smtp: {host: 'a b'}}}",
-            "channels.m.smtp.host: String",
+            "channels.m.smtp.host: must be the name",
         ),
         (
             "channels: {m: {kind: email, from: a@b.example, to: [c@d.example], smtp: {host: h, username: u}}}",
@@ -190,10 +193,10 @@ def test_a_channel_of_slack_without_a_webhook_has_no_address(tmp_path: Path) -> 
         ),
         (
             "channels: {m: {kind: email, from: a@b.example, to: [c@d.example], ses: {region: mars}}}",
-            "channels.m.ses.region: String",
+            "channels.m.ses.region: must be a region",
         ),
-        ("channels: {h: {kind: webhook, url: https://x.example}}", "channels.h.key: Field required"),
-        ("channels: {h: {kind: webhook, url: 7, key: {env: K}}}", "channels.h.url: Input should be a valid string"),
+        ("channels: {h: {kind: webhook, url: https://x.example}}", "channels.h.key: is missing"),
+        ("channels: {h: {kind: webhook, url: 7, key: {env: K}}}", "channels.h.url: must be text"),
         ("channels: [\n", "line 2: is no YAML"),
         ("channels:\n  a: &x {kind: slack}\n  b: *x\n", "line 3: aliases are not accepted"),
         ("channels: \x00", "is no YAML"),
@@ -214,6 +217,20 @@ def test_everything_that_is_wrong_is_told_at_once_and_no_value_is_shown() -> Non
     assert refused.count("channels.yaml: ") == 3
     assert "hush" not in refused
     assert "tok.example" not in refused
+
+
+def test_secrets_that_are_none_are_told_at_once_with_what_is_wrong_of_the_file(tmp_path: Path) -> None:
+    text = """
+channels:
+  ops: {kind: slack, webhook: {env: A}}
+  hook: {kind: webhook, url: {env: B}, key: {env: C}}
+  mail: {kind: email, from: a@b.example, to: [], ses: {}}
+"""
+    with pytest.raises(ChannelsRejected) as refused:
+        opened(tmp_path, text, {})
+
+    places = [flaw.removeprefix(f"{tmp_path}/channels.yaml: ").partition(": ")[0] for flaw in str(refused.value).split("; ")]
+    assert places == ["channels.mail.to", "channels.ops.webhook", "channels.hook.url", "channels.hook.key"]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_report_is_issued_at_nine(office: Office) -> None:
     report = read(event.data)
     assert report is not None
     assert report.total == 7
-    assert event.summary == "7 findings in the 24 hours before 2024-05-02"
+    assert event.summary == "7 findings in the 24 hours before 2024-05-02 09:00Z"
 
 
 def test_a_report_is_of_the_form_that_is_published(office: Office) -> None:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from consumers.notifier.channels.flaws import told
 from consumers.notifier.channels.port import Rate
 from consumers.notifier.errors import ChannelsRejected
 
@@ -161,15 +162,34 @@ _adapter: TypeAdapter[_File] = TypeAdapter(_File)
 
 def read(text: str, where: str) -> dict[str, Configured]:
     """The channels by name. Raises ``ChannelsRejected``; ``where`` is the file's name."""
+    channels, flaws = parse(text, where)
+    if flaws:
+        raise ChannelsRejected("; ".join(flaws))
+    return channels
+
+
+def parse(text: str, where: str) -> tuple[dict[str, Configured], list[str]]:
+    """The channels that are right, and what is wrong of the others. Raises ``ChannelsRejected`` for what is no YAML."""
     if len(text) > _LONGEST:
         message = f"{where}: is longer than {_LONGEST:,} characters"
         raise ChannelsRejected(message)
+    given = _loaded(text, where)
     try:
-        return _adapter.validate_python(_loaded(text, where)).channels
+        return _adapter.validate_python(given).channels, []
     except ValidationError as broken:
         errors = broken.errors(include_input=False, include_url=False)
-        lines = [f"{where}: {_path(error['loc'])}{_what(error)}" for error in errors]
-        raise ChannelsRejected("; ".join(dict.fromkeys(lines))) from None
+    flaws = [f"{where}: {_path(error['loc'])}{told(error)}" for error in errors]
+    return _right(given, {error["loc"][1] for error in errors if len(error["loc"]) > 1}), list(dict.fromkeys(flaws))
+
+
+def _right(given: Any, wrong: set[int | str]) -> dict[str, Configured]:
+    """The channels that nothing is wrong with."""
+    channels = given.get("channels") if isinstance(given, dict) else None
+    rest = {name: each for name, each in channels.items() if name not in wrong} if isinstance(channels, dict) else {}
+    try:
+        return _adapter.validate_python({"channels": rest}).channels
+    except ValidationError:
+        return {}
 
 
 def _loaded(text: str, where: str) -> Any:
@@ -203,8 +223,3 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 _KIND_AT: Final = 2
-
-
-def _what(error: Any) -> str:
-    message: str = error["msg"]
-    return message.removeprefix("Value error, ")

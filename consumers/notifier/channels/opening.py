@@ -6,9 +6,10 @@ Only doors use this. Secrets are read here, once, and go to their channels only;
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -25,6 +26,7 @@ DEFAULT: Final = "default"
 Clock = Callable[[], int]
 """Microseconds since the epoch, UTC."""
 
+_T = TypeVar("_T")
 _URL: Final = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>\d{1,5}))?(/[!-~]*)?", re.ASCII)
 
 
@@ -33,6 +35,15 @@ class _Opener:
     settings: Settings
     environ: Mapping[str, str]
     clock: Clock
+    flaws: list[str]
+
+    def tried(self, given: Callable[[], _T]) -> _T | None:
+        """What ``given`` answers; None if it is refused, which is kept."""
+        try:
+            return given()
+        except ChannelsRejected as refused:
+            self.flaws.append(str(refused))
+            return None
 
     @property
     def console(self) -> str:
@@ -86,18 +97,28 @@ class _Opener:
         pace = configured.pace.rate if configured.pace else mail.PACE
         return mail.EmailChannel(envelope, carrier, self.console, zone=configured.zone or "", pace=pace)
 
-    def _webhook(self, name: str, configured: file.Webhook) -> Channel:
+    def _webhook(self, name: str, configured: file.Webhook) -> Channel | None:
         from consumers.notifier.channels import webhook  # noqa: PLC0415 -- for those who have one
 
+        url, key = self.tried(partial(self._url, name, configured)), self.tried(partial(self._key, name, configured))
+        if url is None or key is None:
+            return None
+        pace = configured.pace.rate if configured.pace else webhook.PACE
+        return webhook.WebhookChannel(url, key, self.console, clock=self.clock, zone=configured.zone or "", pace=pace)
+
+    def _url(self, name: str, configured: file.Webhook) -> SecretStr:
         where = f"channels.{name}.url"
         given = configured.url if isinstance(configured.url, str) else self.secret(name, "url", configured.url)
-        url = _safe(url_of(given, where), where)
+        return _safe(url_of(given, where), where)
+
+    def _key(self, name: str, configured: file.Webhook) -> SecretStr:
+        from consumers.notifier.channels.webhook import is_key  # noqa: PLC0415 -- for those who have one
+
         key = self.secret(name, "key", configured.key)
-        if not webhook.is_key(key):
+        if not is_key(key):
             message = f"channels.{name}.key: does not hold a key: whsec_ and the base64 of 24 to 64 random bytes"
             raise ChannelsRejected(message)
-        pace = configured.pace.rate if configured.pace else webhook.PACE
-        return webhook.WebhookChannel(url, SecretStr(key), self.console, clock=self.clock, zone=configured.zone or "", pace=pace)
+        return SecretStr(key)
 
     def secret(self, name: str, field: str, source: Secret) -> str:
         """What ``source`` holds, without white space around it. Raises ``ChannelsRejected`` if that is nothing."""
@@ -116,21 +137,26 @@ class _Opener:
 def open_channels(settings: Settings, environ: Mapping[str, str], *, clock: Clock) -> dict[str, Channel | None]:
     """All channels by name; None has no address, and nothing can be sent to it. Without a file there is ``default`` alone.
 
-    ``environ`` holds the variables that the channels file names. Raises ``ChannelsRejected``; nothing is sent.
+    ``environ`` holds the variables that the channels file names. Raises ``ChannelsRejected`` with all that is wrong of the file
+    and of the secrets; nothing is sent.
     """
     configured: dict[str, Configured] = {}
+    flaws: list[str] = []
     if settings.channels is not None:
         text = _text(settings.channels)
         if text is None:
             message = f"{settings.channels}: cannot be read, or is not UTF-8"
             raise ChannelsRejected(message)
-        configured = file.read(text, str(settings.channels))
+        configured, flaws = file.parse(text, str(settings.channels))
     elif settings.channels_secret is not None:
-        configured = file.read(_stored(settings.channels_secret), "FINDSTREAM_CHANNELS_SECRET")
+        configured, flaws = file.parse(_stored(settings.channels_secret), "FINDSTREAM_CHANNELS_SECRET")
     if not configured or any((settings.slack_webhook, settings.slack_webhook_file, settings.slack_webhook_secret)):
         configured.setdefault(DEFAULT, file.Slack(kind="slack"))
-    opener = _Opener(settings, environ, clock)
-    return {name: opener.open(name, each) for name, each in configured.items()}
+    opener = _Opener(settings, environ, clock, flaws)
+    channels = {name: opener.tried(partial(opener.open, name, each)) for name, each in configured.items()}
+    if flaws:
+        raise ChannelsRejected("; ".join(flaws))
+    return channels
 
 
 def url_of(found: str, where: str) -> SecretStr:

@@ -22,9 +22,11 @@ LONGEST: Final = 2048
 """Characters of a matcher."""
 FORM: Final = "FIELD=VALUE or FIELD!=VALUE, as source=aws.* or label.team!=core|infra; severity also with >=, <=, >, <"
 
+SEVERITIES: Final = tuple(tone.word for tone in palette.SEVERITIES)
+"""The words for them, the least first."""
+
 _PARTS: Final = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*)", re.DOTALL)
 _LONGEST_NAME: Final = 256
-_WORDS: Final = tuple(tone.word for tone in palette.SEVERITIES)
 _ORDERED: Final[dict[str, Callable[[int, int], bool]]] = {">=": ge, "<=": le, ">": gt, "<": lt}
 _SPECIAL: Final = frozenset("*?[")
 
@@ -70,14 +72,14 @@ def _of_text(operator: str, value: str) -> Callable[[str], bool]:
 
 def _of_severity(operator: str, value: str) -> Callable[[str], bool]:
     words = [word.strip().upper() for word in value.split("|")]
-    if any(word not in _WORDS for word in words) or (operator in _ORDERED and len(words) > 1):
+    if any(word not in SEVERITIES for word in words) or (operator in _ORDERED and len(words) > 1):
         several = "one" if operator in _ORDERED else "one or more, with | between them,"
-        message = f"severity{operator} asks for {several} of {', '.join(_WORDS)}"
+        message = f"severity{operator} asks for {several} of {', '.join(SEVERITIES)}"
         raise MatcherRefused(message)
     compare = _ORDERED.get(operator)
     if compare:
-        bound = _WORDS.index(words[0])
-        words = [word for severity, word in enumerate(_WORDS) if compare(severity, bound)]
+        bound = SEVERITIES.index(words[0])
+        words = [word for severity, word in enumerate(SEVERITIES) if compare(severity, bound)]
     return _negated(frozenset(words).__contains__) if operator == "!=" else frozenset(words).__contains__
 
 

@@ -78,6 +78,16 @@ def channels_of(routing: Routing) -> list[str]:
     return sorted({route.channel for route in every(routing.root) if route.channel})
 
 
+def unreachable(routing: Routing) -> list[str]:
+    """A line for each route that nothing comes to, for the one before it takes all and does not continue."""
+    found = []
+    for route in every(routing.root):
+        last = next((child for child in route.children if not child.matchers and not child.go_on), None)
+        behind = route.children[route.children.index(last) + 1 :] if last else ()
+        found += [f"nothing comes to route {each.name}: {last.name} before it takes everything" for each in behind if last]
+    return found
+
+
 class _Reader:
     def __init__(self, form: Form) -> None:
         self._form = form
