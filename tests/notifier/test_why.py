@@ -396,3 +396,65 @@ def test_a_notice_of_what_is_long_over_needs_no_look_at_the_groups() -> None:
             raise NotImplementedError
 
     assert why(WANTED, Never(kept=[notice(WANTED, State.SENT, Reason.DELIVERED)])).verdict is Verdict.TOLD
+
+
+def of_the_alert(state: State, reason: Reason) -> Notice:
+    """A notice about the event that raised ``some_alert``."""
+    return replace(notice(WANTED, state, reason, key=Key("alerts", "all", 5)), causes=(Cause("1-a", AT),))
+
+
+ALERT = f"alert {alert_id(1)} (A storm)"
+SENT = "ops got it at 2024-05-01 01:00:00Z, because it was news for its group; route root → findings."
+
+
+def test_a_finding_that_no_route_wants_is_told_by_way_of_its_alert() -> None:
+    unwanted = finding(1)
+    told_of_alert = of_the_alert(State.SENT, Reason.DELIVERED)
+
+    told = why(unwanted, Book(kept=[told_of_alert]), alerts=[some_alert(unwanted.id)])
+
+    assert told.verdict is Verdict.TOLD
+    assert told.sentence == f"Told by way of {ALERT}: {SENT}"
+    assert [link.kind for link in told.chain] == [
+        "raw", "finding", "rule", "alert", "route", "group", "notice",
+    ]  # fmt: skip
+    assert told.chain[-1].id == "alerts/all/5"
+
+
+def test_what_told_less_than_its_alert_says_so_of_itself_too() -> None:
+    held = notice(WANTED, State.SUPPRESSED, Reason.SILENCED)
+
+    told = why(WANTED, Book(kept=[held, of_the_alert(State.SENT, Reason.DELIVERED)]), alerts=[some_alert(WANTED.id)])
+
+    assert told.sentence.startswith(f"Told by way of {ALERT}: {SENT} By itself: not told to ops at")
+
+
+def test_what_told_more_than_its_alert_is_told_by_itself() -> None:
+    sent = notice(WANTED, State.SENT, Reason.DELIVERED)
+
+    told = why(WANTED, Book(kept=[sent, of_the_alert(State.FAILED, Reason.REFUSED)]), alerts=[some_alert(WANTED.id)])
+
+    assert told.sentence == f"Told: {SENT}"
+
+
+def test_an_alert_that_is_held_holds_its_finding() -> None:
+    kept = [of_the_alert(State.SUPPRESSED, Reason.SILENCED)]
+
+    told = why(finding(1), Book(kept=kept), alerts=[some_alert(finding(1).id)])
+
+    assert told.verdict is Verdict.HELD
+    assert told.sentence.startswith(f"By way of {ALERT}: not told to ops at 2024-05-01 01:00:00Z: somebody silenced it")
+
+
+def test_an_alert_that_waits_makes_its_finding_wait() -> None:
+    raised = alert("raised", MORNING_US, 1, severity=3)
+    memory = [(Group(GROUP, NOW_US, NOW_US + 30_000_000), [member(raised)])]
+
+    told = why(finding(1), Book(memory=memory), alerts=[some_alert(finding(1).id)])
+
+    assert told.verdict is Verdict.WAITING
+    assert told.sentence.startswith(f'By way of {ALERT}: waits in group source="x" of route findings')
+
+
+def test_an_alert_of_which_nothing_is_known_leaves_the_finding_unwanted() -> None:
+    assert why(finding(1), Book(), alerts=[some_alert(finding(1).id)]).verdict is Verdict.UNWANTED

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from consumers.notifier.groups.state import WATCHED
+from consumers.notifier.groups.state import WATCHED, Group, Member
 from consumers.notifier.item import RAISED, Item, Turn
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.routing.tree import Matcher
 from consumers.notifier.routing.walk import Step, walk
-from consumers.notifier.why.known import Known, Progress
+from consumers.notifier.why.known import ByWay, Known, Progress
 from schemas.identity import MICROSECONDS
 
 
@@ -83,6 +83,9 @@ _WORDS: Final[Mapping[Reason, str]] = {
 }
 _TELLING: Final = (State.SENT, State.MERGED, State.SENDING, State.PENDING, State.FAILED, State.SUPPRESSED)
 """Of several notices the first of these says most."""
+_RANKS: Final = (Verdict.TOLD, Verdict.SENDING, Verdict.WAITING, Verdict.HELD, Verdict.FAILED)
+"""Of two verdicts the first of these says most; all others say less."""
+_TOLD: Final = "Told: "
 
 
 def moment(time_us: int) -> str:
@@ -96,15 +99,46 @@ def path_of(names: Iterable[str]) -> str:
 
 
 def said(known: Known) -> Said:
-    """The verdict about an event."""
+    """The verdict about an event: by itself, or by way of an alert that it led to, whichever told more."""
+    verdict, sentence = _by_itself(known)
+    by_way = min((_by_way_of(each, known.digests) for each in known.by_way), key=_rank, default=None)
+    if by_way is None or _rank(by_way) >= _rank(Said(verdict, sentence)):
+        return Said(verdict, sentence)
+    itself = f" By itself: {_lowered(sentence)}" if known.notices else ""
+    return Said(by_way.verdict, f"{by_way.sentence}.{itself}")
+
+
+def _by_itself(known: Known) -> Said:
     if known.notices:
         first = min(known.notices, key=lambda notice: _TELLING.index(notice.state))
         verdict, sentence = of_notice(first, known.digests)
         others = len(known.notices) - 1
         more = f" There {'is 1 more notice' if others == 1 else f'are {others} more notices'} of it." if others else ""
-        return Said(verdict, f"{sentence}{_for_now(known) if verdict is Verdict.HELD else ''}.{more}")
+        return Said(verdict, f"{sentence}{_for_now(known.held) if verdict is Verdict.HELD else ''}.{more}")
     verdict, sentence = _without_notice(known)
     return Said(verdict, f"{sentence}.")
+
+
+def _rank(told: Said) -> int:
+    return _RANKS.index(told.verdict) if told.verdict in _RANKS else len(_RANKS)
+
+
+def _by_way_of(way: ByWay, digests: Mapping[Key, Notice]) -> Said:
+    alert = f"alert {way.alert.id} ({way.alert.title})"
+    if way.notices:
+        verdict, sentence = of_notice(min(way.notices, key=lambda notice: _TELLING.index(notice.state)), digests)
+        sentence += _for_now(way.held) if verdict is Verdict.HELD else ""
+    elif waiting := next((found for found in way.held if found[0].key != WATCHED and not found[1].told), None):
+        verdict, sentence = Verdict.WAITING, _waits(waiting[0])
+    else:
+        return Said(Verdict.UNKNOWN, f"Of {alert}, which came of it, no decision is known")
+    if sentence.startswith(_TOLD):
+        return Said(verdict, f"Told by way of {alert}: {sentence.removeprefix(_TOLD)}")
+    return Said(verdict, f"By way of {alert}: {_lowered(sentence)}")
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def of_notice(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
@@ -117,7 +151,7 @@ def of_notice(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
             perhaps = ", perhaps twice, as the outcome of an earlier attempt is unknown" if notice.unsure else ""
             return Said(
                 Verdict.TOLD,
-                f"Told: {channel} got it at {moment(notice.changed_us)}{perhaps}, because {_WORDS[notice.why]}; {where}",
+                f"{_TOLD}{channel} got it at {moment(notice.changed_us)}{perhaps}, because {_WORDS[notice.why]}; {where}",
             )
         case State.MERGED:
             return _in_digest(notice, digests)
@@ -137,7 +171,7 @@ def _in_digest(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
     if last is None:
         return Said(Verdict.TOLD, f"In a digest of {notice.channel}, of which nothing is known any more")
     verdict, sentence = of_notice(last, digests)
-    return Said(verdict, f"In a digest of {notice.channel}: {sentence[0].lower()}{sentence[1:]}")
+    return Said(verdict, f"In a digest of {notice.channel}: {_lowered(sentence)}")
 
 
 def digests_of(notice: Notice, digests: Mapping[Key, Notice]) -> list[Notice]:
@@ -149,9 +183,9 @@ def digests_of(notice: Notice, digests: Mapping[Key, Notice]) -> list[Notice]:
     return found
 
 
-def _for_now(known: Known) -> str:
+def _for_now(known: Iterable[tuple[Group, Member]]) -> str:
     """What may still become of something that is held."""
-    held = any(not member.told and not member.resolved for group, member in known.held if group.key != WATCHED)
+    held = any(not member.told and not member.resolved for group, member in known if group.key != WATCHED)
     return "; it fires on, and is told once nothing holds it any more" if held else ""
 
 
@@ -162,9 +196,13 @@ def _without_notice(known: Known) -> Said:
         return _UNDECIDED[known.progress]
     for group, member in known.held:
         if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told:
-            where = f"group {group.key.values} of route {group.key.route}"
-            return Said(Verdict.WAITING, f"Waits in {where}, which is looked at next at {moment(group.next_us)}")
+            return Said(Verdict.WAITING, _waits(group))
     return _traceless(known.item, walk(known.policies.routing, known.item.fields))
+
+
+def _waits(group: Group) -> str:
+    where = f"group {group.key.values} of route {group.key.route}"
+    return f"Waits in {where}, which is looked at next at {moment(group.next_us)}"
 
 
 def _never(kind: str) -> Said:
