@@ -74,8 +74,10 @@ class Telling:
     clock: Callable[[], int]
 
     def why(self, event_id: str) -> Explanation:
-        """Why an event, by our id or its source's, was or was not told. Raises ``NothingHere``."""
+        """Why an event, by our id or its source's, or an alert, was or was not told. Raises ``NothingHere``."""
         now_us = self.clock()
+        alert = self.judged.alert(event_id)
+        event_id = alert[0].raised if alert else event_id
         entries = self.reading.event(event_id, now_us=now_us)
         record = self.log.fetch([entries[0].position])[0] if entries else None
         if record is None:

@@ -1,6 +1,7 @@
 """Notices over HTTP: which there are, why, the channels, and what people may do about both; and the page of all that."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from consumers.notifier.notice import DIGEST, Key, Reason, State
 from pipeline.log.port import Position
 from tests.api.contract import Checked
 from tests.api.decided import TEXT, routing_version
+from tests.api.judged import known_alert
 from tests.api.noted import Told, noted
 from tests.api.test_console_pages import HTML, Outline
 from tests.api.world import USER, World, finding, signed_in
-from tests.support.facts import MORNING_US
+from tests.support.facts import MORNING_US, alert, alert_id
 
 DEAD: dict[str, Any] = {"state": State.FAILED, "reason": Reason.REFUSED, "detail": "404"}
 
@@ -230,6 +232,14 @@ def test_why_an_event_was_not_told_is_explained(world: World, client: Checked) -
 
     assert answer["verdict"] == "unwanted"
     assert "severity>=HIGH (it is LOW)" in answer["sentence"]
+
+
+def test_an_alert_is_explained_by_its_own_id(world: World, client: Checked) -> None:
+    raised = alert("raised", MORNING_US, 1)
+    world.log.append([raised])
+    world.judged.alert_list.append(replace(known_alert(1), raised=raised.id))
+
+    assert client.get(f"/events/{alert_id(1)}/why").json()["event_id"] == raised.id
 
 
 def test_an_event_that_is_not_there_is_not_explained(client: Checked) -> None:
