@@ -149,11 +149,14 @@ class Courier:
         return _settlement(sending, outcome, first, now_us)
 
     def _events(self, notice: Notice) -> dict[str, Envelope]:
-        """Of the events that a message names those that the log holds, by id."""
+        """Of the events that a message names, and those that raised alerts among them, those that the log holds, by id."""
         causes = named(notice)
         found = self._log.fetch([cause.position for cause in causes])
         pairs = zip(causes, found, strict=True)
-        return {cause.event_id: record.event for cause, record in pairs if record and record.event.id == cause.event_id}
+        raised = self._log.fetch([cause.began for cause in causes if cause.began])
+        return {record.event.id: record.event for record in raised if record} | {
+            cause.event_id: record.event for cause, record in pairs if record and record.event.id == cause.event_id
+        }
 
     def _give_up(self, notice: Notice, reason: Reason, detail: str, pace: Pace, event: Envelope | None) -> _Settlement:
         now_us = self._clock()

@@ -6,7 +6,7 @@ Secrets:  an answer holds no part of the channel's address.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from consumers.notifier.notice import Notice
@@ -59,7 +59,8 @@ class Message:
     """What a notice is to say.
 
     ``told`` are those of its events that are named, the worst first, each with whether it is over; ``more`` counts the others.
-    ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced. ``zone`` is the readers' time zone.
+    ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced, "" if all of it is over. ``zone`` is
+    the readers' time zone. ``raised`` are, by subject, the events that raised the alerts of which later events are told.
     """
 
     notice: Notice
@@ -68,6 +69,7 @@ class Message:
     link: str
     silence: str
     zone: str = "UTC"
+    raised: Mapping[str, Envelope] = field(default_factory=dict)
 
 
 class Channel(Protocol):

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from consumers.notifier.channels.port import Message
-from consumers.notifier.item import Item, of
+from consumers.notifier.item import RAISED, Item, of
 from consumers.notifier.notice import DIGEST, Cause, Notice
 from consumers.notifier.routing.tree import Fields
 from schemas.envelope import Envelope
@@ -36,17 +36,23 @@ def named(notice: Notice) -> list[Cause]:
 
 
 def message_of(notice: Notice, events: Mapping[str, Envelope], console_url: str, *, zone: str = "UTC") -> Message:
-    """The message about ``notice``. ``events`` holds by id those of ``named(notice)`` that the log holds."""
+    """The message about ``notice``.
+
+    ``events`` holds by id those of ``named(notice)`` that the log holds, and those that raised the alerts among them.
+    """
     told = tuple((events[cause.event_id], cause.resolved) for cause in named(notice) if cause.event_id in events)
     base = console_url.rstrip("/")
-    items = [] if notice.key.route == DIGEST else _items(notice, told)
+    raised = {event.subject: event for event in events.values() if event.type == RAISED}
+    items = [] if notice.key.route == DIGEST else _items(notice, told, raised)
+    firing = [item for item, (_, over) in zip(items, told, strict=True) if item and not over] if items else []
     return Message(
         notice=notice,
         told=told,
         more=max(count_of(notice) - len(told), 0),
-        link=_link(notice, _common([item.fields for item in items]), base),
-        silence=_silence(items, base),
+        link=_link(notice, _common([item.fields for item in items if item]), base),
+        silence="" if told and all(over for _, over in told) else _silence(firing, base),
         zone=zone,
+        raised=raised,
     )
 
 
@@ -56,9 +62,10 @@ def count_of(notice: Notice) -> int:
     return max(counted, notice.firing + notice.resolved, len({cause.event_id for cause in (*notice.causes, *notice.still)}))
 
 
-def _items(notice: Notice, told: Sequence[tuple[Envelope, bool]]) -> Sequence[Item]:
+def _items(notice: Notice, told: Sequence[tuple[Envelope, bool]], raised: Mapping[str, Envelope]) -> Sequence[Item | None]:
+    """What is told as matchers see it: an alert as it was raised."""
     where = {cause.event_id: cause.position for cause in (*notice.causes, *notice.still)}
-    return [item for event, _ in told if (item := of(event, where[event.id]))]
+    return [of(raised.get(event.subject, event), where[event.id]) for event, _ in told]
 
 
 def _link(notice: Notice, common: Fields, base: str) -> str:

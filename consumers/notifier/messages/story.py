@@ -71,7 +71,9 @@ class Story:
 def story_of(message: Message, console_url: str, zone: str = "") -> Story:
     """``message`` in words. ``zone``: the channel's own time zone, "" if it has none. At least one event is told, or counted."""
     notice, zone = message.notice, zone or message.zone
-    cards = [card(event, console_url, zone=zone, over=over) for event, over in message.told]
+    cards = [
+        card(event, console_url, zone=zone, over=over, raised=message.raised.get(event.subject)) for event, over in message.told
+    ]
     shape = _shape(message)
     single = shape is Shape.SINGLE
     return Story(
