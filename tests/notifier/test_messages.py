@@ -132,13 +132,29 @@ def test_a_field_that_no_matcher_can_name_is_left_out_of_the_link() -> None:
 
 
 def test_a_group_is_silenced_by_what_its_events_have_in_common() -> None:
-    address = message([event(1), event(2, region="us-east-1")]).silence
+    key = Key("findings", 'account="123456789012",region="eu-central-1",severity="HIGH"', 7)
+    many = [event(number, subject=f"alarm/{number}") for number in range(6)]
 
-    assert [matcher for _, matcher in asked(address)] == [
+    assert [matcher for _, matcher in asked(message(many, key=key).silence)] == [
         "source=aws.cloudwatch",
         "kind=cloudwatch_alarm",
         "account=123456789012",
+        "region=eu-central-1",
     ]
+
+
+def test_a_few_that_last_are_silenced_by_their_subjects() -> None:
+    few = [event(1, subject="alarm/a*"), event(2, subject="alarm/b")]
+
+    assert [matcher for _, matcher in asked(message(few).silence)] == [r"subject=alarm/a\*|alarm/b"]
+    assert "subject" not in message(few, firing=6).silence
+
+
+def test_of_what_fires_on_and_what_is_over_the_former_is_silenced() -> None:
+    causes = (cause_of(event(1, subject="alarm/a")), cause_of(event(2, subject="alarm/b"), 1)._replace(resolved=True))
+    link = message([event(1, subject="alarm/a"), event(2, subject="alarm/b")], causes=causes).silence
+
+    assert [matcher for _, matcher in asked(link)] == ["subject=alarm/a"]
 
 
 def test_a_silence_that_would_be_too_long_for_an_address_is_left_to_be_written() -> None:

@@ -448,9 +448,9 @@ def test_an_alert_that_is_held_holds_its_finding() -> None:
 
 def test_an_alert_that_waits_makes_its_finding_wait() -> None:
     raised = alert("raised", MORNING_US, 1, severity=3)
-    memory = [(Group(GROUP, NOW_US, NOW_US + 30_000_000), [member(raised)])]
+    waits = Group(GROUP, NOW_US, NOW_US + 30_000_000)
 
-    told = why(finding(1), Book(memory=memory), alerts=[some_alert(finding(1).id)])
+    told = why(finding(1), Book(memory=[(waits, [member(raised)])]), alerts=[some_alert(finding(1).id)])
 
     assert told.verdict is Verdict.WAITING
     assert told.sentence.startswith(f'By way of {ALERT}: waits in group source="x" of route findings')

@@ -3,7 +3,6 @@
 Single: one event is told, with all its details. Group: several, a line each. Digest: what was counted in a storm, and the worst.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 
 from consumers import palette
 from consumers.notifier.channels.port import Message
+from consumers.notifier.groups.naming import PAIR
 from consumers.notifier.messages.card import Card, card
 from consumers.notifier.messages.kinds import noun
 from consumers.notifier.messages.message import count_of
@@ -22,7 +22,6 @@ from consumers.palette import SEVERITIES, Tone
 from schemas.identity import MICROSECONDS
 
 _TOP: Final = 5
-_PAIR: Final = re.compile(r'([^=",]+)="((?:[^"\\]|\\.)*)"')
 _WHY: Final = {
     Reason.NEWLY_FIRING: "this is new",
     Reason.NEWLY_RESOLVED: "something of this is over, the rest still fires",
@@ -185,7 +184,7 @@ def _group(key: Key) -> str:
     """``account=123456789012, kind=guardduty``; "" for what is a group of its own, and for a route's only one."""
     if key.route == DIGEST or "=" not in key.group or key.group.startswith("fingerprint="):
         return ""
-    pairs = _PAIR.findall(key.group)
+    pairs = PAIR.findall(key.group)
     return clean(", ".join(f"{name}={value}" for name, value in pairs if value) or key.group)
 
 
