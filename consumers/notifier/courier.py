@@ -6,6 +6,7 @@ written after the request, the outcome is kept in memory and written at the next
 Pace and storms are as ``consumers.notifier.pacing`` says.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ from schemas.identity import MICROSECONDS
 
 Clock = Callable[[], int]
 """Microseconds since the epoch, UTC."""
+
+_logger = logging.getLogger(__name__)
 
 _LAST: Final = (State.SENT, State.FAILED)
 _MILLISECOND_US: Final = 1000
@@ -75,6 +78,7 @@ class Courier:
         self._clock = clock
         self._random = random
         self._unwritten: _Settlement | None = None
+        self._failing = False
 
     def visit(self) -> Visit:
         """Deal with the notice that comes next, if the channel is not at rest and nothing is to be waited for.
@@ -166,7 +170,20 @@ class Courier:
         self._unwritten = settlement
         self._ledger.settle(self._token, settlement.notice, settlement.outcome, settlement.time_us, settlement.fact)
         self._unwritten = None
+        self._report(settlement.notice, settlement.outcome)
         return Visit(settlement.notice, settlement.outcome, settlement.time_us)
+
+    def _report(self, notice: Notice, outcome: Outcome) -> None:
+        """Log that the channel begins to fail, or is back, and every dead letter."""
+        if outcome.reason is Reason.UNAVAILABLE and not self._failing:
+            self._failing = True
+            _logger.warning("channel %s fails: %s; what is for it waits, and is tried again", self._name, outcome.detail)
+        elif self._failing and outcome.state is State.SENT:
+            self._failing = False
+            _logger.warning("channel %s is back", self._name)
+        if outcome.state is State.FAILED:
+            told = f"{outcome.reason}: {outcome.detail}" if outcome.detail else outcome.reason
+            _logger.warning("dead letter of channel %s: %s: %s", self._name, notice.key, told)
 
 
 def _settlement(notice: Notice, outcome: Outcome, event: Envelope | None, now_us: int) -> _Settlement:

@@ -10,6 +10,7 @@ from consumers.api.telling import Notified, elsewhere
 from consumers.notifier.channels.port import Channel, Refused
 from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable
 from consumers.notifier.notice import DIGEST, Key, Reason, State
+from consumers.notifier.retry import Pace
 from pipeline.log.port import Position
 from tests.api.contract import Checked
 from tests.api.decided import TEXT, routing_version
@@ -327,3 +328,16 @@ def test_the_page_of_an_event_says_who_was_told(told: World, client: Checked) ->
     assert "Who was told" in text
     assert "Told: ops got it at" in text
     assert f"/notifications?event={event.id}" in text
+
+
+def test_metrics_tell_what_waits_for_a_channel_that_is_down(world: World, client: Checked) -> None:
+    world.ledger.kept += [noted(0, "1-a", state=State.PENDING), noted(1, "1-b", state=State.FAILED)]
+    world.ledger.paces["ops"] = Pace(failures=4)
+
+    lines = client.get("/metrics").text.splitlines()
+
+    assert 'findstream_notices{channel="ops",state="pending"} 1.0' in lines
+    assert 'findstream_notices{channel="ops",state="failed"} 1.0' in lines
+    assert 'findstream_channel_failures{channel="ops"} 4.0' in lines
+    waited = next(line for line in lines if line.startswith('findstream_notices_oldest_pending_seconds{channel="ops"}'))
+    assert float(waited.split()[-1]) > 0

@@ -79,6 +79,30 @@ def test_the_end_of_an_alert_is_told_with_what_raised_it(tmp_path: Path) -> None
         assert here.ops.messages[-1].raised == {raised.subject: raised}
 
 
+def test_a_channel_that_fails_and_is_back_is_logged_once_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with world(tmp_path, channels={"ops": ScriptedChannel(DOWN, DOWN)}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        for _ in range(4):
+            drain(notifier)
+            here.clock.advance(400)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "channel ops fails: 500 rollup_error; what is for it waits, and is tried again",
+        "channel ops is back",
+    ]
+
+
+def test_every_dead_letter_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with world(tmp_path, channels={"ops": ScriptedChannel(Refused("404 no_service"))}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        drain(notifier)
+
+        [told] = [record.getMessage() for record in caplog.records]
+        assert told == f"dead letter of channel ops: {here.notice(event()).key}: refused: 404 no_service"
+
+
 def test_facts_are_of_the_form_that_is_published(tmp_path: Path) -> None:
     registry = pytest.importorskip("schemas.registry").REGISTRY
     routes = [at_once("a", "ops"), at_once("b", "nowhere")]

@@ -10,6 +10,7 @@ from consumers.notifier import item
 from consumers.notifier.groups.state import WATCHED, Group, GroupKey, Member
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import DIGEST, Cause, Key, Notice, Reason, State
+from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Matcher, Policies, Route, Routing
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
@@ -45,6 +46,7 @@ class Book:
     began_at: Mapping[str, Position] = field(default_factory=dict)
     kept: list[Notice] = field(default_factory=list)
     memory: list[tuple[Group, Sequence[Member]]] = field(default_factory=list)
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
     def marks(self) -> Mapping[str, Position] | None:
         return self.read_to
@@ -61,6 +63,9 @@ class Book:
 
     def groups(self) -> Iterable[tuple[Group, Sequence[Member]]]:
         return self.memory
+
+    def pace(self, channel: str) -> Pace:
+        return self.paces.get(channel, Pace())
 
 
 @dataclass
@@ -458,3 +463,15 @@ def test_an_alert_that_waits_makes_its_finding_wait() -> None:
 
 def test_an_alert_of_which_nothing_is_known_leaves_the_finding_unwanted() -> None:
     assert why(finding(1), Book(), alerts=[some_alert(finding(1).id)]).verdict is Verdict.UNWANTED
+
+
+@pytest.mark.parametrize(
+    ("attempt", "own"), [(0, ""), (2, "; its own last attempt: the channel could not be reached, or failed (500)")]
+)
+def test_what_waits_for_a_channel_that_is_down_says_so_and_when_that_is_tried_again(attempt: int, own: str) -> None:
+    waits = notice(WANTED, State.PENDING, Reason.UNAVAILABLE, detail="500", attempt=attempt)
+
+    told = why(WANTED, Book(kept=[waits], paces={"ops": Pace(NOW_US + 60_000_000, 4)}))
+
+    down = "ops failed 4 times in a row, and is tried again at 2024-05-01 01:01:00Z"
+    assert (told.verdict, told.sentence) == (Verdict.SENDING, f"Waits for ops: {down}{own}; route root → findings.")

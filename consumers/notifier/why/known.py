@@ -4,7 +4,7 @@ Time: what is read is not of one instant; a notice that is decided meanwhile may
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from consumers.notifier.groups.state import Group, Member
 from consumers.notifier.item import Item
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, State
+from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Policies
 from pipeline.log.port import Position, Record
 from projections.alert_pages import Alert, AlertQuery
@@ -54,6 +55,10 @@ class Book(Protocol):
         """All groups with their members."""
         ...
 
+    def pace(self, channel: str) -> Pace:
+        """How the channel rests."""
+        ...
+
 
 class Progress(Enum):
     """How far the notifier is with an event."""
@@ -80,7 +85,7 @@ class Known:
 
     ``digests`` are those into which ``notices``, those of ``by_way``, or digests of them, were merged. ``held`` are the groups
     that what it is about is in, and as what, unless it was told. ``alerts`` are what it is about, or led to; ``findings`` what
-    led to the former, ``by_way`` what became of the latter.
+    led to the former, ``by_way`` what became of the latter. ``paces`` say how channels rest for which something waits.
     """
 
     record: Record
@@ -93,6 +98,7 @@ class Known:
     alerts: tuple[Alert, ...]
     findings: tuple[Entry, ...]
     by_way: tuple[ByWay, ...] = ()
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
 
 def gather(record: Record, book: Book, reading: Reading, judged: Judged, policies: Policies, *, now_us: int) -> Known:
@@ -103,17 +109,21 @@ def gather(record: Record, book: Book, reading: Reading, judged: Judged, policie
     alerts = _alerts(record, judged)
     by_way = () if event.subject.startswith(_ALERT) else tuple(_by_way(alert, book) for alert in alerts[:ALERTS_FOLLOWED])
     named = alerts[0].event_ids[:FINDINGS_SHOWN] if alerts and event.subject.startswith(_ALERT) else ()
+    all_notices = [*notices, *(notice for each in by_way for notice in each.notices)]
+    digests = _digests(all_notices, book)
+    waiting = {notice.channel for notice in (*all_notices, *digests.values()) if notice.state is State.PENDING}
     return Known(
         record,
         found,
         _progress(record.position, book),
         notices,
-        _digests([*notices, *(notice for each in by_way for notice in each.notices)], book),
+        digests,
         _held(found.fingerprint if found else None, notices, book),
         policies,
         alerts,
         tuple(entry for event_id in named for entry in reading.event(event_id, now_us=now_us)[:1]),
         by_way,
+        {channel: book.pace(channel) for channel in waiting},
     )
 
 

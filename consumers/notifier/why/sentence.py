@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from consumers.notifier.groups.state import WATCHED, Group, Member
 from consumers.notifier.item import RAISED, Item, Turn
 from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Matcher
 from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import ByWay, Known, Progress
@@ -86,6 +87,7 @@ _TELLING: Final = (State.SENT, State.MERGED, State.SENDING, State.PENDING, State
 _RANKS: Final = (Verdict.TOLD, Verdict.SENDING, Verdict.WAITING, Verdict.HELD, Verdict.FAILED)
 """Of two verdicts the first of these says most; all others say less."""
 _TOLD: Final = "Told: "
+NO_PACES: Final[Mapping[str, Pace]] = {}
 
 
 def moment(time_us: int) -> str:
@@ -101,7 +103,7 @@ def path_of(names: Iterable[str]) -> str:
 def said(known: Known) -> Said:
     """The verdict about an event: by itself, or by way of an alert that it led to, whichever told more."""
     verdict, sentence = _by_itself(known)
-    by_way = min((_by_way_of(each, known.digests) for each in known.by_way), key=_rank, default=None)
+    by_way = min((_by_way_of(each, known) for each in known.by_way), key=_rank, default=None)
     if by_way is None or _rank(by_way) >= _rank(Said(verdict, sentence)):
         return Said(verdict, sentence)
     itself = f" By itself: {_lowered(sentence)}" if known.notices else ""
@@ -111,7 +113,7 @@ def said(known: Known) -> Said:
 def _by_itself(known: Known) -> Said:
     if known.notices:
         first = min(known.notices, key=lambda notice: _TELLING.index(notice.state))
-        verdict, sentence = of_notice(first, known.digests)
+        verdict, sentence = of_notice(first, known.digests, known.paces)
         others = len(known.notices) - 1
         more = f" There {'is 1 more notice' if others == 1 else f'are {others} more notices'} of it." if others else ""
         return Said(verdict, f"{sentence}{_for_now(known.held) if verdict is Verdict.HELD else ''}.{more}")
@@ -123,10 +125,12 @@ def _rank(told: Said) -> int:
     return _RANKS.index(told.verdict) if told.verdict in _RANKS else len(_RANKS)
 
 
-def _by_way_of(way: ByWay, digests: Mapping[Key, Notice]) -> Said:
+def _by_way_of(way: ByWay, known: Known) -> Said:
     alert = f"alert {way.alert.id} ({way.alert.title})"
     if way.notices:
-        verdict, sentence = of_notice(min(way.notices, key=lambda notice: _TELLING.index(notice.state)), digests)
+        verdict, sentence = of_notice(
+            min(way.notices, key=lambda notice: _TELLING.index(notice.state)), known.digests, known.paces
+        )
         sentence += _for_now(way.held) if verdict is Verdict.HELD else ""
     elif waiting := next((found for found in way.held if found[0].key != WATCHED and not found[1].told), None):
         verdict, sentence = Verdict.WAITING, _waits(waiting[0])
@@ -141,8 +145,8 @@ def _lowered(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
-def of_notice(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
-    """What a notice says, without the full stop. ``digests`` are known ones, by key."""
+def of_notice(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str, Pace] = NO_PACES) -> Said:
+    """What a notice says, without the full stop. ``digests`` are known ones, by key; ``paces`` how channels rest, by name."""
     channel = notice.channel
     stands = f"{_WORDS[notice.reason]}{f' ({notice.detail})' if notice.detail else ''}"
     where = f"route {path_of(notice.path) or notice.key.route}"
@@ -154,23 +158,32 @@ def of_notice(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
                 f"{_TOLD}{channel} got it at {moment(notice.changed_us)}{perhaps}, because {_WORDS[notice.why]}; {where}",
             )
         case State.MERGED:
-            return _in_digest(notice, digests)
+            return _in_digest(notice, digests, paces)
         case State.SENDING:
             return Said(Verdict.SENDING, f"A message to {channel} is on its way, attempt {notice.attempt}; {where}")
         case State.PENDING:
-            waits = stands if notice.attempt or notice.reason is Reason.REDRIVEN else "it waits for its turn"
-            return Said(Verdict.SENDING, f"To be told to {channel} from {moment(notice.due_us)} on: {waits}; {where}")
+            return Said(Verdict.SENDING, f"{_pending(notice, stands, paces.get(channel, Pace()))}; {where}")
         case State.FAILED:
             return Said(Verdict.FAILED, f"Not told: {stands}; it is a dead letter of {channel}, which can be redriven; {where}")
         case State.SUPPRESSED:
             return Said(Verdict.HELD, f"Not told to {channel or 'anybody'} at {moment(notice.decided_us)}: {stands}; {where}")
 
 
-def _in_digest(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
+def _pending(notice: Notice, stands: str, pace: Pace) -> str:
+    channel = notice.channel
+    if pace.failures:
+        failed = f"{channel} failed {pace.failures} times in a row, and is tried again at {moment(pace.not_before_us)}"
+        last = f"; its own last attempt: {stands}" if notice.attempt else ""
+        return f"Waits for {channel}: {failed}{last}"
+    waits = stands if notice.attempt or notice.reason is Reason.REDRIVEN else "it waits for its turn"
+    return f"To be told to {channel} from {moment(notice.due_us)} on: {waits}"
+
+
+def _in_digest(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str, Pace]) -> Said:
     last = next(reversed(digests_of(notice, digests)), None)
     if last is None:
         return Said(Verdict.TOLD, f"In a digest of {notice.channel}, of which nothing is known any more")
-    verdict, sentence = of_notice(last, digests)
+    verdict, sentence = of_notice(last, digests, paces)
     return Said(verdict, f"In a digest of {notice.channel}: {_lowered(sentence)}")
 
 
