@@ -59,7 +59,7 @@ def _answer(step: Step) -> tuple[str, str, str]:
     if not step.matched:
         answer = f"asks for {', '.join(matcher.text for matcher in step.failed)}"
     else:
-        answer = "takes it" if step.decides else "asks those below"
+        answer = ("takes it" if step.route.channel else "takes it, and tells nobody") if step.decides else "asks those below"
     return path_of(step.route.path) or step.route.name, step.route.channel or "-", answer
 
 

@@ -224,12 +224,33 @@ def test_a_digest_s_fate_is_that_of_what_it_took_over() -> None:
     assert [link.id for link in told.chain if link.kind == "digest"] == [str(first), str(last)]
 
 
-def test_of_several_notices_the_one_that_told_is_named_and_the_others_counted() -> None:
-    held = notice(WANTED, State.SUPPRESSED, Reason.SILENCED, key=Key("pages", "all", 3))
+def test_of_several_notices_one_of_each_route_is_told_and_the_others_are_counted() -> None:
+    held = notice(
+        WANTED, State.SUPPRESSED, Reason.OUT_OF_HOURS, key=Key("pages", "all", 3), channel="pager", path=("root", "pages")
+    )
     sent = notice(WANTED, State.SENT, Reason.DELIVERED)
 
-    assert why(WANTED, Book(kept=[held, sent])).sentence.endswith("route root → findings. There is 1 more notice of it.")
-    assert why(WANTED, Book(kept=[held, held, sent])).sentence.endswith("There are 2 more notices of it.")
+    both = why(WANTED, Book(kept=[held, sent]))
+    assert both.verdict is Verdict.TOLD
+    assert both.sentence == (
+        "Told: ops got it at 2024-05-01 01:00:00Z, because it was news for its group; route root → findings. "
+        "Not told to pager at 2024-05-01 01:00:00Z: its route does not speak at that time; route root → pages."
+    )
+    assert why(WANTED, Book(kept=[held, held, sent])).sentence.endswith("route root → pages. There is 1 more notice of it.")
+    assert why(WANTED, Book(kept=[held, held, held, sent])).sentence.endswith("There are 2 more notices of it.")
+
+
+def test_what_was_told_by_one_route_and_waits_in_another_is_told_as_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Routing(Route("root", "", ("root",), children=(replace(WANTS, go_on=True), replace(PAGES, matchers=(HIGH,)))))
+    monkeypatch.setattr(f"{__name__}.ROUTING", both)
+    waits = Group(GroupKey("pages", "all"), NOW_US, NOW_US + 30_000_000)
+    memory = [(Group(GROUP, NOW_US, NOW_US), [member(WANTED, told=True)]), (waits, [member(WANTED)])]
+    there = "group all of route pages, which is looked at next at 2024-05-01 01:00:30Z."
+
+    told = why(WANTED, Book(kept=[notice(WANTED, State.SENT, Reason.DELIVERED)], memory=[*memory]))
+    assert told.sentence.endswith(f"route root → findings. Waits in {there}")
+    untold = [(Group(GROUP, NOW_US, NOW_US), [member(WANTED)]), memory[1]]
+    assert why(WANTED, Book(memory=[*untold])).sentence.endswith(f"; Waits in {there}".replace("; W", "; w"))
 
 
 def test_the_chain_leads_from_the_raw_envelope_to_the_notice() -> None:
@@ -350,7 +371,7 @@ def test_what_no_route_wants_is_told_with_what_the_nearest_asks_for() -> None:
     assert told.verdict is Verdict.UNWANTED
     assert told.sentence == (
         "Not told: no route wants it: the route root → findings asks for severity>=HIGH (it is MEDIUM); "
-        "others, too, ask for what it is not."
+        "the other routes, too, ask for something else."
     )
     assert [(each.route.name, len(each.failed), each.decides) for each in told.asked] == [
         ("root", 0, True),

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from consumers.notifier import item
+from consumers.notifier.groups.naming import homes
 from consumers.notifier.groups.state import Group, Member
 from consumers.notifier.item import Item
 from consumers.notifier.ledger.port import Wanted
@@ -84,8 +85,9 @@ class Known:
     """What is known of an event.
 
     ``digests`` are those into which ``notices``, those of ``by_way``, or digests of them, were merged. ``held`` are the groups
-    that what it is about is in, and as what, unless it was told. ``alerts`` are what it is about, or led to; ``findings`` what
-    led to the former, ``by_way`` what became of the latter. ``paces`` say how channels rest for which something waits.
+    that what it is about is in, and as what, unless every route that wants it has told it. ``alerts`` are what it is about, or
+    led to; ``findings`` what led to the former, ``by_way`` what became of the latter. ``paces`` say how channels rest for which
+    something waits.
     """
 
     record: Record
@@ -118,12 +120,20 @@ def gather(record: Record, book: Book, reading: Reading, judged: Judged, policie
         _progress(record.position, book),
         notices,
         digests,
-        _held(found.fingerprint if found else None, notices, book),
+        _held(found.fingerprint if found else None, () if _is_asked_elsewhere(found, notices, policies) else notices, book),
         policies,
         alerts,
         tuple(entry for event_id in named for entry in reading.event(event_id, now_us=now_us)[:1]),
         by_way,
         {channel: book.pace(channel) for channel in waiting},
+    )
+
+
+def _is_asked_elsewhere(found: Item | None, notices: Iterable[Notice], policies: Policies) -> bool:
+    """Whether a route wants it that has decided nothing about it yet."""
+    decided = {notice.key.route for notice in notices}
+    return found is not None and any(
+        home.route.name not in decided for home in homes(policies.routing, found.fields, found.fingerprint)
     )
 
 

@@ -86,6 +86,7 @@ _TELLING: Final = (State.SENT, State.MERGED, State.SENDING, State.PENDING, State
 """Of several notices the first of these says most."""
 _RANKS: Final = (Verdict.TOLD, Verdict.SENDING, Verdict.WAITING, Verdict.HELD, Verdict.FAILED)
 """Of two verdicts the first of these says most; all others say less."""
+_ROUTES_NAMED: Final = 5
 _TOLD: Final = "Told: "
 NO_PACES: Final[Mapping[str, Pace]] = {}
 
@@ -111,14 +112,26 @@ def said(known: Known) -> Said:
 
 
 def _by_itself(known: Known) -> Said:
-    if known.notices:
-        first = min(known.notices, key=lambda notice: _TELLING.index(notice.state))
-        verdict, sentence = of_notice(first, known.digests, known.paces)
-        others = len(known.notices) - 1
-        more = f" There {'is 1 more notice' if others == 1 else f'are {others} more notices'} of it." if others else ""
-        return Said(verdict, f"{sentence}{_for_now(known.held) if verdict is Verdict.HELD else ''}.{more}")
-    verdict, sentence = _without_notice(known)
-    return Said(verdict, f"{sentence}.")
+    if not known.notices:
+        verdict, sentence = _without_notice(known)
+        return Said(verdict, f"{sentence}.")
+    ranked = sorted(known.notices, key=lambda notice: _TELLING.index(notice.state))
+    firsts = list({notice.key.route: notice for notice in reversed(ranked)}.values())
+    firsts.sort(key=lambda notice: _TELLING.index(notice.state))
+    told = [_of_route(notice, known) for notice in firsts[:_ROUTES_NAMED]]
+    routes = {notice.key.route for notice in firsts}
+    told += [Said(Verdict.WAITING, f"{_waits(group)}.") for group in _waiting(known) if group.key.route not in routes]
+    verdict, _ = min(told, key=_rank)
+    others = len(known.notices) - len(firsts[:_ROUTES_NAMED])
+    more = f" There {'is 1 more notice' if others == 1 else f'are {others} more notices'} of it." if others else ""
+    return Said(verdict, f"{' '.join(each.sentence for each in told)}{more}")
+
+
+def _of_route(notice: Notice, known: Known) -> Said:
+    """What a notice says, and what may still become of what it holds."""
+    verdict, sentence = of_notice(notice, known.digests, known.paces)
+    held = [found for found in known.held if found[0].key.route == notice.key.route]
+    return Said(verdict, f"{sentence}{_for_now(held) if verdict is Verdict.HELD else ''}.")
 
 
 def _rank(told: Said) -> int:
@@ -207,15 +220,23 @@ def _without_notice(known: Known) -> Said:
         return _never(known.record.event.type)
     if known.progress in _UNDECIDED:
         return _UNDECIDED[known.progress]
-    for group, member in known.held:
-        if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told:
-            return Said(Verdict.WAITING, _waits(group))
+    if waiting := _waiting(known):
+        return Said(Verdict.WAITING, "; ".join([_waits(waiting[0]), *(_lowered(_waits(group)) for group in waiting[1:])]))
     return _traceless(known.item, walk(known.policies.routing, known.item.fields))
 
 
 def _waits(group: Group) -> str:
     where = f"group {group.key.values} of route {group.key.route}"
     return f"Waits in {where}, which is looked at next at {moment(group.next_us)}"
+
+
+def _waiting(known: Known) -> list[Group]:
+    """The groups in which the event itself waits to be told."""
+    return [
+        group
+        for group, member in known.held
+        if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told
+    ][:_ROUTES_NAMED]
 
 
 def _never(kind: str) -> Said:
@@ -239,7 +260,7 @@ def _nearest(asked: list[Step], fields: Mapping[str, str]) -> str:
         return "where it goes nobody is told of anything"
     nearest = min(speaking, key=lambda each: len(each.failed))
     failed = " and ".join(_failed(matcher, fields) for matcher in nearest.failed)
-    others = "; others, too, ask for what it is not" if len(speaking) > 1 else ""
+    others = "; the other routes, too, ask for something else" if len(speaking) > 1 else ""
     return f"the route {path_of(nearest.route.path) or nearest.route.name} asks for {failed}{others}"
 
 
