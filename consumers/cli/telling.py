@@ -130,8 +130,11 @@ def ledger(
     counts = "; ".join(f"{tally.channel}: {tally.count} {tally.state}" for tally in tallies)
     if not tallies:
         remark("no notice was ever decided")
+    elif not found:
+        remark(f"none of all notices matches ({counts})")
     else:
-        remark(counts if found else f"none of all notices matches ({counts})")
+        is_part = any((state, reason, channel, event_id, after))
+        remark(f"{counted(len(found), 'notice')} listed; in the whole ledger {counts}" if is_part else counts)
 
 
 @notify.command("dead")
@@ -179,15 +182,15 @@ def redrive(
 
 def _show(found: list[Notice]) -> None:
     emit_table(
-        ("Decided (UTC)", "State", "Why", "Channel", "Attempts", "Detail", "Key"),
+        ("Decided (UTC)", "State", "Why", "Outcome", "Channel", "Attempts", "Detail", "Key"),
         (
-            (moment(n.decided_us), n.state, _why(n), n.channel, n.attempt, n.detail, n.key)
+            (moment(n.decided_us), n.state, n.why, _outcome(n), n.channel, n.attempt, n.detail, n.key)
             for n in found
         ),
     )  # fmt: skip
 
 
-def _why(notice: Notice) -> str:
+def _outcome(notice: Notice) -> str:
     return f"{notice.reason}, may be a repeat" if notice.unsure and notice.reason is not Reason.OUTCOME_UNKNOWN else notice.reason
 
 
