@@ -61,6 +61,7 @@ class Message:
     ``told`` are those of its events that are named, the worst first, each with whether it is over; ``more`` counts the others.
     ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced, "" if all of it is over. ``zone`` is
     the readers' time zone. ``raised`` are, by subject, the events that raised the alerts of which later events are told.
+    ``is_trial``: it tells of no event that there is, so that nothing leads to one.
     """
 
     notice: Notice
@@ -70,6 +71,7 @@ class Message:
     silence: str
     zone: str = "UTC"
     raised: Mapping[str, Envelope] = field(default_factory=dict)
+    is_trial: bool = False
 
 
 class Channel(Protocol):

@@ -5,7 +5,7 @@ Single: one event is told, with all its details. Group: several, a line each. Di
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -73,6 +73,8 @@ def story_of(message: Message, console_url: str, zone: str = "") -> Story:
     cards = [
         card(event, console_url, zone=zone, over=over, raised=message.raised.get(event.subject)) for event, over in message.told
     ]
+    if message.is_trial:
+        cards = [replace(each, link=message.link) for each in cards]
     shape = _shape(message)
     single = shape is Shape.SINGLE
     return Story(
