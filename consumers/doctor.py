@@ -266,6 +266,8 @@ def _clock(log: SqliteLog, now_us: int) -> Finding:
 def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
     with closing(SqliteLedger(home.ledger)) as ledger:
         marks, tallies = ledger.marks() or {}, ledger.tallies()
+        paces = {tally.channel: ledger.pace(tally.channel) for tally in tallies if tally.state is State.PENDING}
+        waiting = {tally.channel: tally.count for tally in tallies if tally.state is State.PENDING}
     ahead = beyond(marks, log.heads())
     if ahead:
         told = f"the notifier's marks are ahead of the log: {', '.join(ahead)}"
@@ -273,7 +275,11 @@ def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
     dead = sum(tally.count for tally in tallies if tally.state is State.FAILED)
     if dead:
         yield Finding("ledger", Verdict.WARN, f"{dead} dead letters", "findstream notify dead, then findstream notify redrive")
-    if not ahead and not dead:
+    failing = {channel: pace.failures for channel, pace in paces.items() if pace.failures}
+    for channel, failures in failing.items():
+        told = f"channel {channel} failed {failures} times in a row; {waiting[channel]:,} notices wait for it"
+        yield Finding("ledger", Verdict.WARN, told, f"findstream notify test {channel} tells why; what waits is tried again")
+    if not ahead and not dead and not failing:
         yield Finding("ledger", Verdict.OK, f"{sum(tally.count for tally in tallies):,} notices, no dead letters")
 
 

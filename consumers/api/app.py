@@ -42,6 +42,7 @@ from consumers.api.guard import Guard
 from consumers.api.intake import Intake
 from consumers.api.measure import Measure
 from consumers.api.metrics import CONTENT_TYPE, Metrics, StateCollector
+from consumers.api.notice_metrics import NoticeCollector
 from consumers.api.operations import LAG_LIMIT_SECONDS
 from consumers.api.overview import Overviews
 from consumers.api.parameters import check_names
@@ -134,6 +135,7 @@ def build(
     metrics = Metrics()
     metrics.add(StateCollector(reading, log, quarantine, clock=clock, version=version))
     metrics.add(FeedCollector(tail))
+    metrics.add(NoticeCollector(notified.ledger, clock=clock))
     authentication = Authentication(sign_in, local=local, cookies=True)
     gate = Gate(authentication)
     resolver = service.resolver(

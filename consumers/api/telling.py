@@ -13,7 +13,7 @@ from consumers.notifier.channels.port import Answer, Channel
 from consumers.notifier.errors import ChannelsElsewhere
 from consumers.notifier.groups.state import Member
 from consumers.notifier.ledger.port import Ledger, Wanted
-from consumers.notifier.notice import Key, Notice
+from consumers.notifier.notice import Key, Notice, State
 from consumers.notifier.routing.policies import policies_of
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
@@ -74,8 +74,10 @@ class Telling:
     clock: Callable[[], int]
 
     def why(self, event_id: str) -> Explanation:
-        """Why an event, by our id or its source's, was or was not told. Raises ``NothingHere``."""
+        """Why an event, by our id or its source's, or an alert, was or was not told. Raises ``NothingHere``."""
         now_us = self.clock()
+        alert = self.judged.alert(event_id)
+        event_id = alert[0].raised if alert else event_id
         entries = self.reading.event(event_id, now_us=now_us)
         record = self.log.fetch([entries[0].position])[0] if entries else None
         if record is None:
@@ -101,7 +103,8 @@ class Telling:
         last = notice
         while last.merged_into is not None and (digest := self.notified.ledger.get(last.merged_into)) is not None:
             digests[digest.key] = last = digest
-        return f"{of_notice(notice, digests).sentence}."
+        paces = {last.channel: self.notified.ledger.pace(last.channel)} if last.state is State.PENDING else {}
+        return f"{of_notice(notice, digests, paces).sentence}."
 
     def channels(self) -> list[tuple[str, str, dict[str, int]]]:
         """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state.

@@ -10,6 +10,7 @@ import typer
 
 from consumers.cli import notify_routing, why
 from consumers.cli.exits import FAILED
+from consumers.cli.naming import named
 from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.errors import Refused
@@ -19,7 +20,6 @@ from consumers.notifier.channels.slack_blocks import slack_shown
 from consumers.notifier.channels.trial import attempt, in_words, message_about
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
-from pipeline.log.sqlite import SqliteLog
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
 
@@ -41,7 +41,9 @@ def _key(text: str) -> Key:
 
 @notify.command("preview")
 def preview(
-    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's id: ours, or the one that its source gave it.")],
+    event_id: Annotated[
+        str, typer.Argument(metavar="EVENT_ID", help="An event's id, ours or the one that its source gave it, or an alert's.")
+    ],
     *,
     channel: Annotated[
         str, typer.Option("--channel", help="As this channel would send it; without it as Slack would show it.")
@@ -71,13 +73,7 @@ def _channels(settings: Settings, wanted: str) -> Mapping[str, Channel | None]:
 
 def _event(settings: Settings, event_id: str) -> Envelope:
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
-        known = log.find(event_id) if isinstance(log, SqliteLog) else None
-        position = known or next((entry.position for entry in catalog.event(event_id, now_us=now_us())), None)
-        found = log.fetch([position])[0] if position else None
-    if found is None:
-        message = f"no event has the id {event_id!r}; see findstream events"
-        raise typer.BadParameter(message, param_hint="EVENT_ID")
-    return found.event
+        return named(log, catalog, event_id).event
 
 
 @notify.command("test")
@@ -134,8 +130,11 @@ def ledger(
     counts = "; ".join(f"{tally.channel or NO_CHANNEL}: {tally.count} {tally.state}" for tally in tallies)
     if not tallies:
         remark("no notice was ever decided")
+    elif not found:
+        remark(f"none of all notices matches ({counts})")
     else:
-        remark(counts if found else f"none of all notices matches ({counts})")
+        is_part = any((state, reason, channel, event_id, after))
+        remark(f"{counted(len(found), 'notice')} listed; in the whole ledger {counts}" if is_part else counts)
 
 
 @notify.command("dead")
@@ -186,15 +185,15 @@ def redrive(
 
 def _show(found: list[Notice]) -> None:
     emit_table(
-        ("Decided (UTC)", "State", "Why", "Channel", "Attempts", "Detail", "Key"),
+        ("Decided (UTC)", "State", "Why", "Outcome", "Channel", "Attempts", "Detail", "Key"),
         (
-            (moment(n.decided_us), n.state, _why(n), n.channel, n.attempt, n.detail, n.key)
+            (moment(n.decided_us), n.state, n.why, _outcome(n), n.channel, n.attempt, n.detail, n.key)
             for n in found
         ),
     )  # fmt: skip
 
 
-def _why(notice: Notice) -> str:
+def _outcome(notice: Notice) -> str:
     return f"{notice.reason}, may be a repeat" if notice.unsure and notice.reason is not Reason.OUTCOME_UNKNOWN else notice.reason
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from consumers.cli.naming import named
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.notifier.notice import Notice
@@ -14,7 +15,6 @@ from consumers.notifier.routing.walk import Step
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
 from consumers.notifier.why.sentence import of_notice, path_of
-from pipeline.log.sqlite import SqliteLog
 
 
 def register(notify: typer.Typer) -> None:
@@ -23,7 +23,9 @@ def register(notify: typer.Typer) -> None:
 
 
 def why(
-    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's id: ours, or the one that its source gave it.")],
+    event_id: Annotated[
+        str, typer.Argument(metavar="EVENT_ID", help="An event's id, ours or the one that its source gave it, or an alert's.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
@@ -32,6 +34,7 @@ def why(
     Examples:
       findstream notify why 1700000000-0d0c…
       findstream notify why 1700000000-0d0c… --json | jq -r .sentence
+      findstream notify why 5f0c2a4e-…
     """
     told = _explained(event_id)
     if as_json:
@@ -48,13 +51,7 @@ def why(
 def _explained(event_id: str) -> Explanation:
     settings = settings_of_data()
     with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(settings)) as ledger:
-        now = now_us()
-        known = log.find(event_id) if isinstance(log, SqliteLog) else None
-        position = known or next((entry.position for entry in catalog.event(event_id, now_us=now)), None)
-        record = log.fetch([position])[0] if position else None
-        if record is None:
-            message = f"no event has the id {event_id!r}; see findstream events"
-            raise typer.BadParameter(message, param_hint="EVENT_ID")
+        now, record = now_us(), named(log, catalog, event_id)
         return explain(gather(record, ledger, catalog, catalog, policies_of(catalog, ending_after_us=now), now_us=now))
 
 
@@ -62,7 +59,7 @@ def _answer(step: Step) -> tuple[str, str, str]:
     if not step.matched:
         answer = f"asks for {', '.join(matcher.text for matcher in step.failed)}"
     else:
-        answer = "takes it" if step.decides else "asks those below"
+        answer = ("takes it" if step.route.channel else "takes it, and tells nobody") if step.decides else "asks those below"
     return path_of(step.route.path) or step.route.name, step.route.channel or "-", answer
 
 

@@ -10,6 +10,7 @@ Order: of one group what was decided first is sent first, lest the last word abo
        after it was decided says so.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,6 +29,8 @@ from schemas.identity import MICROSECONDS
 
 Clock = Callable[[], int]
 """Microseconds since the epoch, UTC."""
+
+_logger = logging.getLogger(__name__)
 
 _LAST: Final = (State.SENT, State.FAILED)
 _MILLISECOND_US: Final = 1000
@@ -81,6 +84,7 @@ class Courier:
         self._clock = clock
         self._random = random
         self._unwritten: _Settlement | None = None
+        self._failing = False
 
     def visit(self) -> Visit:
         """Deal with the notice that comes next, if the channel is not at rest and nothing is to be waited for.
@@ -165,11 +169,14 @@ class Courier:
         return _settlement(sending, outcome, first, now_us)
 
     def _events(self, notice: Notice) -> dict[str, Envelope]:
-        """Of the events that a message names those that the log holds, by id."""
+        """Of the events that a message names, and those that raised alerts among them, those that the log holds, by id."""
         causes = named(notice)
         found = self._log.fetch([cause.position for cause in causes])
         pairs = zip(causes, found, strict=True)
-        return {cause.event_id: record.event for cause, record in pairs if record and record.event.id == cause.event_id}
+        raised = self._log.fetch([cause.began for cause in causes if cause.began])
+        return {record.event.id: record.event for record in raised if record} | {
+            cause.event_id: record.event for cause, record in pairs if record and record.event.id == cause.event_id
+        }
 
     def _give_up(self, notice: Notice, reason: Reason, detail: str, pace: Pace, event: Envelope | None) -> _Settlement:
         now_us = self._clock()
@@ -179,7 +186,20 @@ class Courier:
         self._unwritten = settlement
         self._ledger.settle(self._token, settlement.notice, settlement.outcome, settlement.time_us, settlement.fact)
         self._unwritten = None
+        self._report(settlement.notice, settlement.outcome)
         return Visit(settlement.notice, settlement.outcome, settlement.time_us)
+
+    def _report(self, notice: Notice, outcome: Outcome) -> None:
+        """Log that the channel begins to fail, or is back, and every dead letter."""
+        if outcome.reason is Reason.UNAVAILABLE and not self._failing:
+            self._failing = True
+            _logger.warning("channel %s fails: %s; what is for it waits, and is tried again", self._name, outcome.detail)
+        elif self._failing and outcome.state is State.SENT:
+            self._failing = False
+            _logger.warning("channel %s is back", self._name)
+        if outcome.state is State.FAILED:
+            told = f"{outcome.reason}: {outcome.detail}" if outcome.detail else outcome.reason
+            _logger.warning("dead letter of channel %s: %s: %s", self._name, notice.key, told)
 
 
 def _settlement(notice: Notice, outcome: Outcome, event: Envelope | None, now_us: int) -> _Settlement:

@@ -133,7 +133,8 @@ DIGEST: Final = "digest"
 class Cause(NamedTuple):
     """An event that a notice tells of, where the log holds it, and what counts of it in a summary.
 
-    ``kind`` is the finding's kind, of others the event's type; ``resource`` the first one, "" if it names none.
+    ``kind`` is the finding's kind, of others the event's type; ``resource`` the first one, "" if it names none. ``began`` is
+    where the log holds what raised the alert that this is a later event of, None of everything else.
     """
 
     event_id: str
@@ -142,6 +143,7 @@ class Cause(NamedTuple):
     kind: str = ""
     resource: str = ""
     resolved: bool = False
+    began: Position | None = None
 
     @property
     def time_us(self) -> int:

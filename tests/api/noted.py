@@ -7,8 +7,9 @@ from typing import Any
 
 from consumers.notifier.channels.port import Answer, Delivered, Message, Payload, Rate
 from consumers.notifier.groups.state import Group, GroupKey, Member
-from consumers.notifier.ledger.port import Tally, Wanted
+from consumers.notifier.ledger.port import Crowd, Tally, Wanted
 from consumers.notifier.notice import DIGEST, Cause, Key, Notice, Reason, State
+from consumers.notifier.retry import Pace
 from pipeline.log.port import Position
 from tests.support.facts import MORNING_US
 
@@ -20,6 +21,7 @@ class MemoryLedger:
         self.read_to: Mapping[str, Position] | None = {}
         self.kept: list[Notice] = []
         self.firing: list[Member] = []
+        self.paces: dict[str, Pace] = {}
 
     def marks(self) -> Mapping[str, Position] | None:
         return self.read_to
@@ -54,6 +56,13 @@ class MemoryLedger:
         again: dict[str, Any] = {"state": State.PENDING, "reason": Reason.REDRIVEN, "due_us": now_us}
         self.kept = [replace(notice, **again) if dead(notice) else notice for notice in self.kept]
         return done
+
+    def pace(self, channel: str) -> Pace:
+        return self.paces.get(channel, Pace())
+
+    def crowd(self, channel: str, *, critical: bool) -> Crowd:
+        waiting = [n.decided_us for n in self.kept if n.channel == channel and n.state is State.PENDING and not n.unsure]
+        return Crowd(len(waiting), min(waiting), max(waiting)) if waiting and not critical else Crowd()
 
     def tallies(self) -> list[Tally]:
         counted = Counter((notice.channel, notice.state) for notice in self.kept)

@@ -1,6 +1,7 @@
 """Notices over HTTP: which there are, why, the channels, and what people may do about both; and the page of all that."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,13 +10,15 @@ from consumers.api.telling import Notified, elsewhere
 from consumers.notifier.channels.port import Channel, Refused
 from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable
 from consumers.notifier.notice import DIGEST, Key, Reason, State
+from consumers.notifier.retry import Pace
 from pipeline.log.port import Position
 from tests.api.contract import Checked
 from tests.api.decided import TEXT, routing_version
+from tests.api.judged import known_alert
 from tests.api.noted import Told, noted
 from tests.api.test_console_pages import HTML, Outline
 from tests.api.world import USER, World, finding, signed_in
-from tests.support.facts import MORNING_US
+from tests.support.facts import MORNING_US, alert, alert_id
 
 DEAD: dict[str, Any] = {"state": State.FAILED, "reason": Reason.REFUSED, "detail": "404"}
 
@@ -239,6 +242,14 @@ def test_why_an_event_was_not_told_is_explained(world: World, client: Checked) -
     assert "severity>=HIGH (it is LOW)" in answer["sentence"]
 
 
+def test_an_alert_is_explained_by_its_own_id(world: World, client: Checked) -> None:
+    raised = alert("raised", MORNING_US, 1)
+    world.log.append([raised])
+    world.judged.alert_list.append(replace(known_alert(1), raised=raised.id))
+
+    assert client.get(f"/events/{alert_id(1)}/why").json()["event_id"] == raised.id
+
+
 def test_an_event_that_is_not_there_is_not_explained(client: Checked) -> None:
     assert client.get("/events/1-none/why").status_code == 404
 
@@ -324,3 +335,16 @@ def test_the_page_of_an_event_says_who_was_told(told: World, client: Checked) ->
     assert "Who was told" in text
     assert "Told: ops got it at" in text
     assert f"/notifications?event={event.id}" in text
+
+
+def test_metrics_tell_what_waits_for_a_channel_that_is_down(world: World, client: Checked) -> None:
+    world.ledger.kept += [noted(0, "1-a", state=State.PENDING), noted(1, "1-b", state=State.FAILED)]
+    world.ledger.paces["ops"] = Pace(failures=4)
+
+    lines = client.get("/metrics").text.splitlines()
+
+    assert 'findstream_notices{channel="ops",state="pending"} 1.0' in lines
+    assert 'findstream_notices{channel="ops",state="failed"} 1.0' in lines
+    assert 'findstream_channel_failures{channel="ops"} 4.0' in lines
+    waited = next(line for line in lines if line.startswith('findstream_notices_oldest_pending_seconds{channel="ops"}'))
+    assert float(waited.split()[-1]) > 0

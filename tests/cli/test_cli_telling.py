@@ -107,6 +107,21 @@ def written_text(folder: Path, text: str) -> Path:
     return path
 
 
+def test_the_ledger_tells_why_each_was_decided_and_counts_a_part_as_a_part(
+    findstream: Findstream, event: str, slack: Slack
+) -> None:
+    assert slack
+    notify_of_everything()
+
+    part = findstream("notify", "ledger", "--event", event)
+    whole = findstream("notify", "ledger")
+
+    assert "newly_firing" in part.out
+    assert "Outcome" in part.out.splitlines()[0]
+    assert part.err == "1 notice listed; in the whole ledger default: 1 sent\n"
+    assert whole.err == "default: 1 sent\n"
+
+
 def test_who_still_sets_the_routes_file_is_told_what_replaces_it(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINDSTREAM_ROUTES", "routes.toml")
 

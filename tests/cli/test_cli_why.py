@@ -14,6 +14,7 @@ from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import Cause, Key, Notice, Reason, State
 from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
+from tests.support.facts import MORNING_US, alert, alert_id
 
 Fold = Callable[[], None]
 MILD = {"detail": {"title": "probe 2 is slow", "severity": "LOW"}}
@@ -96,3 +97,14 @@ def test_an_event_that_is_not_there_is_told(findstream: Findstream, ids: list[st
 
     assert answer.code == USAGE
     assert "no event has the id '1-none'" in answer.err
+
+
+def test_an_alert_is_explained_and_previewed_by_its_own_id(findstream: Findstream, fold: Fold, ids: list[str]) -> None:
+    assert ids
+    raised = alert("raised", MORNING_US, 1, severity=4)
+    with open_log(Settings.load()) as log:
+        log.append([raised])
+    fold()
+
+    assert findstream("notify", "why", alert_id(1), "--json").json["event_id"] == raised.id
+    assert findstream("notify", "preview", alert_id(1)).json == findstream("notify", "preview", raised.id).json

@@ -17,6 +17,10 @@ from consumers.doctor import Finding, Verdict, examine
 from consumers.embedded import open_desk, open_recorders
 from consumers.home import Home, RoleState, RunState
 from consumers.notifier.assembly import open_ledger
+from consumers.notifier.groups.state import Change
+from consumers.notifier.ledger.port import Draft
+from consumers.notifier.notice import Cause, Key, Notice, Reason, State
+from consumers.notifier.retry import Outcome, Pace
 from consumers.sample import CALM, generate
 from pipeline.desks.desk import Asked
 from pipeline.desks.relay import Relay
@@ -192,6 +196,19 @@ def test_a_ledger_ahead_of_its_log_is_a_failure(home: Home) -> None:
         tampered.execute("UPDATE marks SET shard = 'shard-0' WHERE shard = (SELECT min(shard) FROM marks)")
 
     assert found("ledger").verdict is Verdict.FAIL
+
+
+def test_a_channel_that_fails_is_a_warning_while_notices_wait_for_it(home: Home) -> None:
+    position = Position("shard-0", 1)
+    waits = Notice(Key("r", "all", 1), "ops", (Cause("1-a", position),), State.PENDING, Reason.NEWLY_FIRING, 1, 1, 1)
+    down = Outcome(State.PENDING, Reason.UNAVAILABLE, 9, False, "500", Pace(9, failures=3))  # noqa: FBT003 -- unsure
+    with closing(open_ledger(home.path)) as ledger:
+        token = ledger.claim()
+        ledger.commit(token, {}, [Draft(waits)], Change())
+        ledger.settle(token, waits, down, 1)
+
+    assert found("ledger").verdict is Verdict.WARN
+    assert found("ledger").told == "channel ops failed 3 times in a row; 1 notices wait for it"
 
 
 def test_a_projection_that_lags_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

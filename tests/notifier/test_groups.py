@@ -1,6 +1,7 @@
 """Groups in detail: what a message holds, bounds, what is moved, remembered and forgotten, and the memory itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -224,6 +225,18 @@ def test_an_alert_that_is_reopened_is_told_as_it_was_raised() -> None:
     assert words(here) == ["0 newly_firing alert/1", "300 all_resolved -alert/1", "400 newly_firing alert/1"]
     assert sends(here)[-1].news[0].severity == 4
     assert list(here.kept.holding("alert/1")) == [GroupKey("bad", "all")]
+
+
+def test_later_events_of_an_alert_name_where_it_was_raised() -> None:
+    here = machine()
+    for second, turn, kind in ((0, Turn.FIRING, "raised"), (30, Turn.RESOLVED, "resolved"), (100, Turn.FIRING, "reopened")):
+        one = item("alert/1", turn, BEGIN_US + second * SECOND_US, second, {"type": f"alert.{kind}", "resource": "alert/1"})
+        here.until(second)
+        here.take(replace(one, cause=one.cause._replace(kind=f"alert.{kind}")))
+    here.until(200)
+
+    assert words(here) == ["10 newly_firing alert/1", "70 all_resolved -alert/1", "130 newly_firing alert/1"]
+    assert [sent.news[0].began for sent in sends(here)] == [None, Position("s", 0), Position("s", 0)]
 
 
 def test_an_alert_that_is_reopened_and_not_known_has_its_own_fields() -> None:

@@ -516,7 +516,8 @@ def test_groups_and_members_are_kept_with_the_decisions(ledger: Ledger) -> None:
 
     other = Group(OTHER, 1, 2, tick_us=3, last_us=4, last_fired=True, flush=5, waiting=6)
     moment = Member("2-b", Cause("2-b", Position("shard-1", 1)), 2, {}, lasting=False)
-    told = replace(MEMBER, resolved=True, acknowledged=True, told=True, held="silenced")
+    began = MEMBER.cause._replace(began=Position("shard-1", 7))
+    told = replace(MEMBER, cause=began, resolved=True, acknowledged=True, told=True, held="silenced")
     members = {(KEY, "alarm/1"): MEMBER, (KEY, "2-b"): moment, (OTHER, "alarm/1"): told}
     ledger.commit(token, MARKS, [], Change({KEY: GROUP, OTHER: other}, dict(members)))
     assert kept(ledger) == {KEY: (GROUP, {"alarm/1": MEMBER, "2-b": moment}), OTHER: (other, {"alarm/1": told})}

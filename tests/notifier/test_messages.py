@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.notifier.channels.port import Message
+from consumers.notifier.channels.webhook_body import body_of
 from consumers.notifier.messages.message import MOST_NAMED, message_of, named
 from consumers.notifier.messages.story import Shape, Story, story_of
 from consumers.notifier.notice import DIGEST, Key, Reason
@@ -131,13 +132,29 @@ def test_a_field_that_no_matcher_can_name_is_left_out_of_the_link() -> None:
 
 
 def test_a_group_is_silenced_by_what_its_events_have_in_common() -> None:
-    address = message([event(1), event(2, region="us-east-1")]).silence
+    key = Key("findings", 'account="123456789012",region="eu-central-1",severity="HIGH"', 7)
+    many = [event(number, subject=f"alarm/{number}") for number in range(6)]
 
-    assert [matcher for _, matcher in asked(address)] == [
+    assert [matcher for _, matcher in asked(message(many, key=key).silence)] == [
         "source=aws.cloudwatch",
         "kind=cloudwatch_alarm",
         "account=123456789012",
+        "region=eu-central-1",
     ]
+
+
+def test_a_few_that_last_are_silenced_by_their_subjects() -> None:
+    few = [event(1, subject="alarm/a*"), event(2, subject="alarm/b")]
+
+    assert [matcher for _, matcher in asked(message(few).silence)] == [r"subject=alarm/a\*|alarm/b"]
+    assert "subject" not in message(few, firing=6).silence
+
+
+def test_of_what_fires_on_and_what_is_over_the_former_is_silenced() -> None:
+    causes = (cause_of(event(1, subject="alarm/a")), cause_of(event(2, subject="alarm/b"), 1)._replace(resolved=True))
+    link = message([event(1, subject="alarm/a"), event(2, subject="alarm/b")], causes=causes).silence
+
+    assert [matcher for _, matcher in asked(link)] == ["subject=alarm/a"]
 
 
 def test_a_silence_that_would_be_too_long_for_an_address_is_left_to_be_written() -> None:
@@ -233,6 +250,53 @@ def test_an_alert_that_ended_is_told_as_resolved_with_who_ended_it() -> None:
 
     assert (told.tone.word, told.title, told.card.prose) == ("RESOLVED", "Alert resolved", "was a drill")
     assert ("By", "user-1") in told.card.details
+
+
+RAISED = alert(id="1714635840-r", subject="alert/1", severity=4, region="eu-west-1", resources=("i-1",))
+ENDING = {"alert_id": "1", "revision": 2, "by": "01a1ffc1-717a-7000-8000-000000000001", "comment": "mended"}
+
+
+def later(kind: str) -> Any:
+    return alert(
+        ENDING, id="1714635860-z", subject="alert/1", type=f"alert.{kind}", summary=f"Alert {kind}", account="", region=""
+    )
+
+
+def of_the_alert(kind: str) -> Message:
+    given = later(kind)
+    return message_of(notice_of([given], Reason.ALL_RESOLVED), {each.id: each for each in (given, RAISED)}, CONSOLE)
+
+
+def test_the_end_of_an_alert_is_told_by_what_it_was_raised_as() -> None:
+    sent = of_the_alert("resolved")
+    told = story(sent)
+
+    assert (told.tone.word, told.title) == ("RESOLVED", ALERT["title"])
+    assert (told.card.prose, told.card.quiet) == ("mended", "Alert resolved")
+    assert {"Rule": "failed-sign-ins, version 3", "Region": "eu-west-1", "By": "a person"}.items() <= dict(
+        told.card.details
+    ).items()
+    assert told.card.resources == ["i-1"]
+    assert told.card.link == f"{CONSOLE}/events/1714633200-a"
+
+
+def test_what_is_over_needs_no_silence() -> None:
+    assert of_the_alert("resolved").silence == ""
+    assert "rule=failed-sign-ins" in [matcher for _, matcher in asked(of_the_alert("reopened").silence)]
+
+
+def test_a_webhook_has_the_severity_and_the_place_of_an_alert_that_ended() -> None:
+    sent = of_the_alert("resolved")
+    told = body_of(sent, story(sent)).data
+
+    assert (told.severity, told.title) == ("CRITICAL", ALERT["title"])
+    assert (told.events[0].severity, told.events[0].region, told.events[0].resolved) == ("CRITICAL", "eu-west-1", True)
+
+
+def test_an_alert_that_a_finding_ended_says_so() -> None:
+    ended = alert({"alert_id": "1", "revision": 0, "by": "", "event_id": "1-a"}, type="alert.resolved", summary="Alert resolved")
+
+    assert ("By", "a finding") in story(message([ended])).card.details
 
 
 # times

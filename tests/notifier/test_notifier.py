@@ -21,8 +21,10 @@ from consumers.notifier.routing.tree import Matcher
 from pipeline.errors import LogUnavailable
 from pipeline.log.port import Batch, Shard
 from schemas.envelope import Envelope
+from tests.notifier.deciding import BEGIN_US
 from tests.notifier.examples import finding, report
 from tests.notifier.world import ScriptedChannel, World, at_once, drain, event, repeats, settle, world
+from tests.support.facts import alert
 
 CRITICAL_ONLY = Matcher("severity>=CRITICAL", "severity", lambda word: word == "CRITICAL")
 DOWN = Unavailable("500 rollup_error", unsure=False)
@@ -62,6 +64,44 @@ def test_an_event_becomes_a_message_and_a_fact(here: World) -> None:
         "resent": False,
         "detail": "",
     }
+
+
+def test_the_end_of_an_alert_is_told_with_what_raised_it(tmp_path: Path) -> None:
+    raised, ended = alert("raised", BEGIN_US, 1, severity=3), alert("resolved", BEGIN_US + 5_000_000, 1)
+    with world(tmp_path) as here:
+        notifier = here.start()
+        for each in (raised, ended):
+            here.log.put(each, "shard-0")
+            drain(notifier)
+            here.clock.advance(600)
+        drain(notifier)
+
+        assert here.ops.told == [(raised.id,), (ended.id,)]
+        assert here.ops.messages[-1].raised == {raised.subject: raised}
+
+
+def test_a_channel_that_fails_and_is_back_is_logged_once_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with world(tmp_path, channels={"ops": ScriptedChannel(DOWN, DOWN)}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        for _ in range(4):
+            drain(notifier)
+            here.clock.advance(400)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "channel ops fails: 500 rollup_error; what is for it waits, and is tried again",
+        "channel ops is back",
+    ]
+
+
+def test_every_dead_letter_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with world(tmp_path, channels={"ops": ScriptedChannel(Refused("404 no_service"))}) as here:
+        notifier = here.start()
+        here.log.append([event()])
+        drain(notifier)
+
+        [told] = [record.getMessage() for record in caplog.records]
+        assert told == f"dead letter of channel ops: {here.notice(event()).key}: refused: 404 no_service"
 
 
 def test_facts_are_of_the_form_that_is_published(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from consumers.notifier.channels.port import Answer, Delivered, Message, Payload, Rate, RateLimited, Refused, Unavailable
 from consumers.notifier.channels.trial import attempt, in_words, message_about
+from consumers.notifier.messages.story import story_of
 from tests.notifier.examples import event
 from tests.notifier.slack_rules import CONSOLE
 
@@ -35,6 +36,15 @@ def test_a_channel_is_tried_with_a_message_that_says_what_it_is() -> None:
     [(told, over)] = message.told
     assert (message.notice.channel, over, told.time_us) == ("ops", False, 1_700_000_000_000_000)
     assert "findstream reaches this channel" in told.summary
+
+
+def test_a_try_leads_to_the_page_of_notices_and_to_no_silence() -> None:
+    channel = Listening(Delivered())
+    attempt(channel, "ops", CONSOLE, 1_700_000_000_000_000)
+
+    told = story_of(channel.messages[0], CONSOLE)
+
+    assert (told.link, told.card.link, told.silence) == (f"{CONSOLE}/notifications", f"{CONSOLE}/notifications", "")
 
 
 def test_each_try_is_another_event() -> None:

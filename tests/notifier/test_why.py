@@ -10,6 +10,7 @@ from consumers.notifier import item
 from consumers.notifier.groups.state import WATCHED, Group, GroupKey, Member
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import DIGEST, Cause, Key, Notice, Reason, State
+from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Matcher, Policies, Route, Routing
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
@@ -45,6 +46,7 @@ class Book:
     began_at: Mapping[str, Position] = field(default_factory=dict)
     kept: list[Notice] = field(default_factory=list)
     memory: list[tuple[Group, Sequence[Member]]] = field(default_factory=list)
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
     def marks(self) -> Mapping[str, Position] | None:
         return self.read_to
@@ -61,6 +63,9 @@ class Book:
 
     def groups(self) -> Iterable[tuple[Group, Sequence[Member]]]:
         return self.memory
+
+    def pace(self, channel: str) -> Pace:
+        return self.paces.get(channel, Pace())
 
 
 @dataclass
@@ -219,12 +224,33 @@ def test_a_digest_s_fate_is_that_of_what_it_took_over() -> None:
     assert [link.id for link in told.chain if link.kind == "digest"] == [str(first), str(last)]
 
 
-def test_of_several_notices_the_one_that_told_is_named_and_the_others_counted() -> None:
-    held = notice(WANTED, State.SUPPRESSED, Reason.SILENCED, key=Key("pages", "all", 3))
+def test_of_several_notices_one_of_each_route_is_told_and_the_others_are_counted() -> None:
+    held = notice(
+        WANTED, State.SUPPRESSED, Reason.OUT_OF_HOURS, key=Key("pages", "all", 3), channel="pager", path=("root", "pages")
+    )
     sent = notice(WANTED, State.SENT, Reason.DELIVERED)
 
-    assert why(WANTED, Book(kept=[held, sent])).sentence.endswith("route root → findings. There is 1 more notice of it.")
-    assert why(WANTED, Book(kept=[held, held, sent])).sentence.endswith("There are 2 more notices of it.")
+    both = why(WANTED, Book(kept=[held, sent]))
+    assert both.verdict is Verdict.TOLD
+    assert both.sentence == (
+        "Told: ops got it at 2024-05-01 01:00:00Z, because it was news for its group; route root → findings. "
+        "Not told to pager at 2024-05-01 01:00:00Z: its route does not speak at that time; route root → pages."
+    )
+    assert why(WANTED, Book(kept=[held, held, sent])).sentence.endswith("route root → pages. There is 1 more notice of it.")
+    assert why(WANTED, Book(kept=[held, held, held, sent])).sentence.endswith("There are 2 more notices of it.")
+
+
+def test_what_was_told_by_one_route_and_waits_in_another_is_told_as_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Routing(Route("root", "", ("root",), children=(replace(WANTS, go_on=True), replace(PAGES, matchers=(HIGH,)))))
+    monkeypatch.setattr(f"{__name__}.ROUTING", both)
+    waits = Group(GroupKey("pages", "all"), NOW_US, NOW_US + 30_000_000)
+    memory = [(Group(GROUP, NOW_US, NOW_US), [member(WANTED, told=True)]), (waits, [member(WANTED)])]
+    there = "group all of route pages, which is looked at next at 2024-05-01 01:00:30Z."
+
+    told = why(WANTED, Book(kept=[notice(WANTED, State.SENT, Reason.DELIVERED)], memory=[*memory]))
+    assert told.sentence.endswith(f"route root → findings. Waits in {there}")
+    untold = [(Group(GROUP, NOW_US, NOW_US), [member(WANTED)]), memory[1]]
+    assert why(WANTED, Book(memory=[*untold])).sentence.endswith(f"; Waits in {there}".replace("; W", "; w"))
 
 
 def test_the_chain_leads_from_the_raw_envelope_to_the_notice() -> None:
@@ -345,7 +371,7 @@ def test_what_no_route_wants_is_told_with_what_the_nearest_asks_for() -> None:
     assert told.verdict is Verdict.UNWANTED
     assert told.sentence == (
         "Not told: no route wants it: the route root → findings asks for severity>=HIGH (it is MEDIUM); "
-        "others, too, ask for what it is not."
+        "the other routes, too, ask for something else."
     )
     assert [(each.route.name, len(each.failed), each.decides) for each in told.asked] == [
         ("root", 0, True),
@@ -396,3 +422,77 @@ def test_a_notice_of_what_is_long_over_needs_no_look_at_the_groups() -> None:
             raise NotImplementedError
 
     assert why(WANTED, Never(kept=[notice(WANTED, State.SENT, Reason.DELIVERED)])).verdict is Verdict.TOLD
+
+
+def of_the_alert(state: State, reason: Reason) -> Notice:
+    """A notice about the event that raised ``some_alert``."""
+    return replace(notice(WANTED, state, reason, key=Key("alerts", "all", 5)), causes=(Cause("1-a", AT),))
+
+
+ALERT = f"alert {alert_id(1)} (A storm)"
+SENT = "ops got it at 2024-05-01 01:00:00Z, because it was news for its group; route root → findings."
+
+
+def test_a_finding_that_no_route_wants_is_told_by_way_of_its_alert() -> None:
+    unwanted = finding(1)
+    told_of_alert = of_the_alert(State.SENT, Reason.DELIVERED)
+
+    told = why(unwanted, Book(kept=[told_of_alert]), alerts=[some_alert(unwanted.id)])
+
+    assert told.verdict is Verdict.TOLD
+    assert told.sentence == f"Told by way of {ALERT}: {SENT}"
+    assert [link.kind for link in told.chain] == [
+        "raw", "finding", "rule", "alert", "route", "group", "notice",
+    ]  # fmt: skip
+    assert told.chain[-1].id == "alerts/all/5"
+
+
+def test_what_told_less_than_its_alert_says_so_of_itself_too() -> None:
+    held = notice(WANTED, State.SUPPRESSED, Reason.SILENCED)
+
+    told = why(WANTED, Book(kept=[held, of_the_alert(State.SENT, Reason.DELIVERED)]), alerts=[some_alert(WANTED.id)])
+
+    assert told.sentence.startswith(f"Told by way of {ALERT}: {SENT} By itself: not told to ops at")
+
+
+def test_what_told_more_than_its_alert_is_told_by_itself() -> None:
+    sent = notice(WANTED, State.SENT, Reason.DELIVERED)
+
+    told = why(WANTED, Book(kept=[sent, of_the_alert(State.FAILED, Reason.REFUSED)]), alerts=[some_alert(WANTED.id)])
+
+    assert told.sentence == f"Told: {SENT}"
+
+
+def test_an_alert_that_is_held_holds_its_finding() -> None:
+    kept = [of_the_alert(State.SUPPRESSED, Reason.SILENCED)]
+
+    told = why(finding(1), Book(kept=kept), alerts=[some_alert(finding(1).id)])
+
+    assert told.verdict is Verdict.HELD
+    assert told.sentence.startswith(f"By way of {ALERT}: not told to ops at 2024-05-01 01:00:00Z: somebody silenced it")
+
+
+def test_an_alert_that_waits_makes_its_finding_wait() -> None:
+    raised = alert("raised", MORNING_US, 1, severity=3)
+    waits = Group(GROUP, NOW_US, NOW_US + 30_000_000)
+
+    told = why(finding(1), Book(memory=[(waits, [member(raised)])]), alerts=[some_alert(finding(1).id)])
+
+    assert told.verdict is Verdict.WAITING
+    assert told.sentence.startswith(f'By way of {ALERT}: waits in group source="x" of route findings')
+
+
+def test_an_alert_of_which_nothing_is_known_leaves_the_finding_unwanted() -> None:
+    assert why(finding(1), Book(), alerts=[some_alert(finding(1).id)]).verdict is Verdict.UNWANTED
+
+
+@pytest.mark.parametrize(
+    ("attempt", "own"), [(0, ""), (2, "; its own last attempt: the channel could not be reached, or failed (500)")]
+)
+def test_what_waits_for_a_channel_that_is_down_says_so_and_when_that_is_tried_again(attempt: int, own: str) -> None:
+    waits = notice(WANTED, State.PENDING, Reason.UNAVAILABLE, detail="500", attempt=attempt)
+
+    told = why(WANTED, Book(kept=[waits], paces={"ops": Pace(NOW_US + 60_000_000, 4)}))
+
+    down = "ops failed 4 times in a row, and is tried again at 2024-05-01 01:01:00Z"
+    assert (told.verdict, told.sentence) == (Verdict.SENDING, f"Waits for ops: {down}{own}; route root → findings.")

@@ -6,7 +6,7 @@ Secrets:  an answer holds no part of the channel's address.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from consumers.notifier.notice import Notice
@@ -59,7 +59,9 @@ class Message:
     """What a notice is to say.
 
     ``told`` are those of its events that are named, the worst first, each with whether it is over; ``more`` counts the others.
-    ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced. ``zone`` is the readers' time zone.
+    ``link`` leads to a page about all of it, ``silence`` to one where it can be silenced, "" if all of it is over. ``zone`` is
+    the readers' time zone. ``raised`` are, by subject, the events that raised the alerts of which later events are told.
+    ``is_trial``: it tells of no event that there is, so that nothing leads to one.
     ``late``: it was decided so long ago that things may have changed since.
     """
 
@@ -70,6 +72,8 @@ class Message:
     silence: str
     zone: str = "UTC"
     late: bool = False
+    raised: Mapping[str, Envelope] = field(default_factory=dict)
+    is_trial: bool = False
 
 
 class Channel(Protocol):

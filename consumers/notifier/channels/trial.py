@@ -3,6 +3,7 @@
 No ledger knows of it, and it makes no fact.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from consumers.notifier.channels.port import Answer, Channel, Delivered, Message, RateLimited
@@ -39,7 +40,9 @@ def message_about(event: Envelope, console_url: str, *, channel: str = "") -> Me
 
 def attempt(channel: Channel, name: str, console_url: str, now_us: int) -> Answer:
     """Send one test message, past the ledger. Raises ``Unrenderable``."""
-    return channel.send(channel.render(message_about(_test(name, now_us), console_url, channel=name)))
+    message = message_about(_test(name, now_us), console_url, channel=name)
+    notifications = f"{console_url.rstrip('/')}/notifications"
+    return channel.send(channel.render(replace(message, link=notifications, silence="", is_trial=True)))
 
 
 def in_words(answer: Answer) -> str:

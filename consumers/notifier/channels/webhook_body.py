@@ -99,12 +99,15 @@ def body_of(message: Message, story: Story) -> Body:
         group=_cut(notice.key.group, _LONG_TEXT),
         path=[_cut(name) for name in notice.path],
         reason=notice.why,
-        severity=_word(notice.severity),
+        severity=_word(max([notice.severity, *(card.severity for card in story.cards)])),
         title=_cut(story.title),
         firing=notice.firing,
         resolved=notice.resolved,
         may_be_a_repeat=notice.unsure,
-        events=[_told(event, card) for (event, _), card in zip(message.told, story.cards, strict=True)],
+        events=[
+            _told(event, message.raised.get(event.subject, event), card)
+            for (event, _), card in zip(message.told, story.cards, strict=True)
+        ],
         more=max(count_of(notice) - len(message.told), 0),
         counts=[
             Counted(kind=_cut(c.kind), severity=_word(c.severity), resolved=c.resolved, events=c.events)
@@ -117,17 +120,17 @@ def body_of(message: Message, story: Story) -> Body:
     return Body(type="notice", timestamp=_rfc3339(notice.decided_us), data=data)
 
 
-def _told(event: Envelope, card: Card) -> Told:
+def _told(event: Envelope, shown: Envelope, card: Card) -> Told:
     return Told(
         id=_cut(event.id),
         type=_cut(event.type),
         time=_rfc3339(event.time_us),
         source=_cut(event.source),
-        account=_cut(event.account),
-        region=_cut(event.region),
+        account=_cut(shown.account),
+        region=_cut(shown.region),
         subject=_cut(event.subject, _LONG_TEXT),
         resources=[_cut(resource) for resource in card.resources],
-        severity=_word(event.severity),
+        severity=_word(card.severity),
         resolved=card.over,
         title=_cut(card.title),
         text=_cut(card.prose or card.code, _LONG_TEXT),

@@ -14,7 +14,7 @@ from consumers.notifier.groups.naming import Home, homes
 from consumers.notifier.groups.state import WATCHED, GroupKey, Member
 from consumers.notifier.groups.step import Step
 from consumers.notifier.item import REOPENED, Item, Turn
-from consumers.notifier.notice import Reason
+from consumers.notifier.notice import Cause, Reason
 from schemas import rfc3339
 
 AHEAD_US: Final = 3_600_000_000
@@ -22,6 +22,7 @@ SUPERSEDED: Final = "a later event about it is told"
 OVERTAKEN: Final = "a later event about it came first"
 SEEN_TO: Final = "acknowledged: it is not repeated"
 
+_ALERT: Final = "alert."
 _SEVERITIES: Final = {tone.word: severity for severity, tone in enumerate(palette.SEVERITIES)}
 
 
@@ -47,7 +48,15 @@ def _as_known(item: Item, known: Iterable[Member]) -> Item:
         return item
     fields = before.fields
     severity = _SEVERITIES.get(fields.get("severity", ""), 0)
-    return replace(item, fields=fields, cause=item.cause._replace(severity=severity, resource=fields.get("resource", "")))
+    cause = _begun(item.cause, before)._replace(severity=severity, resource=fields.get("resource", ""))
+    return replace(item, fields=fields, cause=cause)
+
+
+def _begun(cause: Cause, before: Member) -> Cause:
+    """A later event of an alert with where that was raised, without which there is little to tell of it."""
+    if not cause.kind.startswith(_ALERT):
+        return cause
+    return cause._replace(began=before.cause.began or before.cause.position)
 
 
 def _fires(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:
@@ -111,7 +120,7 @@ def _over(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:
             continue
         if member.told:
             _supersede(step, key, member)
-            step.join(key, replace(member, cause=item.cause, resolved=True))
+            step.join(key, replace(member, cause=_begun(item.cause, member), resolved=True))
             step.wake(key)
         else:
             step.hold(key, Reason.RESOLVED_UNTOLD, [member.cause, item.cause])
@@ -119,8 +128,8 @@ def _over(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:
     if known.keys() <= {WATCHED}:
         _for_nobody(step, item)
     if known:
-        fields = next(iter(known.values())).fields
-        step.watch(Member(item.fingerprint, item.cause, step.now_us, fields, resolved=True))
+        before = next(iter(known.values()))
+        step.watch(Member(item.fingerprint, _begun(item.cause, before), step.now_us, before.fields, resolved=True))
 
 
 def _acknowledged(step: Step, item: Item, known: dict[GroupKey, Member]) -> None:

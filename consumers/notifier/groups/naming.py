@@ -4,6 +4,7 @@ Form: ``name="value"`` with commas, in the order of ``group_by``, values in the 
       nothing. A text of more than ``LONGEST`` characters is cut and told apart by a hash: it is part of a notice's key.
 """
 
+import re
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -12,6 +13,8 @@ import orjson
 from consumers.notifier.groups.state import GroupKey
 from consumers.notifier.routing.tree import ALONE, Fields, Route, Routing
 
+PAIR: Final = re.compile(r'([^=",]+)="((?:[^"\\]|\\.)*)"')
+"""A name and a value of such a text."""
 LONGEST: Final = 400
 _SHOWN: Final = 300
 _DIGITS: Final = 32

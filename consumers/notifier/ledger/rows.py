@@ -148,12 +148,15 @@ def causes_of(kept: bytes) -> tuple[Cause, ...]:
 
 
 def _cause_row(cause: Cause) -> list[Any]:
-    return [cause.event_id, str(cause.position), cause.severity, cause.kind, cause.resource, cause.resolved]
+    row = [cause.event_id, str(cause.position), cause.severity, cause.kind, cause.resource, cause.resolved]
+    return [*row, str(cause.began)] if cause.began else row
 
 
 def _cause_of(kept: Sequence[Any]) -> Cause:
-    event_id, position, *counted = kept
-    return Cause(event_id, Position.parse(position), *counted)
+    event_id, position, severity, kind, resource, resolved, *began = kept
+    return Cause(
+        event_id, Position.parse(position), severity, kind, resource, resolved, *[Position.parse(where) for where in began]
+    )
 
 
 def named_by(notice: Notice) -> list[str]:

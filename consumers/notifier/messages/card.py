@@ -4,7 +4,7 @@ Of anything that is not known yet, a newer version of a type or a new kind of fi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,10 +27,12 @@ class Card:
 
     ``details`` are names and texts, of which none is empty, the ones that every card ends with among them. ``resources`` are
     the first few. ``link`` leads to the finding's page, of an alert to that of its first finding, and to the first page for
-    what has none.
+    what has none. A later event of an alert
+    has title, severity, place and resources of the one that raised it, as far as that is known.
     """
 
     event_id: str
+    severity: int
     tone: Tone
     label: str
     title: str
@@ -47,33 +49,42 @@ class Card:
     zone: str
 
 
-def card(event: Envelope, console_url: str, *, zone: str = "UTC", over: bool = False) -> Card:
-    """``event`` as a card, its times in ``zone``. ``over``: what it tells of has ended."""
+def card(event: Envelope, console_url: str, *, zone: str = "UTC", over: bool = False, raised: Envelope | None = None) -> Card:
+    """``event`` as a card, its times in ``zone``. ``over``: what it tells of has ended. ``raised`` raised the alert it is of."""
     body = body_of(event) if event.version == 1 else {}
     facts = Facts(body.get("facts")) if event.type == FINDING else Facts({})
     report = daily.read(body) if event.type == "report.issued" else None
     zone = said(body.get("zone")) or zone if report else zone
+    shown = raised or event
     told = _report(report, zone) if report else told_of(event, body, facts, zone)
+    if raised and raised is not event:
+        told = _later(told, told_of(raised, body_of(raised) if raised.version == 1 else {}, Facts({}), zone))
     title = line(told.title)
     time = moment(event.time_us, zone)
-    where = [("Account", said(event.account)), ("Region", said(event.region)), ("Source", said(event.source)), ("Time", time)]
+    where = [("Account", said(shown.account)), ("Region", said(shown.region)), ("Source", said(event.source)), ("Time", time)]
     return Card(
         event_id=event.id,
-        tone=_tone(event, over=over),
+        severity=shown.severity,
+        tone=_tone(shown, over=over),
         label=told.label,
         title=title,
         prose=told.prose if told.prose != told.title else "",
         quiet=told.quiet,
         code=told.code,
         details=[(name, text) for name, text in ([] if report else [*told.details, *where]) if text],
-        resources=[text for text in map(said, event.resources[:_RESOURCES]) if text],
-        more_resources=max(0, len(event.resources) - _RESOURCES),
-        link=f"{console_url.rstrip('/')}/{_page(event, body)}",
-        where=" · ".join(filter(None, (line(said(event.account)), line(said(event.region)), time))),
+        resources=[text for text in map(said, shown.resources[:_RESOURCES]) if text],
+        more_resources=max(0, len(shown.resources) - _RESOURCES),
+        link=f"{console_url.rstrip('/')}/{_page(shown, body)}",
+        where=" · ".join(filter(None, (line(said(shown.account)), line(said(shown.region)), time))),
         over=over,
         report=report,
         zone=zone,
     )
+
+
+def _later(told: Told, raised: Told) -> Told:
+    """What is told of a later event of an alert: what it was raised as, and what happened to it."""
+    return replace(raised, quiet=told.title, prose=told.prose, details=[*raised.details, *told.details])
 
 
 def _report(report: DailyReport, zone: str) -> Told:

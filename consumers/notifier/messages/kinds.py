@@ -1,5 +1,6 @@
 """What is told of each kind of finding, and of each other type of event: its label, title, words and details."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,7 @@ from schemas.envelope import Envelope
 
 FINDING: Final = "finding.observed"
 _OTHERS: Final = 6
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,14 @@ def _changed(body: Mapping[str, Any], summary: str, _zone: str) -> Told:
         "Alert",
         summary or "alert",
         prose=said(body.get("comment")),
-        details=[("By", said(body.get("by"))), ("Alert", said(body.get("alert_id")))],
+        details=[("By", _by(body)), ("Alert", said(body.get("alert_id")))],
     )
+
+
+def _by(body: Mapping[str, Any]) -> str:
+    """Who did something to an alert. People's names are not at hand here, and an id says nothing to a reader."""
+    by = said(body.get("by"))
+    return "a person" if _UUID.fullmatch(by) else by or ("a finding" if body.get("event_id") else "")
 
 
 def _switched_off(body: Mapping[str, Any], summary: str, _zone: str) -> Told:

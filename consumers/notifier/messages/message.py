@@ -9,7 +9,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from consumers.notifier.channels.port import Message
-from consumers.notifier.item import Item, of
+from consumers.notifier.groups.naming import PAIR
+from consumers.notifier.item import RAISED, Item, of
 from consumers.notifier.notice import DIGEST, Cause, Notice
 from consumers.notifier.routing.tree import Fields
 from schemas.envelope import Envelope
@@ -25,7 +26,9 @@ _MEANS_MORE: Final = frozenset('\\*?|="~')
 """Characters of a value that matchers take for more than themselves, somewhere."""
 _NAME: Final = re.compile(r"[^\s=!<>]+")
 _EACH: Final = ("source", "type", "kind", "account", "rule")
-"""The fields by which events of one group are silenced, if they are the same in all that are named."""
+"""The fields by which events of one group are silenced, with those that the group is made by, if all that are named agree."""
+_FEW: Final = 5
+"""Things that last and are silenced by their subjects."""
 
 
 def named(notice: Notice) -> list[Cause]:
@@ -36,17 +39,23 @@ def named(notice: Notice) -> list[Cause]:
 
 
 def message_of(notice: Notice, events: Mapping[str, Envelope], console_url: str, *, zone: str = "UTC") -> Message:
-    """The message about ``notice``. ``events`` holds by id those of ``named(notice)`` that the log holds."""
+    """The message about ``notice``.
+
+    ``events`` holds by id those of ``named(notice)`` that the log holds, and those that raised the alerts among them.
+    """
     told = tuple((events[cause.event_id], cause.resolved) for cause in named(notice) if cause.event_id in events)
     base = console_url.rstrip("/")
-    items = [] if notice.key.route == DIGEST else _items(notice, told)
+    raised = {event.subject: event for event in events.values() if event.type == RAISED}
+    items = [] if notice.key.route == DIGEST else _items(notice, told, raised)
+    firing = [item for item, (_, over) in zip(items, told, strict=True) if item and not over] if items else []
     return Message(
         notice=notice,
         told=told,
         more=max(count_of(notice) - len(told), 0),
-        link=_link(notice, _common([item.fields for item in items]), base),
-        silence=_silence(items, base),
+        link=_link(notice, _common([item.fields for item in items if item]), base),
+        silence="" if told and all(over for _, over in told) else _silence(firing, notice, base),
         zone=zone,
+        raised=raised,
     )
 
 
@@ -56,9 +65,10 @@ def count_of(notice: Notice) -> int:
     return max(counted, notice.firing + notice.resolved, len({cause.event_id for cause in (*notice.causes, *notice.still)}))
 
 
-def _items(notice: Notice, told: Sequence[tuple[Envelope, bool]]) -> Sequence[Item]:
+def _items(notice: Notice, told: Sequence[tuple[Envelope, bool]], raised: Mapping[str, Envelope]) -> Sequence[Item | None]:
+    """What is told as matchers see it: an alert as it was raised."""
     where = {cause.event_id: cause.position for cause in (*notice.causes, *notice.still)}
-    return [item for event, _ in told if (item := of(event, where[event.id]))]
+    return [of(raised.get(event.subject, event), where[event.id]) for event, _ in told]
 
 
 def _link(notice: Notice, common: Fields, base: str) -> str:
@@ -71,15 +81,29 @@ def _link(notice: Notice, common: Fields, base: str) -> str:
     return f"{base}/events?{query}" if query else f"{base}/events"
 
 
-def _silence(items: Sequence[Item], base: str) -> str:
+def _silence(items: Sequence[Item], notice: Notice, base: str) -> str:
     """To the form of a new silence, filled in with what would match these; empty if that is too long for an address."""
-    fields = _precise(items[0]) if len(items) == 1 else _common([item.fields for item in items])
-    query = urlencode(
-        [("matcher", f"{name}={_exactly(value)}") for name, value in fields.items() if value and _NAME.fullmatch(name)],
-        errors="replace",
-    )
+    grouped = [name for name, _ in PAIR.findall(notice.key.group) if name != "severity"]
+    common = _common([item.fields for item in items], grouped)
     address = f"{base}/silences/new"
-    return f"{address}?{query}" if 0 < len(query) <= _LONGEST_QUERY else address
+    several = [] if len(items) > _FEW or count_of(notice) > _FEW else [_by_subjects(items)]
+    for asked in [_of(_precise(items[0]))] if len(items) == 1 else [*several, _of(common)]:
+        query = urlencode([("matcher", matcher) for matcher in asked], errors="replace")
+        if 0 < len(query) <= _LONGEST_QUERY:
+            return f"{address}?{query}"
+    return address
+
+
+def _of(fields: Fields) -> list[str]:
+    return [f"{name}={_exactly(value)}" for name, value in fields.items() if value and _NAME.fullmatch(name)]
+
+
+def _by_subjects(items: Sequence[Item]) -> list[str]:
+    """A matcher for just these; none if their subjects do not come again, as those of moments and alerts."""
+    if not all(item.is_lasting and item.fields.get("subject") and not item.fields.get("rule") for item in items):
+        return []
+    subjects = dict.fromkeys(_exactly(item.fields["subject"]) for item in items)
+    return [f"subject={'|'.join(subjects)}"] if subjects else []
 
 
 def _exactly(value: str) -> str:
@@ -87,9 +111,10 @@ def _exactly(value: str) -> str:
     return "".join(f"\\{char}" if char in _MEANS_MORE else char for char in value)
 
 
-def _common(fields: Sequence[Fields]) -> Fields:
-    """What events have in common, of what a group is silenced by."""
-    same = {name: fields[0].get(name, "") for name in _EACH if fields and len({each.get(name, "") for each in fields}) == 1}
+def _common(fields: Sequence[Fields], grouped: Sequence[str] = ()) -> Fields:
+    """What events have in common, of what a group is silenced by; ``grouped`` are the fields that it is made by."""
+    names = dict.fromkeys((*_EACH, *grouped))
+    same = {name: fields[0].get(name, "") for name in names if fields and len({each.get(name, "") for each in fields}) == 1}
     return _terse(same)
 
 

@@ -3,15 +3,15 @@
 Single: one event is told, with all its details. Group: several, a line each. Digest: what was counted in a storm, and the worst.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from consumers import palette
 from consumers.notifier.channels.port import Message
+from consumers.notifier.groups.naming import PAIR
 from consumers.notifier.messages.card import Card, card
 from consumers.notifier.messages.kinds import noun
 from consumers.notifier.messages.message import count_of
@@ -22,7 +22,6 @@ from consumers.palette import SEVERITIES, Tone
 from schemas.identity import MICROSECONDS
 
 _TOP: Final = 5
-_PAIR: Final = re.compile(r'([^=",]+)="((?:[^"\\]|\\.)*)"')
 _WHY: Final = {
     Reason.NEWLY_FIRING: "this is new",
     Reason.NEWLY_RESOLVED: "something of this is over, the rest still fires",
@@ -71,7 +70,11 @@ class Story:
 def story_of(message: Message, console_url: str, zone: str = "") -> Story:
     """``message`` in words. ``zone``: the channel's own time zone, "" if it has none. At least one event is told, or counted."""
     notice, zone = message.notice, zone or message.zone
-    cards = [card(event, console_url, zone=zone, over=over) for event, over in message.told]
+    cards = [
+        card(event, console_url, zone=zone, over=over, raised=message.raised.get(event.subject)) for event, over in message.told
+    ]
+    if message.is_trial:
+        cards = [replace(each, link=message.link) for each in cards]
     shape = _shape(message)
     single = shape is Shape.SINGLE
     return Story(
@@ -183,7 +186,7 @@ def _group(key: Key) -> str:
     """``account=123456789012, kind=guardduty``; "" for what is a group of its own, and for a route's only one."""
     if key.route == DIGEST or "=" not in key.group or key.group.startswith("fingerprint="):
         return ""
-    pairs = _PAIR.findall(key.group)
+    pairs = PAIR.findall(key.group)
     return clean(", ".join(f"{name}={value}" for name, value in pairs if value) or key.group)
 
 

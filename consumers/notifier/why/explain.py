@@ -1,10 +1,10 @@
 """The explanation as a whole: verdict, sentence, and the chain from the raw input to the notices. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from consumers.notifier.groups.naming import homes
-from consumers.notifier.notice import Notice
+from consumers.notifier.notice import Key, Notice
 from consumers.notifier.routing.tree import Fields
 from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import Known
@@ -49,7 +49,10 @@ def _chain(known: Known) -> Iterator[Link]:
     yield from _origin(known)
     for alert in known.alerts:
         yield from _of_alert(alert)
-    yield from _decided(known) if known.notices else _to_be(known)
+        for way in known.by_way:
+            if way.alert == alert:
+                yield from _decided(way.notices, known.digests)
+    yield from _decided(known.notices, known.digests) if known.notices else _to_be(known)
 
 
 def _origin(known: Known) -> Iterator[Link]:
@@ -72,13 +75,13 @@ def _of_alert(alert: Alert) -> Iterator[Link]:
     yield Link("alert", alert.id, f"{alert.status}{how}: {alert.title}, concluded from {alert.count:,} findings")
 
 
-def _decided(known: Known) -> Iterator[Link]:
-    for notice in sorted(known.notices, key=lambda notice: (notice.decided_us, notice.key)):
+def _decided(notices: Iterable[Notice], digests: Mapping[Key, Notice]) -> Iterator[Link]:
+    for notice in sorted(notices, key=lambda notice: (notice.decided_us, notice.key)):
         yield Link("route", notice.key.route, path_of(notice.path) or notice.key.route)
         yield Link("group", notice.key.group, f"of route {notice.key.route}")
-        yield Link("notice", str(notice.key), of_notice(notice, known.digests).sentence)
-        for digest in digests_of(notice, known.digests):
-            yield Link("digest", str(digest.key), of_notice(digest, known.digests).sentence)
+        yield Link("notice", str(notice.key), of_notice(notice, digests).sentence)
+        for digest in digests_of(notice, digests):
+            yield Link("digest", str(digest.key), of_notice(digest, digests).sentence)
 
 
 def _to_be(known: Known) -> Iterator[Link]:

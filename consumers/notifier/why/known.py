@@ -4,15 +4,17 @@ Time: what is read is not of one instant; a notice that is decided meanwhile may
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
 from consumers.notifier import item
+from consumers.notifier.groups.naming import homes
 from consumers.notifier.groups.state import Group, Member
 from consumers.notifier.item import Item
 from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, State
+from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Policies
 from pipeline.log.port import Position, Record
 from projections.alert_pages import Alert, AlertQuery
@@ -22,6 +24,8 @@ from projections.reading import Reading
 
 MOST_NOTICES: Final = 50
 FINDINGS_SHOWN: Final = 5
+ALERTS_FOLLOWED: Final = 5
+"""Of the alerts that a finding led to; for each the ledger is asked."""
 LOOK_BACK_US: Final = 86_400_000_000
 """Alerts that a finding led to are looked for among those whose window began so long before it, or later."""
 _MOST_ALERTS: Final = 200
@@ -52,6 +56,10 @@ class Book(Protocol):
         """All groups with their members."""
         ...
 
+    def pace(self, channel: str) -> Pace:
+        """How the channel rests."""
+        ...
+
 
 class Progress(Enum):
     """How far the notifier is with an event."""
@@ -64,11 +72,22 @@ class Progress(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class ByWay:
+    """What became of an alert that a finding led to. ``notices`` tell of its being raised; ``held`` as in ``Known``."""
+
+    alert: Alert
+    notices: tuple[Notice, ...]
+    held: tuple[tuple[Group, Member], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known of an event.
 
-    ``digests`` are those into which ``notices``, or digests of them, were merged. ``held`` are the groups that what it is about
-    is in, and as what, unless it was told. ``alerts`` are what it is about, or led to; ``findings`` what led to the former.
+    ``digests`` are those into which ``notices``, those of ``by_way``, or digests of them, were merged. ``held`` are the groups
+    that what it is about is in, and as what, unless every route that wants it has told it. ``alerts`` are what it is about, or
+    led to; ``findings`` what led to the former, ``by_way`` what became of the latter. ``paces`` say how channels rest for which
+    something waits.
     """
 
     record: Record
@@ -80,26 +99,51 @@ class Known:
     policies: Policies
     alerts: tuple[Alert, ...]
     findings: tuple[Entry, ...]
+    by_way: tuple[ByWay, ...] = ()
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
 
 def gather(record: Record, book: Book, reading: Reading, judged: Judged, policies: Policies, *, now_us: int) -> Known:
     """All that is known of an event. Raises ``LedgerUnavailable``, ``StoreUnavailable``."""
     event = record.event
     found = item.of(event, record.position)
-    notices = tuple(book.notices(Wanted(event_id=event.id, limit=MOST_NOTICES)))
+    notices = _notices(event.id, book)
     alerts = _alerts(record, judged)
+    by_way = () if event.subject.startswith(_ALERT) else tuple(_by_way(alert, book) for alert in alerts[:ALERTS_FOLLOWED])
     named = alerts[0].event_ids[:FINDINGS_SHOWN] if alerts and event.subject.startswith(_ALERT) else ()
+    all_notices = [*notices, *(notice for each in by_way for notice in each.notices)]
+    digests = _digests(all_notices, book)
+    waiting = {notice.channel for notice in (*all_notices, *digests.values()) if notice.state is State.PENDING}
     return Known(
         record,
         found,
         _progress(record.position, book),
         notices,
-        _digests(notices, book),
-        _held(found, notices, book),
+        digests,
+        _held(found.fingerprint if found else None, () if _is_asked_elsewhere(found, notices, policies) else notices, book),
         policies,
         alerts,
         tuple(entry for event_id in named for entry in reading.event(event_id, now_us=now_us)[:1]),
+        by_way,
+        {channel: book.pace(channel) for channel in waiting},
     )
+
+
+def _is_asked_elsewhere(found: Item | None, notices: Iterable[Notice], policies: Policies) -> bool:
+    """Whether a route wants it that has decided nothing about it yet."""
+    decided = {notice.key.route for notice in notices}
+    return found is not None and any(
+        home.route.name not in decided for home in homes(policies.routing, found.fields, found.fingerprint)
+    )
+
+
+def _notices(event_id: str, book: Book) -> tuple[Notice, ...]:
+    return tuple(book.notices(Wanted(event_id=event_id, limit=MOST_NOTICES)))
+
+
+def _by_way(alert: Alert, book: Book) -> ByWay:
+    notices = _notices(alert.raised, book)
+    return ByWay(alert, notices, _held(f"{_ALERT}{alert.id}", notices, book))
 
 
 def _progress(position: Position, book: Book) -> Progress:
@@ -128,13 +172,11 @@ def _digests(notices: Iterable[Notice], book: Book) -> dict[Key, Notice]:
     return found
 
 
-def _held(found: Item | None, notices: Iterable[Notice], book: Book) -> tuple[tuple[Group, Member], ...]:
+def _held(fingerprint: str | None, notices: Iterable[Notice], book: Book) -> tuple[tuple[Group, Member], ...]:
     """Where something is held. All groups are read for that: it is asked where it may matter."""
-    if found is None or any(notice.state is not State.SUPPRESSED for notice in notices):
+    if fingerprint is None or any(notice.state is not State.SUPPRESSED for notice in notices):
         return ()
-    return tuple(
-        (group, member) for group, members in book.groups() for member in members if member.fingerprint == found.fingerprint
-    )
+    return tuple((group, member) for group, members in book.groups() for member in members if member.fingerprint == fingerprint)
 
 
 def _alerts(record: Record, judged: Judged) -> tuple[Alert, ...]:

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from consumers.notifier.groups.state import WATCHED
+from consumers.notifier.groups.state import WATCHED, Group, Member
 from consumers.notifier.item import RAISED, Item, Turn
 from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Matcher
 from consumers.notifier.routing.walk import Step, walk
-from consumers.notifier.why.known import Known, Progress
+from consumers.notifier.why.known import ByWay, Known, Progress
 from schemas.identity import MICROSECONDS
 
 
@@ -83,6 +84,11 @@ _WORDS: Final[Mapping[Reason, str]] = {
 }
 _TELLING: Final = (State.SENT, State.MERGED, State.SENDING, State.PENDING, State.FAILED, State.SUPPRESSED)
 """Of several notices the first of these says most."""
+_RANKS: Final = (Verdict.TOLD, Verdict.SENDING, Verdict.WAITING, Verdict.HELD, Verdict.FAILED)
+"""Of two verdicts the first of these says most; all others say less."""
+_ROUTES_NAMED: Final = 5
+_TOLD: Final = "Told: "
+NO_PACES: Final[Mapping[str, Pace]] = {}
 
 
 def moment(time_us: int) -> str:
@@ -96,19 +102,64 @@ def path_of(names: Iterable[str]) -> str:
 
 
 def said(known: Known) -> Said:
-    """The verdict about an event."""
-    if known.notices:
-        first = min(known.notices, key=lambda notice: _TELLING.index(notice.state))
-        verdict, sentence = of_notice(first, known.digests)
-        others = len(known.notices) - 1
-        more = f" There {'is 1 more notice' if others == 1 else f'are {others} more notices'} of it." if others else ""
-        return Said(verdict, f"{sentence}{_for_now(known) if verdict is Verdict.HELD else ''}.{more}")
-    verdict, sentence = _without_notice(known)
-    return Said(verdict, f"{sentence}.")
+    """The verdict about an event: by itself, or by way of an alert that it led to, whichever told more."""
+    verdict, sentence = _by_itself(known)
+    by_way = min((_by_way_of(each, known) for each in known.by_way), key=_rank, default=None)
+    if by_way is None or _rank(by_way) >= _rank(Said(verdict, sentence)):
+        return Said(verdict, sentence)
+    itself = f" By itself: {_lowered(sentence)}" if known.notices else ""
+    return Said(by_way.verdict, f"{by_way.sentence}.{itself}")
 
 
-def of_notice(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
-    """What a notice says, without the full stop. ``digests`` are known ones, by key."""
+def _by_itself(known: Known) -> Said:
+    if not known.notices:
+        verdict, sentence = _without_notice(known)
+        return Said(verdict, f"{sentence}.")
+    ranked = sorted(known.notices, key=lambda notice: _TELLING.index(notice.state))
+    firsts = list({notice.key.route: notice for notice in reversed(ranked)}.values())
+    firsts.sort(key=lambda notice: _TELLING.index(notice.state))
+    told = [_of_route(notice, known) for notice in firsts[:_ROUTES_NAMED]]
+    routes = {notice.key.route for notice in firsts}
+    told += [Said(Verdict.WAITING, f"{_waits(group)}.") for group in _waiting(known) if group.key.route not in routes]
+    verdict, _ = min(told, key=_rank)
+    others = len(known.notices) - len(firsts[:_ROUTES_NAMED])
+    more = f" There {'is 1 more notice' if others == 1 else f'are {others} more notices'} of it." if others else ""
+    return Said(verdict, f"{' '.join(each.sentence for each in told)}{more}")
+
+
+def _of_route(notice: Notice, known: Known) -> Said:
+    """What a notice says, and what may still become of what it holds."""
+    verdict, sentence = of_notice(notice, known.digests, known.paces)
+    held = [found for found in known.held if found[0].key.route == notice.key.route]
+    return Said(verdict, f"{sentence}{_for_now(held) if verdict is Verdict.HELD else ''}.")
+
+
+def _rank(told: Said) -> int:
+    return _RANKS.index(told.verdict) if told.verdict in _RANKS else len(_RANKS)
+
+
+def _by_way_of(way: ByWay, known: Known) -> Said:
+    alert = f"alert {way.alert.id} ({way.alert.title})"
+    if way.notices:
+        verdict, sentence = of_notice(
+            min(way.notices, key=lambda notice: _TELLING.index(notice.state)), known.digests, known.paces
+        )
+        sentence += _for_now(way.held) if verdict is Verdict.HELD else ""
+    elif waiting := next((found for found in way.held if found[0].key != WATCHED and not found[1].told), None):
+        verdict, sentence = Verdict.WAITING, _waits(waiting[0])
+    else:
+        return Said(Verdict.UNKNOWN, f"Of {alert}, which came of it, no decision is known")
+    if sentence.startswith(_TOLD):
+        return Said(verdict, f"Told by way of {alert}: {sentence.removeprefix(_TOLD)}")
+    return Said(verdict, f"By way of {alert}: {_lowered(sentence)}")
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
+
+
+def of_notice(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str, Pace] = NO_PACES) -> Said:
+    """What a notice says, without the full stop. ``digests`` are known ones, by key; ``paces`` how channels rest, by name."""
     channel = notice.channel
     stands = f"{_WORDS[notice.reason]}{f' ({notice.detail})' if notice.detail else ''}"
     where = f"route {path_of(notice.path) or notice.key.route}"
@@ -117,27 +168,36 @@ def of_notice(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
             perhaps = ", perhaps twice, as the outcome of an earlier attempt is unknown" if notice.unsure else ""
             return Said(
                 Verdict.TOLD,
-                f"Told: {channel} got it at {moment(notice.changed_us)}{perhaps}, because {_WORDS[notice.why]}; {where}",
+                f"{_TOLD}{channel} got it at {moment(notice.changed_us)}{perhaps}, because {_WORDS[notice.why]}; {where}",
             )
         case State.MERGED:
-            return _in_digest(notice, digests)
+            return _in_digest(notice, digests, paces)
         case State.SENDING:
             return Said(Verdict.SENDING, f"A message to {channel} is on its way, attempt {notice.attempt}; {where}")
         case State.PENDING:
-            waits = stands if notice.attempt or notice.reason is Reason.REDRIVEN else "it waits for its turn"
-            return Said(Verdict.SENDING, f"To be told to {channel} from {moment(notice.due_us)} on: {waits}; {where}")
+            return Said(Verdict.SENDING, f"{_pending(notice, stands, paces.get(channel, Pace()))}; {where}")
         case State.FAILED:
             return Said(Verdict.FAILED, f"Not told: {stands}; it is a dead letter of {channel}, which can be redriven; {where}")
         case State.SUPPRESSED:
             return Said(Verdict.HELD, f"Not told to {channel or 'anybody'} at {moment(notice.decided_us)}: {stands}; {where}")
 
 
-def _in_digest(notice: Notice, digests: Mapping[Key, Notice]) -> Said:
+def _pending(notice: Notice, stands: str, pace: Pace) -> str:
+    channel = notice.channel
+    if pace.failures:
+        failed = f"{channel} failed {pace.failures} times in a row, and is tried again at {moment(pace.not_before_us)}"
+        last = f"; its own last attempt: {stands}" if notice.attempt else ""
+        return f"Waits for {channel}: {failed}{last}"
+    waits = stands if notice.attempt or notice.reason is Reason.REDRIVEN else "it waits for its turn"
+    return f"To be told to {channel} from {moment(notice.due_us)} on: {waits}"
+
+
+def _in_digest(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str, Pace]) -> Said:
     last = next(reversed(digests_of(notice, digests)), None)
     if last is None:
         return Said(Verdict.TOLD, f"In a digest of {notice.channel}, of which nothing is known any more")
-    verdict, sentence = of_notice(last, digests)
-    return Said(verdict, f"In a digest of {notice.channel}: {sentence[0].lower()}{sentence[1:]}")
+    verdict, sentence = of_notice(last, digests, paces)
+    return Said(verdict, f"In a digest of {notice.channel}: {_lowered(sentence)}")
 
 
 def digests_of(notice: Notice, digests: Mapping[Key, Notice]) -> list[Notice]:
@@ -149,9 +209,9 @@ def digests_of(notice: Notice, digests: Mapping[Key, Notice]) -> list[Notice]:
     return found
 
 
-def _for_now(known: Known) -> str:
+def _for_now(known: Iterable[tuple[Group, Member]]) -> str:
     """What may still become of something that is held."""
-    held = any(not member.told and not member.resolved for group, member in known.held if group.key != WATCHED)
+    held = any(not member.told and not member.resolved for group, member in known if group.key != WATCHED)
     return "; it fires on, and is told once nothing holds it any more" if held else ""
 
 
@@ -160,11 +220,23 @@ def _without_notice(known: Known) -> Said:
         return _never(known.record.event.type)
     if known.progress in _UNDECIDED:
         return _UNDECIDED[known.progress]
-    for group, member in known.held:
-        if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told:
-            where = f"group {group.key.values} of route {group.key.route}"
-            return Said(Verdict.WAITING, f"Waits in {where}, which is looked at next at {moment(group.next_us)}")
+    if waiting := _waiting(known):
+        return Said(Verdict.WAITING, "; ".join([_waits(waiting[0]), *(_lowered(_waits(group)) for group in waiting[1:])]))
     return _traceless(known.item, walk(known.policies.routing, known.item.fields))
+
+
+def _waits(group: Group) -> str:
+    where = f"group {group.key.values} of route {group.key.route}"
+    return f"Waits in {where}, which is looked at next at {moment(group.next_us)}"
+
+
+def _waiting(known: Known) -> list[Group]:
+    """The groups in which the event itself waits to be told."""
+    return [
+        group
+        for group, member in known.held
+        if group.key != WATCHED and member.cause.event_id == known.record.event.id and not member.told
+    ][:_ROUTES_NAMED]
 
 
 def _never(kind: str) -> Said:
@@ -188,7 +260,7 @@ def _nearest(asked: list[Step], fields: Mapping[str, str]) -> str:
         return "where it goes nobody is told of anything"
     nearest = min(speaking, key=lambda each: len(each.failed))
     failed = " and ".join(_failed(matcher, fields) for matcher in nearest.failed)
-    others = "; others, too, ask for what it is not" if len(speaking) > 1 else ""
+    others = "; the other routes, too, ask for something else" if len(speaking) > 1 else ""
     return f"the route {path_of(nearest.route.path) or nearest.route.name} asks for {failed}{others}"
 
 
