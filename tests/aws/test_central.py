@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -236,8 +237,9 @@ def test_dead_letters_are_driven_again(stack: Central, slack: FakeSlack) -> None
 
     told = stack.invoke("consumers.redrive.handler", {"notices": True, "parked": True})
     assert stack.wakes() == before + 1
-    stack.invoke("consumers.notifier.handler", {})
-    stack.invoke("consumers.notifier.handler", {})
+    deadline = monotonic() + 30
+    while len(slack.posts) == 1 and monotonic() < deadline:  # a second lies between two requests
+        stack.invoke("consumers.notifier.handler", {})
 
     assert told == {"notices": 1, "folded": 0, "parked": 0}
     assert len(slack.posts) == 2
