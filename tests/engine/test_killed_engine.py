@@ -70,5 +70,5 @@ def test_a_role_that_is_killed_again_and_again_raises_each_alert_once(seed: int,
         expected |= {("disk-is-full", f"The disk of h{k}-{h} is full"): 1 for k in range(KILLS) for h in range(HOSTS)}
         wait_until(lambda: len(raised(home)) >= len(expected))
         role.send_signal(signal.SIGTERM)
-        assert role.wait() == 0
+        assert role.wait() in (0, -signal.SIGTERM)  # all may be told before the last one has set itself up
     assert groups(home) == expected
