@@ -168,7 +168,10 @@ def sample(
     storms: Annotated[float, typer.Option("--storms", parser=share, metavar="SHARE", help="Share told in storms.")] = 0.08,
     duplicates: Annotated[float, typer.Option("--duplicates", parser=share, metavar="SHARE", help="Share told twice.")] = 0.02,
     late: Annotated[float, typer.Option("--late", parser=share, metavar="SHARE", help="Share that comes late.")] = 0.02,
-    malformed: Annotated[float, typer.Option("--malformed", parser=share, metavar="SHARE", help="Share that is broken.")] = 0.005,
+    malformed: Annotated[
+        float | None,
+        typer.Option("--malformed", parser=share, metavar="SHARE", help="Share that is broken; 0.005, or 0 with --json alone."),
+    ] = None,
     into: Annotated[bool, typer.Option("--ingest", help="Take them in here, instead of printing them.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -181,11 +184,15 @@ def sample(
       findstream sample --count 50000 --days 30 --ingest
       findstream sample --rate 50 --storms 0.3 --malformed 0 --ingest
     """
+    printed_as_json = as_json and not into
+    if printed_as_json and malformed:
+        message = "with --json only JSON is printed, and what is broken is none; leave one of them out, or write --ingest"
+        raise typer.BadParameter(message, param_hint="--malformed")
     mix = Mix(
         storms=storms,
         duplicates=duplicates,
         late=late,
-        malformed=malformed,
+        malformed=(0.0 if printed_as_json else Mix().malformed) if malformed is None else malformed,
         accounts=accounts,
         rhythm=0.0 if rate else 0.5,
         overture=not rate,

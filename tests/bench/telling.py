@@ -38,6 +38,7 @@ RATE = 5000
 _TICK_SECONDS = 0.01
 _EACH = round(RATE * _TICK_SECONDS)
 _TOLD_EVERY = 10
+_PATIENCE_SECONDS = 30.0
 _SOURCE = "monitoring.bench"
 _ROUTING = f"""routes:
   routes:
@@ -67,7 +68,9 @@ def _run(length_seconds: float) -> list[float]:
             here.recv()
         ends["producer"][0].send("go")
         appended: dict[str, float] = ends["producer"][0].recv()
-        time.sleep(1.0)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not appended.keys() <= arrived.keys() and time.monotonic() < deadline:
+            time.sleep(_TICK_SECONDS)
         ends["notifier"][0].send("stop")
         for _, process in ends.values():
             process.join()

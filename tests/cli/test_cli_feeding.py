@@ -129,6 +129,21 @@ def test_samples_differ_without_a_seed(findstream: Findstream) -> None:
     assert findstream(*asked).out != findstream(*asked).out
 
 
+def test_a_sample_in_json_holds_nothing_broken(findstream: Findstream) -> None:
+    asked = ("sample", "--count", "2000", "--seed", "7", "--until", "2026-01-31")
+    plain, as_json = findstream(*asked).out, findstream(*asked, "--json").out
+
+    assert any(not line.startswith("{") for line in plain.split("\n") if line)
+    assert len([orjson.loads(line) for line in as_json.split("\n") if line]) == 2000
+
+
+def test_json_and_what_is_broken_are_not_printed_together(findstream: Findstream) -> None:
+    answer = findstream("sample", "--count", "3", "--malformed", "0.1", "--json")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert "leave one of them out, or write --ingest" in answer.err
+
+
 def test_a_sample_can_be_taken_in_at_once(findstream: Findstream) -> None:
     told = findstream(
         "sample", "--count", "300", "--seed", "1", "--malformed", "0.2", "--duplicates", "0.2", "--ingest", "--json"
