@@ -26,7 +26,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "central": Recipe(
         lock=ROOT / "infra/central/requirements.lock",
         code=("schemas", "pipeline", "projections", "consumers"),
-        services=frozenset({"dynamodb", "kinesis", "s3", "secretsmanager", "sqs", "ssm", "sts"}),
+        services=frozenset({"dynamodb", "kinesis", "s3", "secretsmanager", "sesv2", "sqs", "sts"}),
         without=(
             "consumers/cli",
             "consumers/console",
@@ -39,7 +39,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "agent": Recipe(
         lock=ROOT / "infra/agent/requirements.lock",
         code=("pipeline/__init__.py", "pipeline/errors.py", "pipeline/collectors"),
-        services=frozenset({"events", "lambda", "logs", "sts"}),
+        services=frozenset({"events", "lambda", "logs"}),
     ),
 }
 

@@ -24,6 +24,7 @@ _NEVER: Final = (
     "**/*.pxd",
     "**/*.md",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",
+    "bazel-project",  # what built cel_expr_python, in some of its wheels
     "cel_expr_python/ext",  # extensions of CEL that conditions do not have
     "zstandard/*cffi*",  # for PyPy
 )
@@ -43,7 +44,7 @@ def install(recipe: Recipe, target: Target, folder: Path) -> None:
 
 def copy_code(recipe: Recipe, folder: Path) -> None:
     """Our code, and a record of its version for ``importlib.metadata``."""
-    for path in _ours(recipe):
+    for path in ours(recipe):
         into = folder / path
         into.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, into)
@@ -55,8 +56,8 @@ def copy_code(recipe: Recipe, folder: Path) -> None:
 
 def inputs(recipe: Recipe) -> str:
     """A hash of all that a package is made of: it tells whether one that was built is still what would be built."""
-    told = hashlib.sha256()
-    for path in (recipe.lock, *(ROOT / each for each in _ours(recipe))):
+    told = hashlib.sha256(f"{sorted(recipe.services)} {_NEVER}".encode())
+    for path in (recipe.lock, *(ROOT / each for each in ours(recipe))):
         told.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return told.hexdigest()
 
@@ -87,7 +88,8 @@ def compile_all(target: Target, folder: Path) -> bool:
     return True
 
 
-def _ours(recipe: Recipe) -> Iterator[Path]:
+def ours(recipe: Recipe) -> Iterator[Path]:
+    """The files of ours that go in, as paths in the repository, in order."""
     out = tuple(Path(path) for path in recipe.without)
     for code in recipe.code:
         found = [ROOT / code] if (ROOT / code).is_file() else sorted((ROOT / code).rglob("*"))

@@ -132,7 +132,7 @@ def test_boto3_knows_the_services_that_are_called_only(named: str) -> None:
     assert (
         services
         == {
-            "central": {"dynamodb", "kinesis", "s3", "secretsmanager", "sqs", "ssm", "sts"},
-            "agent": {"events", "lambda", "logs", "sts"},
+            "central": {"dynamodb", "kinesis", "s3", "secretsmanager", "sesv2", "sqs", "sts"},
+            "agent": {"events", "lambda", "logs"},
         }[named]
     )

@@ -1,6 +1,7 @@
 """How zips for Lambda are built."""
 
 import os
+import re
 import sys
 import zipfile
 from dataclasses import replace
@@ -87,6 +88,15 @@ def test_what_no_function_reads_is_taken_away(tmp_path: Path) -> None:
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(kept)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_boto3_keeps_each_service_that_the_code_asks_it_for_and_no_other(name: str) -> None:
+    recipe = RECIPES[name]
+    code = [ROOT / path for path in tree.ours(recipe) if path.suffix == ".py"]
+    called = {found for path in code for found in re.findall(r"\bclient\(\s*\"([a-z0-9]+)\"", path.read_text())}
+
+    assert called == recipe.services
+
+
 def test_code_is_compiled_without_the_time_and_the_place_of_the_build(tmp_path: Path) -> None:
     compiled = []
     for number in (1, 2):
@@ -135,6 +145,10 @@ def installed(_: Recipe, __: Target, folder: Path) -> None:
 def locked(folder: Path) -> Recipe:
     (folder / "our.lock").write_text("")
     return replace(NOTHING, lock=folder / "our.lock")
+
+
+def test_other_services_make_another_package(tmp_path: Path) -> None:
+    assert tree.inputs(locked(tmp_path)) != tree.inputs(replace(locked(tmp_path), services=frozenset({"sesv2"})))
 
 
 def test_another_lock_or_other_code_makes_another_package(tmp_path: Path) -> None:
