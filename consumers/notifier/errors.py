@@ -48,7 +48,7 @@ class LedgerUnavailable(NotifierError):
 
 
 class LedgerUnreadable(NotifierError):
-    """The ledger file is damaged. Do: restore it from a backup; what happened since is decided again, and may be sent again."""
+    """The ledger is damaged. Do: restore it from a backup; what happened since is decided again, and may be sent again."""
 
 
 class LedgerTaken(NotifierError):

@@ -43,8 +43,8 @@ class Policing:
             _logger.error("event %s is no %s, whatever it is; what held before goes on", event.id, event.type)
         elif event.type == PUBLISHED:
             self._publish(event)
-        elif self._revisions.get(event.subject, 0) < event.data["revision"]:
-            self._revisions[event.subject] = event.data["revision"]
+        elif self._revisions.get(event.data["silence_id"], 0) < event.data["revision"]:
+            self._revisions[event.data["silence_id"]] = event.data["revision"]
             self._silence(event)
 
     def forget(self, now_us: int) -> None:
@@ -52,6 +52,7 @@ class Policing:
         left = tuple(silence for silence in self.policies.silences if now_us < silence.ends_us + KEPT_US)
         if len(left) < len(self.policies.silences):
             self.policies = replace(self.policies, silences=left)
+            self._revisions = {silence.id: self._revisions[silence.id] for silence in left if silence.id in self._revisions}
 
     def _publish(self, event: Envelope) -> None:
         number = event.data["version"]

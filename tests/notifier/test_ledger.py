@@ -764,6 +764,21 @@ def test_a_long_write_that_a_crash_cut_off_is_carried_out_by_who_comes_next(mini
     assert ledger.tallies() == [Tally("ops", State.PENDING, 99)]
 
 
+def test_a_long_write_of_which_a_part_is_missing_is_told_and_not_waited_for(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    dying = DynamoLedger(Cut(client, 2), table, dice=Random())
+    token = dying.claim()
+    with pytest.raises(Lost):
+        dying.commit(token, MARKS, [Draft(gathered(number)) for number in range(1, 100)], Change())
+    for item in client.scan(TableName=table)["Items"]:
+        if item["pk"]["S"].startswith("ledger#journal#"):
+            client.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+
+    with pytest.raises(LedgerUnreadable, match=r"part 1 of [2-9] of the ledger's long write is missing"):
+        DynamoLedger(client, table, dice=Random()).claim()
+
+
 def test_a_long_write_that_another_comes_before_is_decided_anew(ministack: Server, tmp_path: Path) -> None:
     table = table_at(ministack, tmp_path)
     client = ministack.client("dynamodb")

@@ -138,14 +138,17 @@ def test_a_silence_that_cannot_be_read_or_is_unknown_silences_nothing(caplog: py
 
 
 def test_a_silence_that_ends_is_forgotten_and_others_are_not() -> None:
+    other = "018f3000-0000-7000-8000-000000000002"
     policing = listening()
     policing.hear(created())
+    policing.hear(silence("created", 1, silence_id=other, matchers=("source=*",), starts_us=NOW_US, ends_us=NOW_US + 9 * HOUR_US))
     policing.forget(NOW_US)
-    assert len(policing.policies.silences) == 1
+    assert len(policing.policies.silences) == 2
 
     policing.forget(NOW_US + HOUR_US + KEPT_US)
+    policing.hear(silence("changed", 1, silence_id=other, ends_us=NOW_US + HOUR_US))
 
-    assert not policing.policies.silences
+    assert [(each.id, each.ends_us) for each in policing.policies.silences] == [(other, NOW_US + 9 * HOUR_US)]
 
 
 def test_the_notifier_acts_on_what_it_reads_between_two_events(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from zlib import compress, decompress
 import orjson
 
 from consumers.notifier import facts
-from consumers.notifier.errors import LedgerTaken, LedgerUnavailable
+from consumers.notifier.errors import LedgerTaken, LedgerUnavailable, LedgerUnreadable
 from consumers.notifier.groups.state import Change, Group, Member
 from consumers.notifier.ledger import items, rows
 from consumers.notifier.ledger.port import Crowd, Draft, Tally, Wanted
@@ -307,7 +307,7 @@ class DynamoLedger:
         return False
 
     def _carried_out(self, writer: items.Writer) -> items.Writer:
-        """The writer's item once no journal is left."""
+        """The writer's item once no journal is left. Raises ``LedgerUnreadable`` if a part of one is missing."""
         while writer.journal:
             part = self._table.get(items.journal(writer.journal, writer.step))
             last = writer.step + 1 == writer.steps
@@ -315,7 +315,10 @@ class DynamoLedger:
             told = orjson.loads(decompress(items.bytes_of(part["actions"]))) if part else []
             if part and self._written(writer, after, [items.action_of(each) for each in told]) and last:
                 self._table.delete_many(items.journal(writer.journal, place) for place in range(writer.steps))
-            writer = self._read()
+            before, writer = writer, self._read()
+            if not part and writer == before:  # or another process was faster: then its item has changed
+                message = f"{self._table.name}: part {writer.step + 1} of {writer.steps} of the ledger's long write is missing"
+                raise LedgerUnreadable(message)
         return writer
 
     def _written(self, before: items.Writer, after: items.Writer, actions: Sequence[Action]) -> bool:
