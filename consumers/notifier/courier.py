@@ -6,8 +6,8 @@ written after the request, the outcome is kept in memory and written at the next
 Pace and storms are as ``consumers.notifier.pacing`` says.
 
 Order: of one group what was decided first is sent first, lest the last word about something be an old one. Overtaken is what has
-       failed for ``IN_ORDER_US``, and, by what is CRITICAL, what a storm holds back for its digest; what a person sends on its way
-       again comes when it comes. What is sent ``LATE_US`` after it was decided says so. Both are microseconds.
+       failed for ``IN_ORDER_US``, and, by what is CRITICAL, what a storm holds back for its digest; what a person sends on its
+       way again comes when it comes. What is sent ``LATE_US`` after it was decided says so. Both are microseconds.
 """
 
 import logging
