@@ -1,6 +1,8 @@
 """The ledger in one SQLite file, beside the log but apart from it.
 
 Durability: each write is on disk when its method returns; transactions are a few rows long, and no request is made inside one.
+            Only ``commit`` does not wait for the disk where nothing of it goes out yet: the write that a request waits for, or
+            the next fact, brings it there. What a power cut takes until then is read again, and decided again.
 Threads:    all that ``pipeline.sqlite_file`` promises: any number of threads and processes.
 """
 
@@ -85,7 +87,7 @@ class SqliteLedger:
     def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
         """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
         new = 0
-        with self._writing(token) as db:
+        with self._writing(token, synced=any(draft.fact for draft in drafts)) as db:
             [(doubt_us,)] = db.execute("SELECT doubt_us FROM writer").fetchall()
             for draft in drafts:
                 new += self._insert(db, draft, doubt_us)
@@ -244,8 +246,8 @@ class SqliteLedger:
         return {shard: Position.parse(position) for shard, position in found} if begun else None
 
     @contextmanager
-    def _writing(self, token: int) -> Iterator[sqlite3.Connection]:
-        with self._file.writing() as db:
+    def _writing(self, token: int, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._file.writing(synced=synced) as db:
             [(current,)] = db.execute("SELECT token FROM writer").fetchall()
             if current != token:
                 message = f"{self._file.path}: another notifier has taken over"
