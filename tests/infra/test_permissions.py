@@ -122,7 +122,7 @@ def holders(asked: Evaluated, action: str) -> set[str]:
         ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
         ("secretsmanager:PutSecretValue", set()),
         ("sqs:ReceiveMessage", {"Ingest", "Notifier"}),
-        ("lambda:InvokeFunction", {"Schedule"}),
+        ("lambda:InvokeFunction", {"Schedule", "Api"}),
         ("s3:DeleteObject", set()),
         ("dynamodb:Scan", set()),
         ("dynamodb:DeleteTable", set()),
@@ -149,6 +149,16 @@ def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Eval
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
+    }
+
+
+def test_the_api_may_invoke_the_notifier_alone_and_read_no_channels_secret(prod: Evaluated) -> None:
+    grants = allowed(prod, "ApiRole")
+
+    assert [resource for resource, actions in grants.items() if "lambda:InvokeFunction" in actions] == ["NotifierFunction.Arn"]
+    assert grants["NotifierFunction.Arn"] == {"lambda:InvokeFunction"}
+    assert {resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions} == {
+        "Ref SigningKeysSecret"
     }
 
 
