@@ -48,7 +48,7 @@ NEEDED = {
     "consumers.silence.handler": {"pydantic", "pydantic_settings"},
     "pipeline.desks.handler": {"pydantic", "pydantic_settings"},
     "projections.sweep.handler": {"pydantic", "pydantic_settings"},
-    "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
+    "consumers.redrive.handler": {"pydantic", "pydantic_settings", "jinja2"},
     "consumers.jobs.handler": {"pydantic", "pydantic_settings", "jinja2"},
     COLLECTOR: set(),
 }
