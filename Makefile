@@ -8,7 +8,8 @@ WORKERS ?= 4
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXACT := schemas/**,pipeline/log/**,pipeline/quarantine/**,pipeline/sqlite_file.py,pipeline/writer_lock.py,projections/stores/**,$\
-projections/agent_status.py,projections/configuration.py,projections/daily_aggregates.py,projections/event_index.py,projections/task_board.py,projections/guard.py
+projections/agent_status.py,projections/configuration.py,projections/daily_aggregates.py,projections/event_index.py,projections/task_board.py,projections/guard.py,$\
+consumers/notifier/groups/**,consumers/notifier/routing/**,consumers/notifier/ledger/**,consumers/notifier/deciding.py,consumers/notifier/policing.py
 EMULATORS := tests/aws/emulators
 EMULATORS_PYTHON := .venv-emulators/.installed
 EMULATORS_NODE := $(EMULATORS)/node_modules/.installed

@@ -704,6 +704,10 @@ def test_a_write_that_another_comes_before_is_decided_anew(ministack: Server, tm
     assert meanwhile(lambda: other.begin(MARKS)).begin({}) is False
     with pytest.raises(LedgerTaken, match="another notifier"):
         meanwhile(other.claim).recover(token, 50)
+    sending = other.get(notice(1).key)
+    assert sending
+    other.settle(other.claim(), sending, DEAD, 51)
+    assert meanwhile(lambda: other.redrive(None, 52)).redrive(None, 53) == 0
 
     assert other.marks() == MARKS
     assert len(other.outbox(9)) == 1
