@@ -1,7 +1,7 @@
 """Commands about notices: ``notify`` looks at the ledger, tries channels, redrives."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -14,11 +14,12 @@ from consumers.cli.naming import named
 from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, remark
 from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
 from consumers.errors import Refused
-from consumers.notifier.channels.opening import open_channels
+from consumers.notifier.channels.opening import channel_names, open_channels
 from consumers.notifier.channels.port import Channel, Delivered
 from consumers.notifier.channels.slack_blocks import slack_shown
 from consumers.notifier.channels.trial import attempt, in_words, message_about
-from consumers.notifier.ledger.port import Wanted
+from consumers.notifier.failing import retry
+from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
@@ -71,6 +72,17 @@ def _channels(settings: Settings, wanted: str) -> Mapping[str, Channel | None]:
     return channels
 
 
+def _expect_channel(settings: Settings, tallies: Iterable[Tally], wanted: str) -> None:
+    """Raises ``BadParameter`` if no notice is to a channel of this name, and none is configured."""
+    of_notices = {tally.channel for tally in tallies} - {""}
+    if wanted in of_notices:
+        return
+    names = of_notices | channel_names(settings)
+    if wanted not in names:
+        message = f"{wanted!r} is no channel; there are {', '.join(sorted(names))}"
+        raise typer.BadParameter(message, param_hint="CHANNEL")
+
+
 def _event(settings: Settings, event_id: str) -> Envelope:
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
         return named(log, catalog, event_id).event
@@ -121,8 +133,10 @@ def ledger(
     """
     settings = settings_of_data()
     with closing(open_ledger(settings)) as book:
-        found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
         tallies = book.tallies()
+        if channel:
+            _expect_channel(settings, tallies, channel)
+        found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
     if as_json:
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
         return
@@ -174,6 +188,8 @@ def redrive(
     with closing(open_ledger(settings)) as book:
         now = now_us()
         redriven = book.redrive(None, now) if everything else sum(book.redrive(key, now) for key in keys or ())
+    if redriven:
+        _wake(settings)
     if keys and redriven < len(keys):
         message = f"{redriven} of {len(keys)} were dead letters and are pending again; see findstream notify ledger"
         raise Refused(message)
@@ -181,6 +197,43 @@ def redrive(
         emit_json({"redriven": redriven})
     else:
         emit(f"{counted(redriven, 'dead letter')}: pending again")
+
+
+@notify.command("retry")
+def try_again(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel that failed, and works again.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Have a channel that failed tried now: its rest ends, for all that waits for it.
+
+    How long a channel asked to be left alone itself (Retry-After) holds: then it ends with 3, and says until when.
+
+    Examples:
+      findstream notify retry oncall
+    """
+    settings = settings_of_data()
+    with closing(open_ledger(settings)) as book:
+        _expect_channel(settings, book.tallies(), channel)
+        done = retry(book, channel, now_us())
+    _wake(settings)
+    if done.until_us is not None:
+        message = f"{channel} asked to be left alone until {moment(done.until_us)}, and is tried then"
+        raise Refused(message)
+    if as_json:
+        emit_json(asdict(done))
+    else:
+        emit(f"{channel} is tried now; {counted(done.waiting, 'notice')} {'waits' if done.waiting == 1 else 'wait'} for it")
+
+
+def _wake(settings: Settings) -> None:
+    """See that the notifier looks; on one machine it does so twice a second anyway."""
+    if settings.notifier_timer_url:
+        from consumers import aws  # noqa: PLC0415 -- only on AWS, where boto3 is
+
+        aws.timer_of(settings).wake()
+    elif settings.on_aws:
+        remark("the notifier was not woken: set FINDSTREAM_NOTIFIER_TIMER_URL; it looks when something else wakes it")
 
 
 def _show(found: list[Notice]) -> None:

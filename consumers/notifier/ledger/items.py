@@ -212,12 +212,12 @@ def _untold(key: table.Key, item: Item, number: int) -> Action:
 def tallied(name: str, counts: Mapping[State, int], paced: Paced | None = None) -> Action:
     """A channel's tallies counted on, and its rest."""
     values: Item = {str(state): count for state, count in counts.items()}
-    counted = ["ADD " + ", ".join(f"#{state} :{state}" for state in counts)] if counts else []
+    counted = f"ADD {', '.join(f'#{state} :{state}' for state in counts)}" if counts else ""
     if paced is None:
-        return update(channel(name), *counted, "", values)
+        return update(channel(name), counted, "", values)
     values |= {"pace": orjson.dumps(astuple(paced.pace))} | ({} if paced.was is None else {"was": paced.was})
     condition = "attribute_not_exists(#pace)" if paced.was is None else "#pace = :was"
-    return update(channel(name), " ".join(["SET #pace = :pace", *counted]), condition, values)
+    return update(channel(name), f"SET #pace = :pace {counted}".rstrip(), condition, values)
 
 
 def told(facts: Sequence[Envelope], number: int) -> Iterator[Action]:

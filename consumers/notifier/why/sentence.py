@@ -185,11 +185,19 @@ def of_notice(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str,
 def _pending(notice: Notice, stands: str, pace: Pace) -> str:
     channel = notice.channel
     if pace.failures:
-        failed = f"{channel} failed {pace.failures} times in a row, and is tried again at {moment(pace.not_before_us)}"
         last = f"; its own last attempt: {stands}" if notice.attempt else ""
-        return f"Waits for {channel}: {failed}{last}"
+        return f"Waits for {channel}: {fails(channel, pace)}{last}"
     waits = stands if notice.attempt or notice.reason is Reason.REDRIVEN else "it waits for its turn"
     return f"To be told to {channel} from {moment(notice.due_us)} on: {waits}"
+
+
+def fails(channel: str, pace: Pace) -> str:
+    """That a channel fails, since when, and when it is tried again."""
+    often = "once" if pace.failures == 1 else f"{pace.failures:,} times in a row"
+    since = f" since {moment(pace.since_us)}" if pace.since_us else ""
+    until = moment(pace.not_before_us)
+    again = f"asked to be left alone until {until}" if pace.asked else f"is tried again at {until}"
+    return f"{channel} failed {often}{since}, and {again}"
 
 
 def _in_digest(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str, Pace]) -> Said:
