@@ -160,7 +160,7 @@ def build(
         fresh_seconds=fresh_seconds,
         lag_limit_seconds=lag_limit_seconds,
     )
-    telling = Telling(notified, decided, judged, reading, log, clock)
+    telling = Telling(notified, decided, judged, reading, log, clock, people.users.names)
     pages = Pages(
         reading,
         log,

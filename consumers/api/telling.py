@@ -16,6 +16,7 @@ from consumers.notifier.groups.state import Member
 from consumers.notifier.ledger.port import Ledger, Wanted
 from consumers.notifier.notice import Key, Notice, State
 from consumers.notifier.routing.policies import policies_of
+from consumers.notifier.silenced import Names, named
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
 from consumers.notifier.why.sentence import of_notice
@@ -83,6 +84,7 @@ class Telling:
     reading: Reading
     log: Log
     clock: Callable[[], int]
+    names: Names
 
     def why(self, event_id: str) -> Explanation:
         """Why an event, by our id or its source's, or an alert, was or was not told. Raises ``NothingHere``."""
@@ -95,13 +97,13 @@ class Telling:
             message = "there is no such event here (any more, or not yet)"
             raise NothingHere(message)
         policies = policies_of(self.decided, ending_after_us=now_us)
-        return explain(gather(record, self.notified.ledger, self.reading, self.judged, policies, now_us=now_us))
+        return explain(gather(record, self.notified.ledger, self.reading, self.judged, policies, now_us=now_us, names=self.names))
 
     def page(self, wanted: Wanted, cursor: str) -> Page:
         """A page of notices. Raises ``CursorRejected``."""
         after = _key_of(cursor) if cursor else None
         asked = Wanted(wanted.state, wanted.reason, wanted.channel, wanted.event_id, after, wanted.limit + 1)
-        found = self.notified.ledger.notices(asked)
+        found = named(self.notified.ledger.notices(asked), self.names)
         shown = found[: wanted.limit]
         return Page(
             tuple((notice, self.sentence(notice)) for notice in shown),

@@ -12,7 +12,7 @@ from consumers.cli import notify_routing, why
 from consumers.cli.exits import FAILED
 from consumers.cli.naming import named
 from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, remark
-from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
+from consumers.composition import now_us, open_catalog, open_ledger, open_log, people_named, settings_of_data
 from consumers.errors import Refused
 from consumers.notifier.channels.opening import channel_names, open_channels
 from consumers.notifier.channels.port import Channel, Delivered
@@ -21,6 +21,7 @@ from consumers.notifier.channels.trial import attempt, in_words, message_about
 from consumers.notifier.failing import retry
 from consumers.notifier.ledger.port import Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.silenced import named as named_people
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
 
@@ -136,7 +137,7 @@ def ledger(
         tallies = book.tallies()
         if channel:
             _expect_channel(settings, tallies, channel)
-        found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
+        found = named_people(book.notices(Wanted(state, reason, channel, event_id, after, limit)), people_named(settings))
     if as_json:
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
         return

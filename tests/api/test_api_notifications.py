@@ -17,7 +17,7 @@ from tests.api.decided import TEXT, routing_version
 from tests.api.judged import known_alert
 from tests.api.noted import Told, noted
 from tests.api.test_console_pages import HTML, Outline
-from tests.api.world import USER, World, finding, signed_in
+from tests.api.world import ADMIN, USER, World, finding, signed_in
 from tests.support.facts import MORNING_US, alert, alert_id
 
 FAR_US = 4_000_000_000_000_000
@@ -92,6 +92,22 @@ def test_a_notice_is_told_with_all_that_is_known_of_it(told: World, client: Chec
         "event_count": 1,
         "merged_into": None,
     }
+
+
+def test_who_silenced_something_is_told_by_name(told: World, client: Checked) -> None:
+    event = finding(1)
+    told.log.append([event])
+    detail = f"silence 1-s by {ADMIN.id} until 2024-05-01 02:00:00Z: a test"
+    told.ledger.kept = [noted(0, event.id, state=State.SUPPRESSED, reason=Reason.SILENCED, detail=detail)]
+
+    named = f"silence 1-s by {ADMIN.full_name} until 2024-05-01 02:00:00Z: a test"
+    [listed] = client.get("/notifications").json()["items"]
+    explained = client.get(f"/events/{event.id}/why").json()
+    assert named == listed["detail"] == explained["notices"][0]["detail"]
+    assert named in listed["sentence"]
+    assert named in explained["sentence"]
+    assert named in client.get("/notifications", headers=HTML).text
+    assert named in client.get(f"/events/{event.id}", headers=HTML).text
 
 
 def test_of_many_events_some_are_named_and_all_counted(told: World, client: Checked) -> None:

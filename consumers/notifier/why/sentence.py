@@ -1,18 +1,17 @@
 """The one sentence that says why somebody was, or was not, told of an event, and how it stands in a word. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from consumers.notifier.groups.state import WATCHED, Group, Member
 from consumers.notifier.item import RAISED, Item, Turn
+from consumers.notifier.moment import moment
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Matcher
 from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import ByWay, Known, Progress
-from schemas.identity import MICROSECONDS
 
 
 class Verdict(StrEnum):
@@ -89,11 +88,6 @@ _RANKS: Final = (Verdict.TOLD, Verdict.SENDING, Verdict.WAITING, Verdict.HELD, V
 _ROUTES_NAMED: Final = 5
 _TOLD: Final = "Told: "
 NO_PACES: Final[Mapping[str, Pace]] = {}
-
-
-def moment(time_us: int) -> str:
-    """A time as people read it: UTC, to the second."""
-    return f"{datetime.fromtimestamp(time_us // MICROSECONDS, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def path_of(names: Iterable[str]) -> str:
