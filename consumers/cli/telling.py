@@ -19,7 +19,7 @@ from consumers.notifier.channels.port import Channel, Delivered
 from consumers.notifier.channels.slack_blocks import slack_shown
 from consumers.notifier.channels.trial import attempt, in_words, message_about
 from consumers.notifier.failing import retry
-from consumers.notifier.ledger.port import Tally, Wanted
+from consumers.notifier.ledger.port import Ledger, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.silenced import named as named_people
 from pipeline.settings import Settings
@@ -73,6 +73,13 @@ def _channels(settings: Settings, wanted: str) -> Mapping[str, Channel | None]:
     return channels
 
 
+def _told_of(settings: Settings, book: Ledger, event_id: str) -> str:
+    """Our id of the event that is named, by which notices are found. Raises ``Refused`` if there is no such event."""
+    if not event_id or book.notices(Wanted(event_id=event_id, limit=1)):
+        return event_id
+    return _event(settings, event_id).id
+
+
 def _expect_channel(settings: Settings, tallies: Iterable[Tally], wanted: str) -> None:
     """Raises ``BadParameter`` if no notice is to a channel of this name, and none is configured."""
     of_notices = {tally.channel for tally in tallies} - {""}
@@ -121,7 +128,7 @@ def ledger(
     state: Annotated[State | None, typer.Option("--state", help="Only notices in this state.")] = None,
     reason: Annotated[Reason | None, typer.Option("--reason", help="Only notices with this reason.")] = None,
     channel: Annotated[str, typer.Option("--channel", help="Only notices to this channel.")] = "",
-    event_id: Annotated[str, typer.Option("--event", help="Only notices of this event: why was I (not) told?")] = "",
+    event_id: Annotated[str, typer.Option("--event", help="Only notices of this event, or alert.")] = "",
     after: Annotated[Key | None, typer.Option("--after", parser=_key, metavar="KEY", help="Behind this notice.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many.")] = 50,
     as_json: Json = False,
@@ -137,6 +144,7 @@ def ledger(
         tallies = book.tallies()
         if channel:
             _expect_channel(settings, tallies, channel)
+        event_id = _told_of(settings, book, event_id)
         found = named_people(book.notices(Wanted(state, reason, channel, event_id, after, limit)), people_named(settings))
     if as_json:
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})

@@ -243,6 +243,19 @@ def test_a_channel_that_there_is_not_is_wrong_usage(findstream: Findstream, even
     assert findstream("notify", "ledger", "--channel", "default").code == 0
 
 
+def test_notices_are_found_by_what_names_their_event_and_what_names_none_is_refused(findstream: Findstream, event: str) -> None:
+    notify_of_everything()
+
+    by_ours = findstream("notify", "ledger", "--event", event, "--json").json["notices"]
+    assert by_ours
+    assert findstream("notify", "ledger", "--event", finding(1)["id"], "--json").json["notices"] == by_ours
+    assert findstream("notify", "ledger", "--event", event, "--state", "sent").err.startswith("none of all notices matches")
+    for asked in (("ledger", "--event"), ("why",), ("preview",)):
+        answer = findstream("notify", *asked, "nope")
+        assert answer.code == 3
+        assert "no event has the id 'nope'" in answer.err
+
+
 def test_notices_of_a_route_that_is_no_more_are_counted_apart(
     findstream: Findstream, event: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.cli.exits import USAGE
+from consumers.cli.exits import REFUSED
 from consumers.composition import open_ledger, open_log, open_people
 from consumers.notifier.groups.state import Change
 from consumers.notifier.ledger.port import Draft
@@ -102,7 +102,7 @@ def test_an_event_that_is_not_there_is_told(findstream: Findstream, ids: list[st
 
     answer = findstream("notify", "why", "1-none")
 
-    assert answer.code == USAGE
+    assert answer.code == REFUSED
     assert "no event has the id '1-none'" in answer.err
 
 
