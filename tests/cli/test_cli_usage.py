@@ -17,7 +17,7 @@ COMMANDS = (
     "run", "ingest", "sample", "status", "tail", "events", "replay", "rebuild", "report", "backup", "restore", "doctor",
     "quarantine list", "quarantine show", "quarantine reingest", "quarantine discard",
     "parked list", "parked show", "parked redrive",
-    "notify why", "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
+    "notify why", "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive", "notify retry",
     "login", "logout", "whoami", "users bootstrap", "users list", "users create", "users edit", "users remove", "users password",
     "keys create", "keys list", "keys revoke", "keys rotate-signing",
 )  # fmt: skip
