@@ -59,7 +59,7 @@ class Decider:
         self._policing = Policing(policies)
         self._connected = connected
         self._clock = clock
-        self._concerning = concerning(policies.routing)
+        self._concerns = concerning(policies.routing)
         self._number = policies.routing.number
         self._now_us = 0
         self._loaded = False
@@ -132,14 +132,15 @@ class Decider:
                 yield batch
 
     def _take(self, batch: Batch, turn: "_Turn") -> None:
-        columns = batch.columns
+        told = batch.columns
         run: list[Record] = []
-        for index, (kind, severity, subject) in enumerate(zip(columns.type, columns.severity, columns.subject, strict=True)):
+        headers = zip(told.type, told.severity, told.source, told.subject, strict=True)
+        for index, (kind, severity, source, subject) in enumerate(headers):
             if kind in TYPES:
                 self._decide(run, turn)
                 run = []
                 self._hear(batch.record(index).event)
-            elif (kind, severity) in self._concerning or subject in turn.subjects or self._is_held(subject, turn):
+            elif self._concerns(kind, severity, source) or subject in turn.subjects or self._is_held(subject, turn):
                 turn.subjects.add(subject)
                 run.append(batch.record(index))
         self._decide(run, turn)
@@ -151,7 +152,7 @@ class Decider:
         self._policing.hear(event)
         if self.policies.routing.number != self._number:
             self._number = self.policies.routing.number
-            self._concerning = concerning(self.policies.routing)
+            self._concerns = concerning(self.policies.routing)
 
     def _decide(self, records: Sequence[Record], turn: "_Turn") -> None:
         found = [(record.event, read) for record in records if (read := item.of(record.event, record.position))]

@@ -5,6 +5,7 @@ Start:   takes the ledger over (an earlier notifier is fenced), sets the live ma
 Reading: decisions, what they make of groups and how far the log was read are one write of the ledger, made whether or not any
          channel works. A restart goes on from there: it repeats nothing and forgets nothing.
 Sending: a courier a channel, each on its own thread, so that a channel that is down blocks no other. Nobody sleeps holding work.
+Telling: a thread of its own brings what became of notices to the log: the log's writers wait for each other, and reading does not.
 Memory:  what was sent or suppressed is forgotten after ``KEPT``, but for dead letters: see ``Notifier.prune``.
 Replay:  projections are folded again without any of this: only this class is given channels, and it begins at its own mark.
 """
@@ -114,6 +115,7 @@ class Notifier:
             log, ledger, self._token, policies=policies(), connected=self._couriers.keys(), clock=clock
         )  # fmt: skip
         self._wakes = {name: Event() for name in self._couriers}
+        self._settled = Event()
         unsure = ledger.recover(self._token, clock())
         if unsure:
             _logger.warning("an earlier run left %d notices of unknown outcome; they are sent again, marked", unsure)
@@ -137,7 +139,9 @@ class Notifier:
     def step(self) -> int:
         """Read on, decide, and look at what is due. Returns how many events were read; 0 at the end of the log."""
         read, channels = self._decider.step()
-        self._wake(channels)
+        if channels:
+            self._wake(channels)
+            self._settled.set()
         return read
 
     def deliver(self, channel: str) -> Visit:
@@ -199,24 +203,25 @@ class Notifier:
         threads have ended.
         """
         ended = Event()
-        with ThreadPoolExecutor(max_workers=len(self._couriers) or 1, thread_name_prefix="channel") as pool:
-            deliveries = [pool.submit(self._deliver_until, stop, ended, name) for name in self._couriers]
+        with ThreadPoolExecutor(max_workers=len(self._couriers) + 1, thread_name_prefix="channel") as pool:
+            others = [pool.submit(self._deliver_until, stop, ended, name) for name in self._couriers]
+            others.append(pool.submit(self._relay_until, stop, ended))
             try:
-                while not stop.is_set() and not any(delivery.done() for delivery in deliveries):
+                while not stop.is_set() and not any(other.done() for other in others):
                     self._read_on(stop)
             finally:
                 ended.set()
+                self._settled.set()
                 self._wake(self._wakes)
-        for delivery in deliveries:
-            delivery.result()
+        for other in others:
+            other.result()
         _patiently(self.relay, stop)
 
     def _read_on(self, stop: Event) -> None:
         moved = _patiently(self.step, stop)
-        relayed = _patiently(self.relay, stop)
-        if moved == 0 and not relayed:
+        if moved == 0:
             _patiently(self.prune, stop)
-        if not moved and not relayed:
+        if not moved:
             _patiently(lambda: self._log.wait(self._decider.marks, self._patience_seconds()), stop)
 
     def _patience_seconds(self) -> float:
@@ -230,11 +235,19 @@ class Notifier:
         while not (stop.is_set() or ended.is_set()):
             wake.clear()
             visit = _patiently(self._couriers[channel].visit, ended)
+            if visit is not None and visit.notice is not None:
+                self._settled.set()
             wait_seconds = _LOOK_SECONDS
             if visit is not None and visit.again_us is not None:
                 wait_seconds = min(wait_seconds, (visit.again_us - self._clock()) / MICROSECONDS)
             if wait_seconds > 0:
                 wake.wait(wait_seconds)
+
+    def _relay_until(self, stop: Event, ended: Event) -> None:
+        while not (stop.is_set() or ended.is_set()):
+            self._settled.clear()
+            if not _patiently(self.relay, ended):
+                self._settled.wait(_LOOK_SECONDS)
 
     def _reads_on(self, until_us: int) -> bool:
         """Read on, one step at least. Returns whether there may be more to read."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -17,6 +18,8 @@ from consumers.notifier.errors import LedgerTaken
 from consumers.notifier.notice import State
 from consumers.notifier.notifier import Notifier
 from consumers.notifier.routing.tree import Route
+from pipeline.log.port import Receipt
+from schemas.envelope import Envelope
 from tests.notifier.fake_slack import FakeSlack, Step, rate_limited
 from tests.notifier.slack_rules import CONSOLE
 from tests.notifier.world import UNHURRIED, World, at_once, event, world
@@ -81,6 +84,31 @@ def test_facts_reach_the_log_while_it_runs(tmp_path: Path, slack: FakeSlack) -> 
         here.log.append([event(1), event(2)])
 
         until(lambda: len(here.facts()) == 4)
+
+
+def test_people_are_told_while_the_log_takes_its_time_with_facts(
+    tmp_path: Path, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = Event()
+    with at_home(tmp_path, slack, ROUTES[:1]) as here:
+        append = here.log.append
+
+        def slowly(facts: Sequence[Envelope]) -> list[Receipt]:
+            assert released.wait(DEADLINE_SECONDS)
+            return append(facts)
+
+        def has_told(number: int) -> bool:
+            return len(slack.arrived("slow")) == number
+
+        monkeypatch.setattr(here.log, "append", slowly)
+        with running(here.start()):
+            for number in (1, 2, 3):
+                here.log.put(event(number), "shard-0")
+                until(partial(has_told, number))
+            assert here.facts() == []
+
+            released.set()
+            until(lambda: len(here.facts()) == 3)
 
 
 def test_a_stop_lets_the_request_in_flight_finish_and_tells_of_it(tmp_path: Path, slack: FakeSlack) -> None:

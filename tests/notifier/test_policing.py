@@ -207,10 +207,12 @@ def knowing(reached: Position | None) -> Catalog:
     return cast("Catalog", Known())
 
 
+SOURCES = ("aws.health", "monitoring.agent", "")
 TREES = [
     "routes: {channel: ''}",
     "routes: {channel: ops}",
     "routes: {routes: [{name: a, channel: ops, matchers: [severity>=HIGH, source=aws.*]}]}",
+    "routes: {routes: [{name: a, matchers: [source!=aws.*], routes: [{name: b, channel: ops, matchers: [account=1111*]}]}]}",
     "routes: {routes: [{name: a, matchers: [type=report.issued], routes: [{name: b, channel: ops, matchers: [severity<LOW]}]}]}",
     "routes: {}\ninhibit: [{when: [type=finding.observed, severity=CRITICAL], mute: [severity<=LOW]}]",
 ]
@@ -221,18 +223,23 @@ def test_what_needs_no_deciding_could_have_been_told_nobody_and_have_inhibited_n
     routing = text.read(tree)
     wanted = concerning(routing)
 
-    for kind, severity in product(item.TYPES, range(5)):
-        read = item.of(examples.event(1, type=kind, severity=severity), Position("shard-0", 1))
+    for kind, severity, source in product(item.TYPES, range(5), SOURCES):
+        read = item.of(examples.event(1, type=kind, severity=severity, source=source), Position("shard-0", 1))
         assert read is not None
         told = any(route.channel for route in routing.deciding(read.fields))
         inhibits = any(all(m.matches(read.fields) for m in each.when) for each in routing.inhibitions)
-        assert (kind, severity) in wanted or not (told or inhibits)
+        assert wanted(kind, severity, source) or not (told or inhibits)
 
 
 def test_what_no_route_can_want_needs_no_deciding() -> None:
-    assert ("finding.observed", 2) not in concerning(text.default())
-    assert ("finding.observed", 3) in concerning(text.default())
-    assert {kind for kind, _ in concerning(text.read(TREES[0]))} == {kind for kind in item.TYPES if kind.startswith("alert.")}
+    usual, nobody, some = (concerning(text.read(tree) if tree else text.default()) for tree in ("", TREES[0], TREES[2]))
+
+    assert [usual("finding.observed", severity, "aws.health") for severity in range(5)] == [False, False, False, True, True]
+    assert {kind for kind in item.TYPES if nobody(kind, 4, "aws.health")} == {
+        kind for kind in item.TYPES if kind.startswith("alert.")
+    }
+    assert [some("finding.observed", 4, source) for source in SOURCES] == [True, False, False]
+    assert not usual("notice.sent", 4, "findstream")
 
 
 # the clock
