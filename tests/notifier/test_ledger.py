@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -784,6 +785,35 @@ def test_what_a_person_says_between_the_reading_and_the_writing_of_a_pace_is_not
     assert DynamoLedger(Meanwhile(client, settled), table, dice=Random()).retry("ops", 70) == 2
     assert other.pace("ops") == Pace(70, 2, retried_us=70)
     assert other.due("ops", 70) == replace(waiting, attempt=2, due_us=70, changed_us=61)
+
+
+class BeforeItReads:
+    """A client before whose first read of several items something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "batch_get_item" and self._happens:
+            self._happens.pop()()
+        return getattr(self._client, name)
+
+
+def test_what_was_sent_while_a_person_has_its_channel_tried_stays_sent(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    other = DynamoLedger(client, table, dice=Random())
+    waits = notice(1, due_us=900)
+    token = put(other, waits)
+
+    def sent() -> None:
+        other.settle(token, other.intend(token, waits, 40), SENT, 41)
+
+    assert DynamoLedger(BeforeItReads(client, sent), table, dice=Random()).retry("ops", 50) == 1
+    assert other.get(waits.key) == replace(
+        waits, state=State.SENT, reason=Reason.DELIVERED, attempt=1, first_attempt_us=40, due_us=0, changed_us=41
+    )
 
 
 def test_a_table_that_is_absent_or_holds_something_else_is_unavailable(ministack: Server, tmp_path: Path) -> None:
