@@ -8,6 +8,7 @@ import time
 
 from consumers.draw import draw_id
 from consumers.jobs.dynamodb import DynamoJobs
+from consumers.notifier.channels.remote_trial import CALLS, RemoteTrial
 from consumers.notifier.ledger.dynamodb import DynamoLedger
 from consumers.notifier.timer import Timer
 from consumers.people.dynamodb import DynamoPeople
@@ -44,6 +45,12 @@ def ledger_of(settings: Settings) -> DynamoLedger:
 def timer_of(settings: Settings) -> Timer:
     """What wakes the notifier, by the queue that the settings name."""
     return Timer(client("sqs"), url_of(settings, "notifier_timer_url"), now_us)
+
+
+def remote_trial_of(settings: Settings) -> RemoteTrial | None:
+    """What tries channels by the function that the settings name; None if they name none."""
+    function = settings.notifier_function
+    return RemoteTrial(lambda: client("lambda", CALLS), function) if function else None
 
 
 def people_of(settings: Settings) -> DynamoPeople:

@@ -32,10 +32,10 @@ def now_us() -> int:
     return time.time_ns() // 1000  # noqa: TID251 -- the doors' clock
 
 
-def client(service: str) -> Any:
+def client(service: str, calls: Config = _CALLS) -> Any:
     """A client of an AWS service, with time-outs that fit a function's life. Raises ``SettingRejected`` as ``_configured``."""
     with _configured():
-        return boto3.client(service, region_name=_region(), config=_CALLS)  # type: ignore[call-overload]  # any service
+        return boto3.client(service, region_name=_region(), config=calls)  # type: ignore[call-overload]  # any service
 
 
 def _region() -> str | None:

@@ -167,6 +167,15 @@ class Settings(BaseSettings):
         ),
     ] = None
 
+    notifier_function: Annotated[
+        str | None,
+        Field(
+            pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+$",
+            examples=["arn:aws:lambda:eu-central-1:111122223333:function:notifier"],
+            description="On AWS: the notifier's function, by which the API tries channels; without it, it cannot.",
+        ),
+    ] = None
+
     signing_keys_secret: Annotated[
         str | None,
         Field(

@@ -2,7 +2,7 @@
 
 Connections: borrowed from a pool, so no two threads ever share one.
 Reads:       see one committed state each, block nobody and are blocked by nobody.
-Writes:      one at a time over all threads and processes, all or nothing, and on disk before the block ends.
+Writes:      one at a time over all threads and processes, all or nothing; on disk before the block ends, unless asked otherwise.
 Errors:      SQLite's are translated to those named in ``Errors``; the connection that met one is thrown away.
 Forks:       refused. SQLite's bookkeeping of locks does not survive one, not even for connections opened after it ("How To
              Corrupt An SQLite Database File", section "Carrying an open database connection across a fork()").
@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ BUSY_SECONDS: Final = 10.0
 """How long a writer waits for its turn before it gives up."""
 
 _FULL_BELOW_BYTES: Final = 1 << 20
+_NORMAL: Final = 1
 _TRANSIENT: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -144,9 +145,13 @@ class SqliteFile:
             connection.execute("COMMIT")
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """The one write transaction: committed and on disk when the block ends, undone if it raises."""
-        with self._turn(), self.reading() as connection:
+    def writing(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """The one write transaction: committed and on disk when the block ends, undone if it raises.
+
+        If not ``synced``, it outlives a kill at once, but a power cut only from the next write on that is: syncing the WAL brings
+        all that stands in it to disk (SQLite's page "Pragma statements", on ``synchronous = NORMAL``).
+        """
+        with self._turn(), self.reading() as connection, _unsynced(connection) if not synced else nullcontext():
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
@@ -224,3 +229,12 @@ class SqliteFile:
     def _no_space(self) -> bool:
         disk = os.statvfs(self.path.parent)
         return disk.f_bavail * disk.f_frsize < _FULL_BELOW_BYTES
+
+
+@contextmanager
+def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commits do not wait for the disk meanwhile. A connection on which one fails is thrown away."""
+    [(usual,)] = connection.execute("PRAGMA synchronous").fetchall()
+    connection.execute(f"PRAGMA synchronous = {min(usual, _NORMAL)}")
+    yield
+    connection.execute(f"PRAGMA synchronous = {usual}")

@@ -17,7 +17,14 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from consumers.api.forms import WORDS
 from consumers.feed.errors import FeedError
 from consumers.jobs.errors import JobsError
-from consumers.notifier.errors import ChannelsElsewhere, ChannelsRejected, LedgerUnavailable
+from consumers.notifier.errors import (
+    ChannelsElsewhere,
+    ChannelsRejected,
+    LedgerUnavailable,
+    NotifierBusy,
+    NotifierFailed,
+    NotifierSilent,
+)
 from consumers.people.errors import (
     EmailTaken,
     KeyUnknown,
@@ -38,6 +45,9 @@ from projections.errors import CursorRejected, NotFresh, ProjectionError
 
 RETRY_SECONDS: Final = 1
 """What ``Retry-After`` says where the cause passes by itself (lag, a locked log)."""
+
+BUSY_SECONDS: Final = 5
+"""The same, while the notifier sends: a turn of its takes seconds."""
 
 VERSION_HEADER: Final = "Findstream-Version"
 """Of the answer to a conflict: the version that there is."""
@@ -183,6 +193,20 @@ class Broken(RequestRefused):
     code = "internal"
 
 
+class NotifierBroken(RequestRefused):
+    """What this server asked of the notifier's function came to nothing. Do: look into that function's log."""
+
+    status = 502
+    code = "notifier_failed"
+
+
+class NotifierLate(RequestRefused):
+    """The notifier's function did not answer in time; it may have done what was asked. Do: look, then ask again."""
+
+    status = 504
+    code = "notifier_silent"
+
+
 class Unavailable(RequestRefused):
     """Something this answer needs is not there just now. Do: retry after the seconds of ``Retry-After``."""
 
@@ -191,6 +215,13 @@ class Unavailable(RequestRefused):
 
     def __init__(self, message: str, *, fields: Sequence[tuple[str, str]] = (), retry_seconds: int = RETRY_SECONDS) -> None:
         super().__init__(message, fields=fields, headers={"Retry-After": str(retry_seconds)})
+
+
+class Occupied(Unavailable):
+    """The notifier is sending, and does one thing at a time. Do: retry after the seconds of ``Retry-After``."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_seconds=BUSY_SECONDS)
 
 
 class Stale(Unavailable):
@@ -232,6 +263,9 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[RequestRefused], str], ..
         Conflict,
         "this server is not given the channels' secrets; findstream notify test tries them where they are",
     ),
+    (NotifierBusy, Occupied, "the notifier is busy sending just now, and nothing was sent; try again in some seconds"),
+    (NotifierFailed, NotifierBroken, "the notifier could not be asked, or failed; its log tells why"),
+    (NotifierSilent, NotifierLate, "the notifier did not answer in time; the message may have arrived, or may arrive yet"),
     (ChannelsRejected, Unavailable, "the channels cannot be opened; the server's settings are wrong"),
     (FeedError, Unavailable, "no more clients can follow just now; try again later"),
 )

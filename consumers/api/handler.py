@@ -14,7 +14,18 @@ from consumers.api.events import INDEX
 from consumers.api.overview import Overviews
 from consumers.api.telling import Notified, elsewhere
 from consumers.assuming import StsAssume
-from consumers.aws import catalog_of, desk_of, jobs_of, keys_of, ledger_of, log_of, people_of, quarantine_of, timer_of
+from consumers.aws import (
+    catalog_of,
+    desk_of,
+    jobs_of,
+    keys_of,
+    ledger_of,
+    log_of,
+    people_of,
+    quarantine_of,
+    remote_trial_of,
+    timer_of,
+)
 from consumers.build import version
 from consumers.draw import draw_id
 from consumers.feed import pieces
@@ -41,7 +52,9 @@ _resolver: Final = service.resolver(
     desk_of(_settings),
     judged=_reading,
     decided=_reading,
-    notified=Notified(ledger_of(_settings), elsewhere, _settings.links_base, timer_of(_settings).wake),
+    notified=Notified(
+        ledger_of(_settings), elsewhere, _settings.links_base, timer_of(_settings).wake, remote_trial_of(_settings)
+    ),
     asks=Asks(jobs_of(_settings), clock=now_us, new_id=draw_id),
     people=_people,
     sign_in=_sign_in,

@@ -121,8 +121,9 @@ def _commands(router: Routes, telling: Telling) -> None:
         "/notifications/test",
         tags=["notifications"],
         summary="Send a test message to a channel",
-        description="Past routes and ledger. 409 if the channel has no address, or this server is not given it (on AWS).",
-        responses=answers(Attempted, "What the channel answered.", 404, 409, *_COMMAND),
+        description="Past routes and ledger. 409 if the channel has no address. On AWS the notifier's function sends it: 503 "
+        "while that is busy sending (ask again), 502 if it fails, 504 if it does not answer in time.",
+        responses=answers(Attempted, "What the channel answered.", 404, 409, 502, 504, *_COMMAND),
     )
     def try_channel(*, attempt: Annotated[Attempt, Body()]) -> Attempted:
         answer = telling.attempt(attempt.channel)

@@ -24,7 +24,9 @@ _MEANINGS: Final[Mapping[int, str]] = {
     422: "A value is not accepted; the details name the field.",
     429: "Too many attempts failed. `Retry-After` says when to try again.",
     500: "A defect of the server.",
+    502: "A function behind this server could not be asked, or failed; its log tells why.",
     503: "Not now: lag, a locked log, a full disk. `Retry-After` says when to ask again.",
+    504: "A function behind this server did not answer in time; what was asked may have been done.",
 }
 
 

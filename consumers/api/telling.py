@@ -1,6 +1,7 @@
 """What routes and pages ask of notifying: what the ledger holds, why an event was or was not told; and what people may do there.
 
 Nothing here decides about notices or sends one: dead letters are redriven by the notifier, and what tries a channel is no notice.
+Who is not given the channels' secrets has the notifier try them.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from consumers.api.errors import Conflict, NothingHere
 from consumers.notifier.channels import trial
 from consumers.notifier.channels.port import Answer, Channel
-from consumers.notifier.errors import ChannelsElsewhere
+from consumers.notifier.channels.trial import NoAddress, NoSuchChannel, Unopened
+from consumers.notifier.errors import ChannelsElsewhere, ChannelsRejected
 from consumers.notifier.failing import Failing, Retried, failing, retry
 from consumers.notifier.groups.state import Member
 from consumers.notifier.ledger.port import Ledger, Wanted
@@ -32,13 +34,15 @@ class Notified:
     """What a deployment has of notifying.
 
     ``channels`` opens them all: by name, None for one without an address. It may raise ``ChannelsElsewhere``. ``wake`` is called
-    when there is something to deliver, where nothing else would wake the notifier.
+    when there is something to deliver, where nothing else would wake the notifier. ``remote_trial`` tries a channel by its name,
+    where the channels are not opened here.
     """
 
     ledger: Ledger
     channels: Callable[[], Mapping[str, Channel | None]]
     console_url: str
     wake: Callable[[], None] = lambda: None
+    remote_trial: Callable[[str], trial.Ended] | None = None
 
     def firing(self) -> Iterable[Member]:
         """What fires now, as the notifier knows it."""
@@ -152,16 +156,26 @@ class Telling:
         return retried
 
     def attempt(self, name: str) -> Answer:
-        """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``, ``ChannelsElsewhere``."""
-        opened = self.notified.channels()
-        if name not in opened:
-            message = f"there is no such channel; there are {', '.join(opened) or 'none'}"
-            raise NothingHere(message)
-        channel = opened[name]
-        if channel is None:
-            message = "this channel has no address"
-            raise Conflict(message)
-        return trial.attempt(channel, name, self.notified.console_url, self.clock())
+        """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``, ``ChannelsElsewhere``.
+
+        From afar ``NotifierBusy``, ``NotifierFailed`` and ``NotifierSilent``, too.
+        """
+        match self._tried(name):
+            case NoSuchChannel(known):
+                message = f"there is no such channel; there are {', '.join(known) or 'none'}"
+                raise NothingHere(message)
+            case NoAddress():
+                message = "this channel has no address"
+                raise Conflict(message)
+            case Unopened():
+                raise ChannelsRejected
+            case answer:
+                return answer
+
+    def _tried(self, name: str) -> trial.Ended:
+        if self.notified.remote_trial is not None:
+            return self.notified.remote_trial(name)
+        return trial.tried(self.notified.channels(), name, self.notified.console_url, self.clock())
 
 
 def _cursor(key: Key) -> str:

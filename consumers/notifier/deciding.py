@@ -2,6 +2,8 @@
 
 Again:  a batch whose write failed is read and decided anew, with groups and marks as the ledger has them then, for the write
         may have been kept after all. An event that some notice tells of, or that waits in a group, is a repeat: it is dropped.
+Marks:  are kept with what is decided. While that is nothing, as most of the time, they are kept every ``MARKED_US``: who starts
+        again reads some events again that concern nobody.
 Order:  the log's within a shard; a shard's after all of its parents'.
 Clock:  decisions are made by a time that never goes back. If the clock does by more than ``STEP_US``, all groups go back, too.
 """
@@ -30,7 +32,10 @@ from schemas.identity import MICROSECONDS
 STEP_US: Final = 60 * MICROSECONDS
 """A clock that goes back by less is waited for."""
 
-_BATCH: Final = 1000
+BATCH: Final = 1000
+"""Events that are read of a shard in a step."""
+MARKED_US: Final = 200_000
+
 _LONGEST_RESOURCE: Final = 200
 """Bytes (UTF-8) of a resource that a cause keeps: a digest has a thousand causes, and an item of DynamoDB 400 KB."""
 
@@ -62,6 +67,7 @@ class Decider:
         self._concerns = concerning(policies.routing)
         self._number = policies.routing.number
         self._now_us = 0
+        self._marked_us = 0
         self._loaded = False
         self.recorded_us = 0
         """When the newest record that was read was recorded."""
@@ -69,7 +75,7 @@ class Decider:
 
     @property
     def marks(self) -> dict[str, Position]:
-        """How far each shard was decided."""
+        """How far each shard was decided; the ledger may be a little behind."""
         return dict(self._marks)
 
     @property
@@ -88,7 +94,7 @@ class Decider:
             self._load()
         now_us = self._time()
         self._policing.forget(now_us)
-        turn = _Turn(Overlay(self._world), now_us, self._clock())
+        policies, turn = self.policies, _Turn(Overlay(self._world), now_us, self._clock())
         marks: dict[str, Position] = {}
         read = 0
         for batch in self._batches():
@@ -98,15 +104,22 @@ class Decider:
             self._take(batch, turn)
         self._look(turn)
         drafts = [self._draft(outcome, turn) for outcome in turn.overlay.change.outcomes]
-        if marks or turn.overlay.change:
-            self._commit(marks, drafts, turn.overlay.change)
+        self._unkept |= marks
+        if turn.overlay.change or self.policies is not policies or turn.clock_us - self._marked_us not in range(MARKED_US):
+            self._commit(drafts, turn.overlay.change)
+        self._marks |= marks
         return read, {draft.notice.channel for draft in drafts}
+
+    def keep(self) -> None:
+        """Keep how far the log was read. Before the end of who is started again later."""
+        self._commit([], Change())
 
     def _load(self) -> None:
         groups = list(self._ledger.groups())
         self._world = Kept(groups)
         self._now_us = max((group.last_us or group.begun_us for group, _ in groups), default=0)
         self._marks = dict(self._ledger.marks() or {})
+        self._unkept: dict[str, Position] = {}
         self._loaded = True
 
     def _time(self) -> int:
@@ -114,7 +127,7 @@ class Decider:
         behind_us = self._now_us - now_us
         if behind_us > STEP_US:
             _logger.warning("the clock has gone back by %d s; groups wait as long as before", behind_us // MICROSECONDS)
-            self._commit({}, [], _shifted(self._ledger, -behind_us))
+            self._commit([], _shifted(self._ledger, -behind_us))
             self._now_us = now_us
         self._now_us = max(self._now_us, now_us)
         return self._now_us
@@ -125,7 +138,7 @@ class Decider:
             if unread.intersection(shard.parents):
                 unread.add(shard.id)
                 continue
-            batch = self._log.read(shard.id, self._marks.get(shard.id), _BATCH)
+            batch = self._log.read(shard.id, self._marks.get(shard.id), BATCH)
             if len(batch) or not shard.closed:
                 unread.add(shard.id)
             if len(batch):
@@ -166,14 +179,18 @@ class Decider:
         while turn.decided(self.policies, None):
             pass
 
-    def _commit(self, marks: dict[str, Position], drafts: Sequence[Draft], change: Change) -> None:
+    def _commit(self, drafts: Sequence[Draft], change: Change) -> None:
+        if not (self._unkept or change):
+            return
         try:
-            self._ledger.commit(self._token, marks, drafts, change)
+            self._ledger.commit(self._token, self._unkept, drafts, change)
         except LedgerUnavailable:
             self._loaded = False
+            self._unkept = {}
             raise
         self._world.apply(change)
-        self._marks |= marks
+        self._unkept = {}
+        self._marked_us = self._clock()
 
     def _draft(self, outcome: Send | Hold, turn: "_Turn") -> Draft:
         notice = _notice(outcome, turn.clock_us)

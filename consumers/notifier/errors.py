@@ -37,7 +37,25 @@ class ChannelsRejected(NotifierError):
 
 
 class ChannelsElsewhere(NotifierError):
-    """This process is not given the channels' secrets. Do: ask where they are: ``findstream notify test``, by their settings."""
+    """This process is given neither the channels' secrets nor the function that has them.
+
+    Do: try channels where they are: ``findstream notify test``, by their settings.
+    """
+
+
+class NotifierBusy(NotifierError):
+    """The notifier's function is at work, and there is but one: nothing was asked of it. Do: ask again in some seconds."""
+
+
+class NotifierFailed(NotifierError):
+    """The notifier's function could not be asked, or failed at what it was asked. Do: read its log."""
+
+
+class NotifierSilent(NotifierError):
+    """The notifier's function was asked, and did not answer in time; it may have done it, or do it yet.
+
+    Do: look whether it did, then ask again.
+    """
 
 
 class LedgerUnavailable(NotifierError):

@@ -4,10 +4,13 @@ Reading: what wakes it is no input. It reads the log from the ledger's own mark 
          that is delivered again, tells nobody anything.
 Timer:   what is due later than the turn ends (a group's next look, a channel's rest) arms it: nothing polls.
 Ledger:  belongs to the instance that was woken last; an older one that is woken again takes it over anew.
+Trials:  ``{"try_channel": "ops"}`` wakes nothing: a test message is sent to that channel, past the ledger, and what came of it is
+         answered (``channels.remote_trial``). The API asks so, which is not given the channels' secrets.
 """
 
 import os
 import random
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -15,7 +18,10 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from consumers.aws import catalog_of, ledger_of, log_of, quarantine_of, timer_of
 from consumers.notifier.assembly import open_notifier
-from consumers.notifier.errors import LedgerTaken
+from consumers.notifier.channels import remote_trial, trial
+from consumers.notifier.channels.opening import open_channels
+from consumers.notifier.channels.port import Channel
+from consumers.notifier.errors import ChannelsRejected, LedgerTaken
 from consumers.notifier.notice import State
 from consumers.notifier.notifier import Notifier
 from pipeline.opening import now_us
@@ -35,8 +41,15 @@ metrics: Final = Metrics()
 
 
 @logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Try the channel that is named, or else do what there is to do."""
+    channel = remote_trial.channel_to_try(event)
+    answer: dict[str, Any] = _woken(event, context) if channel is None else _tried(channel)
+    return answer
+
+
 @metrics.log_metrics
-def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
+def _woken(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Decide and deliver until nothing is left or time is up. An error fails the invocation, and the same is done again."""
     until_us = now_us() + context.get_remaining_time_in_millis() * 1000 - _RESERVE_US
     with _timer.outlasting():
@@ -50,6 +63,23 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     metrics.add_metric("sent", MetricUnit.Count, turn.sent)
     metrics.add_metric("dead_letters", MetricUnit.Count, dead)
     return {"batchItemFailures": []}
+
+
+def _tried(channel: str) -> dict[str, Any]:
+    """Send one test message. Nobody is woken, and the ledger is not looked at."""
+    try:
+        ended = trial.tried(_opened_anew(), channel, _settings.links_base, now_us())
+    except ChannelsRejected:
+        logger.exception("the channels cannot be opened")
+        ended = trial.Unopened()
+    return remote_trial.written(ended)
+
+
+def _opened_anew() -> Mapping[str, Channel | None]:
+    """The channels by what their secrets are now. The next turn opens them anew, too: it sends by what was tried."""
+    channels = open_channels(_settings, os.environ, clock=now_us)
+    _notifiers.clear()
+    return channels
 
 
 def _notifier() -> Notifier:

@@ -5,7 +5,7 @@ Start:   takes the ledger over (an earlier notifier is fenced), sets the live ma
 Reading: decisions, what they make of groups and how far the log was read are one write of the ledger, made whether or not any
          channel works. A restart goes on from there: it repeats nothing and forgets nothing.
 Sending: a courier a channel, each on its own thread, so that a channel that is down blocks no other. Nobody sleeps holding work.
-Telling: a thread of its own brings what became of notices to the log: the log's writers wait for each other, and reading does not.
+Telling: a thread of its own brings what became of notices to the log, whose writers wait for each other: reading goes on.
 Memory:  what was sent or suppressed is forgotten after ``KEPT``, but for dead letters: see ``Notifier.prune``.
 Replay:  projections are folded again without any of this: only this class is given channels, and it begins at its own mark.
 """
@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 from consumers.notifier import facts
 from consumers.notifier.channels.port import Channel
 from consumers.notifier.courier import Clock, Courier, Visit
-from consumers.notifier.deciding import Decider
+from consumers.notifier.deciding import BATCH, Decider
 from consumers.notifier.errors import LedgerUnavailable
 from consumers.notifier.ledger.port import Ledger
 from consumers.notifier.notice import Reason, State
@@ -186,6 +186,7 @@ class Notifier:
             reads = self._reads_on(min(until_us, self._clock() + _READ_US)) and self._clock() < until_us
             delivered = self._deliver_all(until_us)
             sent += sum(turn.sent for turn in delivered)
+        self._decider.keep()
         while self._clock() < until_us and self.relay():
             pass
         forgotten = self.prune(_FORGOTTEN_AT_ONCE) if self._clock() < until_us else 0
@@ -216,12 +217,13 @@ class Notifier:
         for other in others:
             other.result()
         _patiently(self.relay, stop)
+        _patiently(self._decider.keep, stop)
 
     def _read_on(self, stop: Event) -> None:
-        moved = _patiently(self.step, stop)
-        if moved == 0:
+        read = _patiently(self.step, stop)
+        if read == 0:
             _patiently(self.prune, stop)
-        if not moved:
+        if read is not None and read < BATCH:
             _patiently(lambda: self._log.wait(self._decider.marks, self._patience_seconds()), stop)
 
     def _patience_seconds(self) -> float:

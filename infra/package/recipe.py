@@ -26,7 +26,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "central": Recipe(
         lock=ROOT / "infra/central/requirements.lock",
         code=("schemas", "pipeline", "projections", "consumers"),
-        services=frozenset({"dynamodb", "kinesis", "s3", "secretsmanager", "sesv2", "sqs", "sts"}),
+        services=frozenset({"dynamodb", "kinesis", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "sts"}),
         without=(
             "consumers/cli",
             "consumers/console",

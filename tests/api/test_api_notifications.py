@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from consumers.api.telling import Notified, elsewhere
-from consumers.notifier.channels.port import Channel, Refused
-from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable
+from consumers.notifier.channels.port import Channel, Delivered, RateLimited, Refused
+from consumers.notifier.channels.trial import Ended, NoAddress, NoSuchChannel, Unopened
+from consumers.notifier.errors import ChannelsRejected, LedgerUnavailable, NotifierBusy, NotifierFailed, NotifierSilent
 from consumers.notifier.notice import DIGEST, Key, Reason, State
 from consumers.notifier.retry import Pace
 from pipeline.log.port import Position
@@ -277,6 +278,77 @@ def test_channels_that_cannot_be_opened_are_no_defect(world: World) -> None:
 
     assert answer.status_code == 503
     assert "secret" not in answer.text
+
+
+class Afar:
+    """The notifier's function, as a server without the channels' secrets sees it."""
+
+    def __init__(self, ended: Ended | Exception) -> None:
+        self.ended = ended
+        self.tried: list[str] = []
+
+    def __call__(self, channel: str) -> Ended:
+        self.tried.append(channel)
+        if isinstance(self.ended, Exception):
+            raise self.ended
+        return self.ended
+
+
+def tried_from_afar(world: World, afar: Afar) -> Any:
+    notified = Notified(world.ledger, elsewhere, "", remote_trial=afar)
+    with Checked(world.application(notified=notified)) as client:
+        return client.post("/notifications/test", json={"channel": "ops"})
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [(Delivered(), "delivered"), (RateLimited(7.0), "rate limited; wait 7.0 seconds"), (Refused("404"), "404")],
+)
+def test_a_server_without_the_channels_secrets_has_the_notifier_try_them(world: World, ended: Ended, words: str) -> None:
+    afar = Afar(ended)
+
+    answer = tried_from_afar(world, afar)
+
+    assert answer.json() == {"channel": "ops", "delivered": words == "delivered", "answer": words}
+    assert afar.tried == ["ops"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "code", "words"),
+    [
+        (NoSuchChannel(["mail", "chat"]), 404, "not_found", "there are mail, chat"),
+        (NoAddress(), 409, "conflict", "no address"),
+        (Unopened(), 503, "unavailable", "cannot be opened"),
+        (NotifierBusy("secret"), 503, "unavailable", "busy sending just now, and nothing was sent; try again"),
+        (NotifierFailed("secret"), 502, "notifier_failed", "its log tells why"),
+        (NotifierSilent("secret"), 504, "notifier_silent", "may have arrived"),
+    ],
+)
+def test_what_keeps_the_notifier_from_trying_is_told_without_its_inside_and_asked_once(
+    world: World, ended: Ended | Exception, status: int, code: str, words: str
+) -> None:
+    afar = Afar(ended)
+
+    answer = tried_from_afar(world, afar)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert words in answer.json()["error"]["message"]
+    assert "secret" not in answer.text
+    assert afar.tried == ["ops"]
+
+
+def test_a_notifier_that_is_busy_is_asked_again_a_little_later(world: World) -> None:
+    assert tried_from_afar(world, Afar(NotifierBusy())).headers["retry-after"] == "5"
+
+
+def test_only_admins_have_the_notifier_try_a_channel(world: World) -> None:
+    afar = Afar(Delivered())
+    application = world.application(notified=Notified(world.ledger, elsewhere, "", remote_trial=afar))
+
+    with Checked(application, signed_in(USER)) as client:
+        assert client.post("/notifications/test", json={"channel": "ops"}).status_code == 403
+
+    assert afar.tried == []
 
 
 def test_why_an_event_was_told_is_explained_with_the_routes_of_now(told: World, client: Checked) -> None:

@@ -83,6 +83,7 @@ def central(kinesis: Server, aws: Server, patch: pytest.MonkeyPatch, *, shards: 
             "FINDSTREAM_STORE_URL": f"dynamodb://{table}",
             "FINDSTREAM_SIGNING_KEYS_SECRET": secret,
             "FINDSTREAM_NOTIFIER_TIMER_URL": timer,
+            "FINDSTREAM_NOTIFIER_FUNCTION": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:notifier",
             "FINDSTREAM_BODIES_URL": f"s3://{bucket}/bodies",
             "POWERTOOLS_SERVICE_NAME": "findstream",
             "POWERTOOLS_METRICS_NAMESPACE": "findstream",

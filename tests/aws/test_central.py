@@ -4,17 +4,20 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from consumers.people.dynamodb import DynamoPeople
 from pipeline.errors import BodiesUnavailable, SettingRejected
 from pipeline.log.kinesis import KinesisLog
 from pipeline.log.port import Position
+from pipeline.opening import client
 from projections.projector import ALL, Projector
 from projections.stores.dynamodb import DynamoStore
 from projections.stores.port import Commit
@@ -243,6 +246,89 @@ def test_dead_letters_are_driven_again(stack: Central, slack: FakeSlack) -> None
 
     assert told == {"notices": 1, "folded": 0, "parked": 0}
     assert len(slack.posts) == 2
+
+
+class Invoking:
+    """Lambda, as far as it invokes the notifier's function; ``broken``: which raises."""
+
+    def __init__(self, stack: Central) -> None:
+        self.stack = stack
+        self.broken = False
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> Any:  # noqa: N803 -- boto3's names
+        assert FunctionName.endswith(":function:notifier")
+        if self.broken:
+            return {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "x", "stackTrace": ["secret"]}')}
+        answer = self.stack.invoke("consumers.notifier.handler", json.loads(Payload))
+        return {"StatusCode": 200, "Payload": BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.fixture
+def functions(stack: Central, monkeypatch: pytest.MonkeyPatch) -> Invoking:
+    invoking = Invoking(stack)
+    monkeypatch.setattr("consumers.aws.client", lambda name, *calls: invoking if name == "lambda" else client(name, *calls))
+    return invoking
+
+
+def test_a_channel_is_tried_over_http_by_the_notifier_which_has_its_secrets_and_nothing_is_kept_of_it(
+    stack: Central, slack: FakeSlack, functions: Invoking
+) -> None:
+    assert functions.stack is stack
+    told = asked(stack, "/notifications/test", "POST", {"channel": "default"})
+
+    assert told == {"channel": "default", "delivered": True, "answer": "delivered"}
+    assert "findstream reaches this channel" in json.dumps(slack.arrived("default"))
+    items = stack.kinesis.client("dynamodb").scan(TableName=stack.table)["Items"]
+    assert [each["pk"]["S"] for each in items if each["pk"]["S"].startswith("ledger")] == []
+    assert stack.wakes() == 0
+
+
+def test_what_keeps_the_notifier_from_trying_is_told_by_the_api(stack: Central, slack: FakeSlack, functions: Invoking) -> None:
+    def tried(channel: str = "default") -> tuple[int, str]:
+        answer = api(stack, "POST", "/notifications/test", {"channel": channel}, signed_in(stack))
+        return answer["statusCode"], answer["body"]
+
+    slack.always("default", Step(404))
+    assert '"delivered":false' in tried()[1]
+    assert tried("nowhere")[0] == 404
+
+    functions.broken = True
+    status, body = tried()
+    assert (status, json.loads(body)["error"]["code"], "secret" in body) == (502, "notifier_failed", False)
+
+
+def now_with(stack: Central, monkeypatch: pytest.MonkeyPatch, webhook: str) -> None:
+    """The webhook's secret is changed while the notifier's function is warm."""
+    door = stack.door("consumers.notifier.handler")
+    monkeypatch.setattr(door, "_settings", door._settings.model_copy(update={"slack_webhook": SecretStr(webhook)}))
+
+
+def test_a_trial_takes_secrets_as_they_are_now_and_so_does_the_next_turn(
+    stack: Central, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notified_at_once(stack)
+    now_with(stack, monkeypatch, slack.url("other"))
+
+    told = stack.invoke("consumers.notifier.handler", {"try_channel": "default"})
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    stack.invoke("consumers.notifier.handler", {})
+
+    assert told == {"ended": "delivered"}
+    assert [len(slack.arrived(name)) for name in ("default", "other")] == [0, 2]
+
+
+def test_channels_that_cannot_be_opened_are_an_answer_and_leave_the_notifier_as_it_is(
+    stack: Central, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notified_at_once(stack)
+    now_with(stack, monkeypatch, "hush")
+
+    told = stack.invoke("consumers.notifier.handler", {"try_channel": "default"})
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    stack.invoke("consumers.notifier.handler", {})
+
+    assert told == {"ended": "unopened"}
+    assert len(slack.arrived("default")) == 1
 
 
 def test_timers_find_nothing_to_tell_in_a_new_stack(stack: Central) -> None:

@@ -26,6 +26,7 @@ SETTINGS = {
     "FINDSTREAM_SIGNING_KEYS_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:signing-keys",
     "FINDSTREAM_CONSOLE_URL": "https://findings.example",
     "FINDSTREAM_NOTIFIER_TIMER_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/notifier-timer",
+    "FINDSTREAM_NOTIFIER_FUNCTION": "arn:aws:lambda:eu-central-1:123456789012:function:notifier",
     "FINDSTREAM_BUS_ARN": "arn:aws:events:eu-central-1:123456789012:event-bus/findstream-prod",
     "AWS_ACCESS_KEY_ID": "123456789012",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -47,7 +48,7 @@ NEEDED = {
     "consumers.silence.handler": {"pydantic", "pydantic_settings"},
     "pipeline.desks.handler": {"pydantic", "pydantic_settings"},
     "projections.sweep.handler": {"pydantic", "pydantic_settings"},
-    "consumers.redrive.handler": {"pydantic", "pydantic_settings"},
+    "consumers.redrive.handler": {"pydantic", "pydantic_settings", "jinja2"},
     "consumers.jobs.handler": {"pydantic", "pydantic_settings", "jinja2"},
     COLLECTOR: set(),
 }
@@ -132,7 +133,7 @@ def test_boto3_knows_the_services_that_are_called_only(named: str) -> None:
     assert (
         services
         == {
-            "central": {"dynamodb", "kinesis", "s3", "secretsmanager", "sesv2", "sqs", "sts"},
+            "central": {"dynamodb", "kinesis", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "sts"},
             "agent": {"events", "lambda", "logs"},
         }[named]
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from consumers.notifier.channels.remote_trial import ANSWER_SECONDS, CONNECT_SECONDS
 from consumers.people.keyring import parsed
 from pipeline.settings import Settings
 from tests.infra.conftest import PROD, ROOT
@@ -27,6 +28,8 @@ DOORS = {
     "RedriveFunction": "consumers.redrive.handler",
     "JobsFunction": "consumers.jobs.handler",
 }
+SPARE_SECONDS = 5
+"""What the API's function takes to know who asks, and to answer."""
 ON_AWS_ONLY = {"LOG_URL", "STORE_URL", "BODIES_URL", "SLACK_WEBHOOK_SECRET", "BUS_ARN", "AGENT_VERSION", "LOG_GROUPS"}
 """Settings of doors on AWS, beside those that every door has."""
 
@@ -60,7 +63,7 @@ def test_a_function_is_told_only_settings_that_exist(prod: Evaluated, agent: Eva
         ("RulesFunction", set()),
         ("NotifierFunction", {"BODIES_URL", "CONSOLE_URL", "NOTIFIER_TIMER_URL"}),
         ("RelayFunction", set()),
-        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET", "NOTIFIER_TIMER_URL"}),
+        ("ApiFunction", {"BODIES_URL", "SIGNING_KEYS_SECRET", "NOTIFIER_TIMER_URL", "NOTIFIER_FUNCTION"}),
         ("ReportFunction", set()),
         ("SilenceFunction", set()),
         ("SweepFunction", set()),
@@ -149,6 +152,13 @@ def test_the_api_is_throttled_and_writes_who_called(prod: Evaluated) -> None:
 
 def test_the_function_gives_up_before_the_gateway_does(prod: Evaluated) -> None:
     assert prod["ApiFunction"]["Timeout"] * 1000 < prod["ApiIntegration"]["TimeoutInMillis"] <= 30_000
+
+
+def test_the_api_has_the_notifier_try_channels_and_is_there_still_when_it_stops_waiting(prod: Evaluated) -> None:
+    told = prod["ApiFunction"]["Environment"]["Variables"]
+
+    assert told["FINDSTREAM_NOTIFIER_FUNCTION"] == "NotifierFunction.Arn"
+    assert prod["ApiFunction"]["Timeout"] >= CONNECT_SECONDS + ANSWER_SECONDS + SPARE_SECONDS
 
 
 def test_the_collector_ends_before_it_is_called_again(agent: Evaluated) -> None:

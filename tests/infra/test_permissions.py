@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.aws.test_central import SWEEPS
+from tests.aws.test_central_rules import REDRIVES
 from tests.infra.conftest import AGENT, ORGANISATION
 from tests.infra.evaluate import ACCOUNT, REGION, Evaluated
 
@@ -104,8 +105,11 @@ def holders(asked: Evaluated, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
-        ("kinesis:GetRecords", {"Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Jobs"}),
-        ("kinesis:PutRecords", {"Ingest", "Republisher", "Rules", "Notifier", "Relay", "Api", "Report", "Silence", "Jobs"}),
+        ("kinesis:GetRecords", {"Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Redrive", "Jobs"}),
+        (
+            "kinesis:PutRecords",
+            {"Ingest", "Republisher", "Rules", "Notifier", "Relay", "Api", "Report", "Silence", "Redrive", "Jobs"},
+        ),
         (
             "dynamodb:PutItem",
             {"Ingest", "Republisher", "Projector", "Rules", "Notifier", "Api", "Report", "Silence", "Sweep", "Redrive", "Jobs"},
@@ -122,7 +126,7 @@ def holders(asked: Evaluated, action: str) -> set[str]:
         ("secretsmanager:GetSecretValue", {"Notifier", "Api"}),
         ("secretsmanager:PutSecretValue", set()),
         ("sqs:ReceiveMessage", {"Ingest", "Notifier"}),
-        ("lambda:InvokeFunction", {"Schedule"}),
+        ("lambda:InvokeFunction", {"Schedule", "Api"}),
         ("s3:DeleteObject", set()),
         ("dynamodb:Scan", set()),
         ("dynamodb:DeleteTable", set()),
@@ -149,6 +153,16 @@ def test_the_notifiers_timer_is_armed_by_who_changes_what_it_delivers(prod: Eval
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
+    }
+
+
+def test_the_api_may_invoke_the_notifier_alone_and_read_no_channels_secret(prod: Evaluated) -> None:
+    grants = allowed(prod, "ApiRole")
+
+    assert [resource for resource, actions in grants.items() if "lambda:InvokeFunction" in actions] == ["NotifierFunction.Arn"]
+    assert grants["NotifierFunction.Arn"] == {"lambda:InvokeFunction"}
+    assert {resource for resource, actions in grants.items() if "secretsmanager:GetSecretValue" in actions} == {
+        "Ref SigningKeysSecret"
     }
 
 
@@ -195,6 +209,10 @@ def test_only_api_and_relay_come_near_people_and_what_desks_keep(prod: Evaluated
 
 def test_the_sweep_may_do_what_it_was_seen_to_do(prod: Evaluated) -> None:
     assert allowed(prod, "SweepRole")["Table.Arn"] == {f"dynamodb:{action}" for action in SWEEPS}
+
+
+def test_redrives_may_do_to_the_stream_what_they_were_seen_to_do(prod: Evaluated) -> None:
+    assert allowed(prod, "RedriveRole")["Stream.Arn"] == {f"kinesis:{action}" for action in REDRIVES}
 
 
 def test_operators_get_what_their_commands_need_on_these_resources_and_no_function_has_it(prod: Evaluated) -> None:

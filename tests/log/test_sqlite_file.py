@@ -47,6 +47,31 @@ def test_a_new_file_is_made_by_its_schema_and_found_again(file: SqliteFile, path
         assert words(again) == ["first", "second"]
 
 
+def test_a_write_that_need_not_be_on_disk_leaves_the_next_one_as_it_was(file: SqliteFile) -> None:
+    def waiting(*, synced: bool) -> int:
+        with file.writing(synced=synced) as connection:
+            connection.execute("INSERT INTO word VALUES ('x')")
+            [(level,)] = connection.execute("PRAGMA synchronous").fetchall()
+        return int(level)
+
+    full, normal = 2, 1
+    assert [waiting(synced=synced) for synced in (True, False, True)] == [full, normal, full]
+    assert len(words(file)) == 4
+
+
+def test_a_connection_that_never_waits_for_the_disk_stays_so(path: Path) -> None:
+    def carelessly(at: Path) -> sqlite3.Connection:
+        connection = connect(at)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    with closing(SqliteFile(path, SCHEMA, ERRORS, connect=carelessly)) as file:
+        with file.writing(synced=False) as connection:
+            assert connection.execute("PRAGMA synchronous").fetchall() == [(0,)]
+        with file.reading() as connection:
+            assert connection.execute("PRAGMA synchronous").fetchall() == [(0,)]
+
+
 def test_a_write_that_raises_is_undone(file: SqliteFile) -> None:
     def add_two() -> None:
         with file.writing() as connection:

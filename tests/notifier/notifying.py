@@ -1,5 +1,7 @@
 """A notifier's process for the crash tests: ``python -m tests.notifier.notifying <home> <webhook> <number of events>``.
 
+``--without-sync`` behind these: with a ledger that does not wait for the disk.
+
 Puts the events on the log of that home (a log that knows them refuses them), runs until all of them are settled and told, or
 until SIGTERM; then writes the facts out, beside the log.
 """
@@ -24,20 +26,21 @@ from consumers.notifier.notifier import Notifier, begin
 from consumers.notifier.routing.tree import Policies
 from pipeline.log.port import Log
 from pipeline.log.sqlite import SqliteLog
+from pipeline.sqlite_file import connect
 from tests.notifier.slack_rules import CONSOLE
-from tests.notifier.world import at_once, event, routing
+from tests.notifier.world import at_once, event, quickly, routing
 
 
 def clock() -> int:
     return time.time_ns() // 1000  # noqa: TID251  # this is a door
 
 
-def main(home: Path, webhook: str, count: int) -> None:
+def main(home: Path, webhook: str, count: int, *options: str) -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with (
         closing(SqliteLog(home / "log.db", shards=2, clock=clock)) as log,
-        closing(SqliteLedger(home / "notices.db")) as ledger,
+        closing(SqliteLedger(home / "notices.db", connect=quickly if "--without-sync" in options else connect)) as ledger,
     ):
         begin(log, ledger)
         log.append([event(number) for number in range(1, count + 1)])
@@ -71,4 +74,4 @@ def write_out(log: Log, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

@@ -121,7 +121,8 @@ def test_on_aws_a_webhook_and_the_file_are_secrets(monkeypatch: pytest.MonkeyPat
         f"{arn}url": "https://receiver.example/x?token=t",
         f"{arn}key": KEY,
     }
-    monkeypatch.setattr("aws_lambda_powertools.utilities.parameters.get_secret", stored.__getitem__)
+    kept = "aws_lambda_powertools.utilities.parameters.get_secret"
+    monkeypatch.setattr(kept, lambda arn, *, force_fetch: stored[arn] if force_fetch else "what was read before")
     given = Settings(slack_webhook_secret=f"{arn}slack", channels_secret=f"{arn}channels")
 
     channels = open_channels(given, {}, clock=lambda: 0)

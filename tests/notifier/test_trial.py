@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from consumers.notifier.channels.port import Answer, Delivered, Message, Payload, Rate, RateLimited, Refused, Unavailable
-from consumers.notifier.channels.trial import attempt, in_words, message_about
+from consumers.notifier.channels.trial import NoAddress, NoSuchChannel, attempt, in_words, message_about, tried
 from consumers.notifier.messages.story import story_of
 from tests.notifier.examples import event
 from tests.notifier.slack_rules import CONSOLE
@@ -54,6 +54,14 @@ def test_each_try_is_another_event() -> None:
 
     first, second = (message.told[0][0].id for message in channel.messages)
     assert first != second
+
+
+def test_a_channel_is_tried_by_its_name_if_there_is_one_and_it_has_an_address() -> None:
+    channels = {"ops": Listening(Refused("404 no_service")), "spare": None}
+
+    assert tried(channels, "ops", CONSOLE, 1) == Refused("404 no_service")
+    assert tried(channels, "spare", CONSOLE, 1) == NoAddress()
+    assert tried(channels, "nowhere", CONSOLE, 1) == NoSuchChannel(("ops", "spare"))
 
 
 @pytest.mark.parametrize(

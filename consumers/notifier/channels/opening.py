@@ -209,4 +209,4 @@ def _text(path: Path) -> str | None:
 def _stored(arn: str) -> str:
     from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 -- only on AWS, where boto3 is
 
-    return parameters.get_secret(arn).strip()
+    return parameters.get_secret(arn, force_fetch=True).strip()

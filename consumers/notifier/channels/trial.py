@@ -3,7 +3,8 @@
 No ledger knows of it, and it makes no fact.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from consumers.notifier.channels.port import Answer, Channel, Delivered, Message, RateLimited
@@ -18,6 +19,27 @@ _ROUTE: Final = "trial"
 _SOURCE: Final = "monitoring.findstream"
 _NOWHERE: Final = Position("", 0, 0)
 _BODY: Final = b'{"kind":"generic","form":"eventbridge","detail_type":"Test","facts":{"title":"A test of this channel"},"raw":{}}'
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchChannel:
+    """Nothing was sent: no channel is named so. ``known`` are those that there are."""
+
+    known: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NoAddress:
+    """Nothing was sent: the channel has no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """Nothing was sent: the channels cannot be opened. The log of who tried tells why."""
+
+
+Ended = Answer | NoSuchChannel | NoAddress | Unopened
+"""What came of trying a channel by its name."""
 
 
 def message_about(event: Envelope, console_url: str, *, channel: str = "") -> Message:
@@ -43,6 +65,14 @@ def attempt(channel: Channel, name: str, console_url: str, now_us: int) -> Answe
     message = message_about(_test(name, now_us), console_url, channel=name)
     notifications = f"{console_url.rstrip('/')}/notifications"
     return channel.send(channel.render(replace(message, link=notifications, silence="", is_trial=True)))
+
+
+def tried(channels: Mapping[str, Channel | None], name: str, console_url: str, now_us: int) -> Ended:
+    """Send one test message to the channel of that name, past the ledger. Raises ``Unrenderable``."""
+    if name not in channels:
+        return NoSuchChannel(tuple(channels))
+    channel = channels[name]
+    return attempt(channel, name, console_url, now_us) if channel else NoAddress()
 
 
 def in_words(answer: Answer) -> str:

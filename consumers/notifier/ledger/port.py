@@ -93,6 +93,7 @@ class Ledger(Protocol):
         """Keep decisions, what they make of groups, and how far the log was read, together.
 
         A draft whose key is known is dropped; returns how many were new. ``marks`` may be empty: time has passed, no more.
+        Without facts it may be lost, whole, if the power fails before any later write has returned.
         """
         ...
 

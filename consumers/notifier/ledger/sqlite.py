@@ -1,6 +1,8 @@
 """The ledger in one SQLite file, beside the log but apart from it.
 
 Durability: each write is on disk when its method returns; transactions are a few rows long, and no request is made inside one.
+            Only ``commit`` does not wait for the disk where nothing of it goes out yet: the write that a request waits for, or
+            the next fact, brings it there. What a power cut takes until then is read again, and decided again.
 Threads:    all that ``pipeline.sqlite_file`` promises: any number of threads and processes.
 """
 
@@ -85,7 +87,7 @@ class SqliteLedger:
     def commit(self, token: int, marks: Mapping[str, Position], drafts: Sequence[Draft], change: Change) -> int:
         """Keep decisions, what they make of groups, and how far the log was read, as the port says."""
         new = 0
-        with self._writing(token) as db:
+        with self._writing(token, synced=any(draft.fact for draft in drafts)) as db:
             [(doubt_us,)] = db.execute("SELECT doubt_us FROM writer").fetchall()
             for draft in drafts:
                 new += self._insert(db, draft, doubt_us)
@@ -114,7 +116,7 @@ class SqliteLedger:
 
     def crowd(self, channel: str, *, critical: bool) -> Crowd:
         """What waits for a channel, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             [counted] = db.execute(rows.CROWD, (channel, critical)).fetchall()
         return Crowd(*counted)
 
@@ -137,17 +139,17 @@ class SqliteLedger:
 
     def due(self, channel: str, now_us: int) -> Notice | None:
         """The first notice that is pending and due, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             return next(iter(self._found(db, rows.DUE, (channel, now_us))), None)
 
     def earlier(self, notice: Notice) -> Notice | None:
         """The first pending one of its group before ``notice``, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             return next(iter(self._found(db, rows.EARLIER, (notice.channel, *notice.key))), None)
 
     def next_due_us(self, channel: str) -> int | None:
         """When the next pending notice is due, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             [(due_us,)] = db.execute(
                 "SELECT min(due_us) FROM notices WHERE channel = ? AND state = 'pending'", (channel,)
             ).fetchall()
@@ -155,7 +157,7 @@ class SqliteLedger:
 
     def pace(self, channel: str) -> Pace:
         """How the channel rests, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             return self._pace(db, channel)
 
     def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
@@ -177,13 +179,13 @@ class SqliteLedger:
     def orphans(self, channels: Collection[str], limit: int) -> list[Notice]:
         """Pending notices to any other channel, as the port says."""
         others = ", ".join("?" * len(channels))
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             where = f"state = 'pending' AND channel NOT IN ({others}) ORDER BY number LIMIT ?"
             return self._found(db, where, (*channels, limit))
 
     def outbox(self, limit: int) -> list[tuple[int, Envelope]]:
         """Facts to relay, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             found = db.execute("SELECT number, header, body FROM outbox ORDER BY number LIMIT ?", (limit,)).fetchall()
         return [(number, rows.fact_of(header, body)) for number, header, body in found]
 
@@ -194,7 +196,7 @@ class SqliteLedger:
 
     def prune(self, token: int, before_us: int, limit: int) -> int:
         """Forget what was settled long ago, as the port says. It is looked for before the writer's turn: it changes no more."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             numbers = db.execute(rows.SETTLED_BEFORE, (before_us, limit)).fetchall()
         if numbers:
             with self._writing(token) as db:
@@ -216,7 +218,7 @@ class SqliteLedger:
 
     def get(self, key: Key) -> Notice | None:
         """One notice, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             return next(iter(self._found(db, rows.BY_KEY, tuple(key))), None)
 
     def notices(self, wanted: Wanted) -> list[Notice]:
@@ -230,12 +232,12 @@ class SqliteLedger:
         }
         given = {where: values for where, values in asked.items() if values}
         where = " AND ".join(("1", *given)) + " ORDER BY number DESC LIMIT ?"
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             return self._found(db, where, (*(value for values in given.values() for value in values), wanted.limit))
 
     def tallies(self) -> list[Tally]:
         """Counts by channel and state, as the port says."""
-        with self._file.snapshot() as db:
+        with self._file.reading() as db:
             found = db.execute("SELECT channel, state, count(*) FROM notices GROUP BY channel, state ORDER BY 1, 2").fetchall()
         return [Tally(channel, State(state), count) for channel, state, count in found]
 
@@ -246,8 +248,8 @@ class SqliteLedger:
         return {shard: Position.parse(position) for shard, position in found} if begun else None
 
     @contextmanager
-    def _writing(self, token: int) -> Iterator[sqlite3.Connection]:
-        with self._file.writing() as db:
+    def _writing(self, token: int, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._file.writing(synced=synced) as db:
             [(current,)] = db.execute("SELECT token FROM writer").fetchall()
             if current != token:
                 message = f"{self._file.path}: another notifier has taken over"
