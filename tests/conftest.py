@@ -1,7 +1,8 @@
 """How much the tests try.
 
-Property tests try few examples by default, many with ``--hypothesis-profile=thorough``. Tests marked ``torture`` run only with
-``FINDSTREAM_TORTURE=1``. ``make torture`` asks for both.
+Property tests try few examples by default, many with ``--hypothesis-profile=thorough``, fewer with ``few``. Tests marked
+``torture`` run only with ``FINDSTREAM_TORTURE=1``. ``make torture`` asks for both. Those marked ``long`` run on one Python only,
+and unmeasured: other tests cover what they run.
 
 Local AWS servers are fixtures that any test can ask for.
 """
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.aws.fixtures"]
 
+settings.register_profile("few", max_examples=10, deadline=None)
 settings.register_profile("small", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("small")
@@ -26,8 +28,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.environ.get("FINDSTREAM_TORTURE") != "1":
-        left_out = pytest.mark.skip(reason="takes long: make torture")
-        for item in items:
-            if item.get_closest_marker("torture"):
-                item.add_marker(left_out)
+    left_out = pytest.mark.skip(reason="takes long: make torture")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker("no_cover")
+        if item.get_closest_marker("torture") and os.environ.get("FINDSTREAM_TORTURE") != "1":
+            item.add_marker(left_out)

@@ -57,6 +57,7 @@ def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield known
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_lines_of_the_document_work_one_after_the_other(reader: dict[str, str], tmp_path: Path) -> None:
     for line in LINES + JOBS:

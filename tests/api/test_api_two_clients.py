@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.api.desk_world import ADA, DeskWorld, token
 from tests.api.served import Served
@@ -31,6 +32,7 @@ def edit(url: str, name: str, task: str, told: list[tuple[int, int]]) -> None:
             told.append((answer.status_code, version))
 
 
+@pytest.mark.long
 def test_two_clients_of_two_servers_lose_no_update(tmp_path: Path) -> None:
     worlds = [DeskWorld(tmp_path), DeskWorld(tmp_path)]
     told: list[list[tuple[int, int]]] = [[], []]

@@ -56,6 +56,7 @@ def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield known
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_lines_of_the_document_work_one_after_the_other(reader: dict[str, str]) -> None:
     gone = False

@@ -13,6 +13,8 @@ from pipeline.log.sqlite import SqliteLog, appending, blocks, repacking
 from tests.conformance.plain_log import PlainLog
 from tests.log.made_up import NOON_US, Clock, event
 
+pytestmark = pytest.mark.long
+
 MEMORY = Path("/dev/shm")  # noqa: S108 a folder of its own is made in it; syncs cost nothing there
 
 numbers = st.lists(st.integers(0, 60), max_size=12)

@@ -19,6 +19,8 @@ from tests.support.effort import share
 from tests.support.scratch import scratch
 from tests.support.spine import NOW_US, entries_of
 
+pytestmark = pytest.mark.long
+
 ALL_SHARDS = ("a", "b")
 SHARDS = st.sampled_from(ALL_SHARDS)
 TOKENS = st.sampled_from(["x", "y"])

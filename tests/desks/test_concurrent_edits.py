@@ -22,6 +22,8 @@ from tests.desks.recording import on_ministack
 from tests.desks.world import ADA, create
 from tests.support.spine import Spine
 
+pytestmark = pytest.mark.long
+
 TORTURE = os.environ.get("FINDSTREAM_TORTURE") == "1"
 TIMES = 500
 TIMES_ON_DYNAMODB = 500 if TORTURE else 25

@@ -15,6 +15,8 @@ from projections.projector import named
 from tests.desks.editor import log_at
 from tests.support.spine import Spine
 
+pytestmark = pytest.mark.long
+
 KILLS = 50 if os.environ.get("FINDSTREAM_TORTURE") == "1" else 12
 ROLES = ("make", "relay", "project")
 

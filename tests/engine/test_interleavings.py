@@ -16,6 +16,8 @@ from tests.support.dynamo import dynamo_store, table_at
 from tests.support.facts import MORNING_US
 from tests.support.spine import frozen_clock
 
+pytestmark = pytest.mark.long
+
 LATE_US = 30 * MINUTE_US
 
 

@@ -22,6 +22,8 @@ from projections.stores.sqlite import SqliteStore
 from tests.local.running import environment, free_port, wait_until
 from tests.local.test_run_rules import _MATCH, _THRESHOLD, finding, groups, publish, raised
 
+pytestmark = pytest.mark.long
+
 KILLS = 20 if os.environ.get("FINDSTREAM_TORTURE") else 3
 HOSTS = 12
 

@@ -18,6 +18,8 @@ from tests.support.role import LOG, PROJECTIONS, kill_after, start
 from tests.support.scratch import scratch
 from tests.support.spine import Spine, frozen_clock
 
+pytestmark = pytest.mark.long
+
 EVENTS = 2_400
 
 

@@ -16,6 +16,8 @@ from pipeline.log.sqlite import SqliteLog
 from tests.log.made_up import Clock
 from tests.log.running import acknowledged, appender, assert_held
 
+pytestmark = pytest.mark.long
+
 LONGEST_RUN_SECONDS = 0.08
 KILLS_A_FILE = 8
 

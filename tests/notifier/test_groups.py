@@ -299,6 +299,7 @@ def test_what_is_watched_is_looked_through_when_it_is_crowded(monkeypatch: pytes
     assert len(here.kept.members(WATCHED)) <= 22
 
 
+@pytest.mark.long
 def test_a_number_is_not_given_again_while_it_lies_ahead() -> None:
     here = machine("routes: {channel: ops, group_wait: 0s, group_interval: 1s, repeat_interval: 1s}")
     here.take(*[item(f"a{number}", Turn.RESOLVED, BEGIN_US, number, {}) for number in range(3000)])

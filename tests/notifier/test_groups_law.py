@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from consumers.notifier.routing import text
 from consumers.notifier.routing.tree import Policies, Routing, Silence
 from tests.notifier.deciding import BEGIN_US, SECOND_US, Machine, item, silence
 from tests.notifier.slow_model import SlowModel, Told
+
+pytestmark = pytest.mark.long
 
 LAST = 600
 """Seconds in which events come."""

@@ -161,6 +161,7 @@ class Counting(ScriptedChannel):
         return answer
 
 
+@pytest.mark.long
 def test_a_kill_before_or_after_any_write_or_request_loses_nothing_and_repeats_nothing_unmarked(tmp_path: Path) -> None:
     moment = 0
     while True:
@@ -218,6 +219,7 @@ def test_a_process_that_is_asked_to_stop_finishes_the_request_in_flight(tmp_path
         assert [repeats(message) for message in slack.arrived("ops")] == [False]
 
 
+@pytest.mark.long
 def test_killed_again_and_again_it_sends_everything_and_repeats_nothing_unmarked(tmp_path: Path) -> None:
     count = 30  # more would become a digest
     with FakeSlack() as slack:

@@ -15,6 +15,8 @@ from consumers.notifier.routing.tree import Route
 from schemas.envelope import Envelope
 from tests.notifier.world import ScriptedChannel, World, at_once, event, world
 
+pytestmark = pytest.mark.long
+
 SLACK = Rate(per_second=1.0, burst=1)
 BY_ACCOUNT = Route("all", "ops", ("all",), group_by=("account",))
 

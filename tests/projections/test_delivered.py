@@ -327,6 +327,7 @@ def test_poison_parks_its_key_and_the_rest_is_taken(post: Post) -> None:
     assert post.noted("diary") == [*IDS[:2], *(noted(number).id for number in range(10, 14))]
 
 
+@pytest.mark.long
 @share(4)
 @given(seed=st.integers(0, 1 << 32))
 def test_deliveries_in_any_shape_give_the_rows_of_an_undisturbed_run(seed: int) -> None:

@@ -90,6 +90,7 @@ def counted(generation: DynamoGeneration) -> int:
 # the same answers
 
 
+@pytest.mark.long
 @given(steps=st.lists(st.one_of(APPENDS, APPENDS, RESHARDINGS), max_size=5), limit=st.integers(1, 6), number=st.integers(0, 20))
 @settings(share(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_answers_as_sqlite_does_cursors_included(server: Server, steps: Sequence[Step], limit: int, number: int) -> None:
@@ -401,6 +402,7 @@ def test_what_keeps_failing_is_unavailable_and_nothing_is_kept(server: Server, t
     assert counted(generation) == 1
 
 
+@pytest.mark.long
 def test_through_faults_of_all_kinds_the_rows_are_those_of_sqlite(server: Server, table: str, tmp_path: Path) -> None:
     log = MemoryLog(shards=2)
     log.append([finding(n % 150, MORNING_US + n % 150 * 1_000_000) for n in range(200)])

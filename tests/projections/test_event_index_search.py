@@ -115,6 +115,7 @@ VALUES = st.text(min_size=1, max_size=15) | st.sampled_from(
 )
 
 
+@pytest.mark.long
 @share(8)
 @given(
     told=st.lists(

@@ -108,6 +108,7 @@ PATTERNS = st.lists(FIELDS | SEVERITY, min_size=1, max_size=3).map(
 RULES = st.lists(st.tuples(PATTERNS, st.none() | PATTERNS), min_size=1, max_size=12)
 
 
+@pytest.mark.long
 @given(RULES, st.integers(0, FINDINGS - 20))
 def test_hits_are_those_of_the_reference_asked_for_every_rule_and_finding(drawn: Any, begin: int) -> None:
     rules = [rule(match, number, resolve=resolve) for number, (match, resolve) in enumerate(drawn)]

@@ -25,6 +25,8 @@ from tests.rules.batches import batch, event
 from tests.rules.reference import matches
 from tests.rules.test_pattern_law import EVENTS, PATTERNS
 
+pytestmark = pytest.mark.long
+
 HITS = list[tuple[int, str]]
 
 

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from consumers.rules.errors import PatternRefused
 from consumers.rules.pattern import compiled
 from tests.rules.reference import matches
+
+pytestmark = pytest.mark.long
 
 KEYS = st.sampled_from("abc")
 TEXTS = st.sampled_from(

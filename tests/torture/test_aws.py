@@ -34,6 +34,8 @@ from tests.support.spine import frozen_clock, rows_of
 from tests.torture import mapping
 from tests.torture.story import POISONED_TASK, SPOILT_ACCOUNT, TASKS, history, rounds, story
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 KILLED = "killed"
 LONGEST_SECONDS = 1_500.0

@@ -34,6 +34,8 @@ from projections.stores.port import Store
 from tests.notifier.examples import event
 from tests.notifier.fake_slack import FakeSlack
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 START_US = 1_795_000_000_000_000
 CHUNK = 50

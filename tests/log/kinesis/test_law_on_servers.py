@@ -17,6 +17,8 @@ from tests.aws.kinesis_logs import append, log_on
 from tests.aws.streams import reshard, stream
 from tests.log.made_up import event
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from pipeline.log.port import Position
     from tests.aws.clients import Server

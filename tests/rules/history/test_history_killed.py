@@ -19,6 +19,8 @@ from projections.stores.sqlite import SqliteStore
 from schemas.envelope import Envelope
 from tests.support.facts import MORNING_US, finding, rule
 
+pytestmark = pytest.mark.long
+
 RUN = "018f3000-0000-7000-8000-000000000001"
 FINDINGS = 4000
 KILLS = 20 if os.environ.get("FINDSTREAM_TORTURE") else 3
