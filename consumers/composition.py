@@ -10,7 +10,7 @@ Only doors use this. AWS's libraries are imported only where a URL asks for them
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ __all__ = [
     "open_people",
     "open_quarantine",
     "open_store",
+    "people_named",
     "settings_of_data",
     "writer_token",
 ]
@@ -149,6 +150,16 @@ def open_people(settings: Settings) -> Iterator[People]:
     else:
         with embedded.open_people(settings) as people:
             yield people
+
+
+def people_named(settings: Settings) -> Callable[[Collection[str]], Mapping[str, str]]:
+    """What answers people's names by their ids; the store of people is opened when it is asked."""
+
+    def names(user_ids: Collection[str]) -> Mapping[str, str]:
+        with open_people(settings) as people:
+            return people.users.names(user_ids)
+
+    return names
 
 
 def ingest_into(settings: Settings, log: Log, quarantine: Quarantine) -> "Ingest":

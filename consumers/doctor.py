@@ -23,6 +23,7 @@ from consumers.keeping import quick_check
 from consumers.local import check_port
 from consumers.notifier.channels.opening import open_channels
 from consumers.notifier.errors import NotifierError
+from consumers.notifier.failing import failing
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import State
 from consumers.people.errors import SigningKeysUnusable
@@ -266,8 +267,7 @@ def _clock(log: SqliteLog, now_us: int) -> Finding:
 def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
     with closing(SqliteLedger(home.ledger)) as ledger:
         marks, tallies = ledger.marks() or {}, ledger.tallies()
-        paces = {tally.channel: ledger.pace(tally.channel) for tally in tallies if tally.state is State.PENDING}
-        waiting = {tally.channel: tally.count for tally in tallies if tally.state is State.PENDING}
+        down = failing(ledger, tallies)
     ahead = beyond(marks, log.heads())
     if ahead:
         told = f"the notifier's marks are ahead of the log: {', '.join(ahead)}"
@@ -275,11 +275,11 @@ def _ledger(home: Home, log: SqliteLog) -> Iterator[Finding]:
     dead = sum(tally.count for tally in tallies if tally.state is State.FAILED)
     if dead:
         yield Finding("ledger", Verdict.WARN, f"{dead} dead letters", "findstream notify dead, then findstream notify redrive")
-    failing = {channel: pace.failures for channel, pace in paces.items() if pace.failures}
-    for channel, failures in failing.items():
-        told = f"channel {channel} failed {failures} times in a row; {waiting[channel]:,} notices wait for it"
-        yield Finding("ledger", Verdict.WARN, told, f"findstream notify test {channel} tells why; what waits is tried again")
-    if not ahead and not dead and not failing:
+    for each in down:
+        told = f"channel {each.told}; {each.waiting:,} {'notice waits' if each.waiting == 1 else 'notices wait'} for it"
+        do = f"findstream notify test {each.channel} tells why; once that is mended: findstream notify retry {each.channel}"
+        yield Finding("ledger", Verdict.WARN, told, do)
+    if not ahead and not dead and not down:
         yield Finding("ledger", Verdict.OK, f"{sum(tally.count for tally in tallies):,} notices, no dead letters")
 
 

@@ -160,7 +160,7 @@ def build(
         fresh_seconds=fresh_seconds,
         lag_limit_seconds=lag_limit_seconds,
     )
-    telling = Telling(notified, decided, judged, reading, log, clock)
+    telling = Telling(notified, decided, judged, reading, log, clock, people.users.names)
     pages = Pages(
         reading,
         log,
@@ -229,6 +229,7 @@ def build(
             page("/agents", "/agents", pages.agents, gateway),
             page("/notifications", "/notifications", notifications.listed, gateway),
             posted("/notifications/dead", "/notifications/dead", notifications.redrive),
+            posted("/notifications/channels/retry", "/notifications/channels/retry", notifications.retry),
             page("/silences/new", "/silences/new", silences.form),
             posted("/silences/new", "/silences/new", silences.create),
             posted("/silences/{silence_id:uuid}/expire", "/silences/{silence_id}/expire", silences.expire),

@@ -63,12 +63,22 @@ class NoticeList(Answer):
     next: Annotated[str | None, Field(description="Cursor of the following page.")]
 
 
+class FailingView(Answer):
+    """How a channel fails while notices wait for it."""
+
+    failures: Annotated[int, Field(description="In a row.")]
+    since: Annotated[Seconds | None, Field(description="When the first of them came, if that is known.")]
+    again: Annotated[Seconds, Field(description="When it is tried again.")]
+    asked: Annotated[bool, Field(description="It asked to be left alone until then.")]
+
+
 class ChannelView(Answer):
     """A channel."""
 
     name: str
     kind: Annotated[str, Field(description="slack, email or webhook; empty if it has no address here.")]
     notices: Annotated[dict[str, int], Field(description="How many there are, by state.")]
+    failing: Annotated[FailingView | None, Field(description="Null while it works, and while nothing waits for it.")]
 
 
 class ChannelList(Answer):
@@ -88,6 +98,20 @@ class Redriven(Answer):
     """What came of it."""
 
     redriven: Annotated[int, Field(description="How many were dead letters, and are pending again.")]
+
+
+class Retry(Asking):
+    """Which channel is to be tried now."""
+
+    channel: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class RetryView(Answer):
+    """What came of it."""
+
+    channel: str
+    waiting: Annotated[int, Field(description="How many notices wait for it, and are due.")]
+    rests_until: Annotated[Seconds | None, Field(description="Until when it asked to be left alone; null if it is tried now.")]
 
 
 class Attempt(Asking):

@@ -3,11 +3,22 @@
 from typing import Final
 
 from consumers.api.models import seconds
-from consumers.api.notice_models import LinkView, NoticeList, NoticeView, ToldEvent, Why
+from consumers.api.notice_models import (
+    ChannelView,
+    FailingView,
+    LinkView,
+    NoticeList,
+    NoticeView,
+    RetryView,
+    ToldEvent,
+    Why,
+)
 from consumers.api.route_taken import step_view
-from consumers.api.telling import Page, Telling
+from consumers.api.telling import ChannelState, Page, Telling
 from consumers.api.views import severity_name
+from consumers.notifier.failing import Retried
 from consumers.notifier.notice import Cause, Notice
+from consumers.notifier.retry import Pace
 from consumers.notifier.why.explain import Explanation
 
 EVENTS_SHOWN: Final = 20
@@ -43,6 +54,31 @@ def notice(shown: Notice, sentence: str) -> NoticeView:
 def listed(page: Page) -> NoticeList:
     """A page."""
     return NoticeList(items=[notice(*item) for item in page.items], next=page.next or None)
+
+
+def channel(shown: ChannelState) -> ChannelView:
+    """A channel."""
+    return ChannelView(
+        name=shown.name,
+        kind=shown.kind,
+        notices=dict(shown.counts),
+        failing=_failing(shown.failing.pace) if shown.failing else None,
+    )
+
+
+def _failing(pace: Pace) -> FailingView:
+    return FailingView(
+        failures=pace.failures,
+        since=seconds(pace.since_us) if pace.since_us else None,
+        again=seconds(pace.not_before_us),
+        asked=pace.asked,
+    )
+
+
+def retried(done: Retried) -> RetryView:
+    """A channel that is tried now."""
+    until = None if done.until_us is None else seconds(done.until_us)
+    return RetryView(channel=done.channel, waiting=done.waiting, rests_until=until)
 
 
 def why(explanation: Explanation, telling: Telling) -> Why:

@@ -14,10 +14,11 @@ from consumers.api.notice_models import (
     Attempt,
     Attempted,
     ChannelList,
-    ChannelView,
     NoticeList,
     Redrive,
     Redriven,
+    Retry,
+    RetryView,
     Why,
 )
 from consumers.api.parameters import Fresh, FreshHeader, Limit
@@ -71,7 +72,7 @@ def _reads(router: Routes, telling: Telling) -> None:
         responses=answers(ChannelList, "All channels, by name."),
     )
     def list_channels() -> ChannelList:
-        return ChannelList(items=[ChannelView(name=name, kind=kind, notices=counts) for name, kind, counts in telling.channels()])
+        return ChannelList(items=[notice_views.channel(each) for each in telling.channels()])
 
 
 def _explains(router: Routes, telling: Telling, freshness: Freshness) -> None:
@@ -104,6 +105,17 @@ def _commands(router: Routes, telling: Telling) -> None:
         if bool(redrive.keys) == redrive.all:
             raise ValueRefused(_WRONG, fields=[("keys", "give keys, or all")])
         return Redriven(redriven=telling.redrive(None if redrive.all else _keys(redrive)))
+
+    @router.post(
+        "/notifications/retry",
+        tags=["notifications"],
+        summary="Have a channel tried now",
+        description="Ends the rest that its failures led to, for all its notices. How long it asked to be left alone itself "
+        "(`Retry-After`) holds. Sending this again is safe.",
+        responses=answers(RetryView, "How many notices wait for it.", 404, *_COMMAND),
+    )
+    def retry_channel(*, asked: Annotated[Retry, Body()]) -> RetryView:
+        return notice_views.retried(telling.retry(asked.channel))
 
     @router.post(
         "/notifications/test",

@@ -95,7 +95,7 @@ def resolver(
             decided, desks, Paths(decided, judged, reading, log, clock), channels=notified.channels, freshness=freshness
         ),
         silences.routes(silencing, freshness=freshness),
-        notifications.routes(Telling(notified, decided, judged, reading, log, clock), freshness=freshness),
+        notifications.routes(Telling(notified, decided, judged, reading, log, clock, people.users.names), freshness=freshness),
         dashboard.routes(reading, overviews, principal=principal, clock=clock, freshness=freshness),
         operations.routes(reading, log, quarantine, clock=clock, version=version, lag_limit_seconds=lag_limit_seconds),
         auth.routes(sign_in, authentication, address=_address),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from consumers.api import silence_views, views
 from consumers.api.commands import Desks
-from consumers.api.errors import Conflict, NothingHere
+from consumers.api.errors import Conflict, NothingHere, ValueRefused
 from consumers.api.models import Event, seconds
 from consumers.api.parameters import micros
 from consumers.api.routing_checks import sound_matchers
@@ -79,7 +79,7 @@ class Silencing:
 
     def create(self, wanted: NewSilence, key: str, *, length_us: int | None = None) -> SilenceView:
         """Silence something, for ``length_us`` if that is given. Raises ``ValueRefused``, ``Conflict``, ``DeskError``."""
-        sound_matchers(wanted.matchers)
+        self._check(wanted, length_us)
         if len(self.decided.silences(ending_after_us=self.clock())) >= MOST_LIVE:
             message = f"there are {MOST_LIVE} silences that have not ended; end some, or let one match more"
             raise Conflict(message)
@@ -87,6 +87,15 @@ class Silencing:
         ends_us = micros(wanted.ends) if length_us is None else None
         command = CreateSilence(tuple(wanted.matchers), ends_us, wanted.comment, starts_us, length_us or 0)
         return self._view(self.desks.desk.make(Silence, command, self.desks.asked(key)))
+
+    def _check(self, wanted: NewSilence, length_us: int | None) -> None:
+        """Raises ``ValueRefused``, naming all that is wrong, if matchers are: what else is, is the desk's to refuse."""
+        try:
+            sound_matchers(wanted.matchers)
+        except ValueRefused as refused:
+            late = length_us is None and micros(wanted.ends) <= self.clock()
+            ends = (("ends", "must lie in the future"),) if late else ()
+            raise ValueRefused(str(refused), fields=(*refused.fields, *ends)) from None
 
     def change(self, silence_id: str, wanted: SilenceEdit, key: str) -> SilenceView:
         """Move its end, or say something else of it. Raises ``DeskError``."""

@@ -13,10 +13,12 @@ from consumers.notifier.channels import trial
 from consumers.notifier.channels.port import Answer, Channel
 from consumers.notifier.channels.trial import NoAddress, NoSuchChannel, Unopened
 from consumers.notifier.errors import ChannelsElsewhere, ChannelsRejected
+from consumers.notifier.failing import Failing, Retried, failing, retry
 from consumers.notifier.groups.state import Member
 from consumers.notifier.ledger.port import Ledger, Wanted
 from consumers.notifier.notice import Key, Notice, State
 from consumers.notifier.routing.policies import policies_of
+from consumers.notifier.silenced import Names, named
 from consumers.notifier.why.explain import Explanation, explain
 from consumers.notifier.why.known import gather
 from consumers.notifier.why.sentence import of_notice
@@ -67,6 +69,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelState:
+    """A channel. ``kind`` is "" without an address, or if it is no longer configured; ``counts`` are its notices by state."""
+
+    name: str
+    kind: str
+    counts: Mapping[str, int]
+    failing: Failing | None
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """The questions and the commands. All raise ``LedgerUnavailable``."""
 
@@ -76,6 +88,7 @@ class Telling:
     reading: Reading
     log: Log
     clock: Callable[[], int]
+    names: Names
 
     def why(self, event_id: str) -> Explanation:
         """Why an event, by our id or its source's, or an alert, was or was not told. Raises ``NothingHere``."""
@@ -88,13 +101,13 @@ class Telling:
             message = "there is no such event here (any more, or not yet)"
             raise NothingHere(message)
         policies = policies_of(self.decided, ending_after_us=now_us)
-        return explain(gather(record, self.notified.ledger, self.reading, self.judged, policies, now_us=now_us))
+        return explain(gather(record, self.notified.ledger, self.reading, self.judged, policies, now_us=now_us, names=self.names))
 
     def page(self, wanted: Wanted, cursor: str) -> Page:
         """A page of notices. Raises ``CursorRejected``."""
         after = _key_of(cursor) if cursor else None
         asked = Wanted(wanted.state, wanted.reason, wanted.channel, wanted.event_id, after, wanted.limit + 1)
-        found = self.notified.ledger.notices(asked)
+        found = named(self.notified.ledger.notices(asked), self.names)
         shown = found[: wanted.limit]
         return Page(
             tuple((notice, self.sentence(notice)) for notice in shown),
@@ -110,20 +123,20 @@ class Telling:
         paces = {last.channel: self.notified.ledger.pace(last.channel)} if last.state is State.PENDING else {}
         return f"{of_notice(notice, digests, paces).sentence}."
 
-    def channels(self) -> list[tuple[str, str, dict[str, int]]]:
-        """Every channel: its name, its kind ("" without an address, or if it is no longer configured), its notices by state.
-
-        Notices whose route is no more are of none.
-        """
+    def channels(self) -> list[ChannelState]:
+        """Every channel, by name. Notices whose route is no more are of none."""
         try:
             opened = self.notified.channels()
         except ChannelsElsewhere:
             opened = {}
         counts: dict[str, dict[str, int]] = {name: {} for name in opened}
-        for tally in self.notified.ledger.tallies():
+        tallies = self.notified.ledger.tallies()
+        for tally in tallies:
             if tally.channel:
                 counts.setdefault(tally.channel, {})[tally.state.value] = tally.count
-        return [(name, channel.kind if (channel := opened.get(name)) else "", counts[name]) for name in sorted(counts)]
+        kinds = {name: channel.kind for name, channel in opened.items() if channel}
+        down = {each.channel: each for each in failing(self.notified.ledger, tallies)}
+        return [ChannelState(name, kinds.get(name, ""), counts[name], down.get(name)) for name in sorted(counts)]
 
     def redrive(self, keys: Iterable[Key] | None) -> int:
         """Make these dead letters, or all (None), pending again. Returns how many were."""
@@ -131,6 +144,16 @@ class Telling:
         redriven = ledger.redrive(None, now_us) if keys is None else sum(ledger.redrive(key, now_us) for key in keys)
         self.notified.wake()
         return redriven
+
+    def retry(self, name: str) -> Retried:
+        """Have a channel tried now. Raises ``NothingHere``."""
+        names = [channel.name for channel in self.channels()]
+        if name not in names:
+            message = f"there is no such channel; there are {', '.join(names) or 'none'}"
+            raise NothingHere(message)
+        retried = retry(self.notified.ledger, name, self.clock())
+        self.notified.wake()
+        return retried
 
     def attempt(self, name: str) -> Answer:
         """Send a test message to a channel. Raises ``NothingHere``, ``Conflict``, ``ChannelsRejected``, ``ChannelsElsewhere``.

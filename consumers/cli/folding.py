@@ -22,6 +22,7 @@ from consumers.composition import (
     settings_of_data,
     writer_token,
 )
+from consumers.errors import Refused
 from consumers.rebuilding import End
 from consumers.rules.engine import JUDGING
 from pipeline.settings import Settings
@@ -307,8 +308,8 @@ def _token() -> str:
     return writer_token("redrive")
 
 
-def _not_parked(key: str) -> typer.BadParameter:
-    return typer.BadParameter(f"{key!r} is not parked; see findstream parked list", param_hint="KEY")
+def _not_parked(key: str) -> Refused:
+    return Refused(f"{key!r} is not parked; see findstream parked list")
 
 
 def _why(event: Parked) -> str:

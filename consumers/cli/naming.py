@@ -1,15 +1,14 @@
 """Which event of the log somebody names: by our id, by its source's, or, of an alert, by the alert's."""
 
-import typer
-
 from consumers.composition import now_us
+from consumers.errors import Refused
 from pipeline.log.port import Log, Record
 from pipeline.log.sqlite import SqliteLog
 from projections.catalog import Catalog
 
 
 def named(log: Log, catalog: Catalog, told: str) -> Record:
-    """The event that ``told`` names; of an alert the one that raised it. Raises ``typer.BadParameter`` if there is none."""
+    """The event that ``told`` names; of an alert the one that raised it. Raises ``Refused`` if there is none."""
     alert = catalog.alert(told)
     event_id = alert[0].raised if alert else told
     known = log.find(event_id) if isinstance(log, SqliteLog) else None
@@ -17,5 +16,5 @@ def named(log: Log, catalog: Catalog, told: str) -> Record:
     found = log.fetch([position])[0] if position else None
     if found is None:
         message = f"no event has the id {told!r}, and no alert; see findstream events"
-        raise typer.BadParameter(message, param_hint="EVENT_ID")
+        raise Refused(message)
     return found

@@ -10,6 +10,7 @@ from consumers.cli.exits import REFUSED
 from consumers.cli.output import Json, emit, emit_bytes, emit_json, emit_table, moment, plain, remark, size
 from consumers.cli.progress import bar
 from consumers.composition import open_ingest, open_quarantine, settings_of_data
+from consumers.errors import Refused
 from pipeline.quarantine.port import Quarantine, Quarantined, Status
 
 quarantine = typer.Typer(help="What could not be understood: kept whole, with the reason, until somebody mends it.")
@@ -156,7 +157,7 @@ def _known(store: Quarantine, item_id: str) -> Quarantined:
     item = store.get(item_id)
     if item is None:
         message = f"{item_id!r} is not in the quarantine; see findstream quarantine list --all"
-        raise typer.BadParameter(message, param_hint="ID")
+        raise Refused(message)
     return item
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +36,7 @@ from consumers.home import Home, RoleState, RunState, alive
 from consumers.local import Supervisor, check_port
 from consumers.notifier.channels.opening import open_channels
 from consumers.notifier.channels.port import Channel
+from consumers.notifier.failing import Failing, failing
 from consumers.notifier.notifier import begin
 from consumers.people.port import People
 from consumers.people.reach import expect_sign_in
@@ -170,7 +171,7 @@ def _greet(home: Home, url: str, channels: Mapping[str, Channel | None], *, reac
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show how everything fares: roles, log, projections with their lag, quarantine, notices.
+    """Show how everything fares: roles, log, projections with their lag, quarantine, notices, channels that fail.
 
     On AWS, where a stream does not count its events, a lag is that of at least so many.
 
@@ -186,7 +187,8 @@ def status(*, as_json: Json = False) -> None:
         open_judged(settings, log) as judged,
         closing(open_ledger(settings)) as ledger,
     ):
-        heads = log.heads()
+        heads, tallies = log.heads(), ledger.tallies()
+        down = failing(ledger, tallies)
         document: dict[str, Any] = {
             "home": str(home.path) if home else None,
             "run": _run(home.running()) if home else None,
@@ -198,12 +200,13 @@ def status(*, as_json: Json = False) -> None:
             },
             "projections": [_projection(state) for state in (*catalog.states(), *judged.states())],
             "quarantine": _quarantined(settings),
-            "notices": [asdict(tally) for tally in ledger.tallies()],
+            "notices": [asdict(tally) for tally in tallies],
+            "failing": [_failing(each) for each in down],
         }
     if as_json:
         emit_json(document)
         return
-    _show_status(document)
+    _show_status(document, down)
 
 
 def _bytes(home: Home) -> int:
@@ -229,7 +232,13 @@ def _projection(state: ProjectionState) -> dict[str, Any]:
     return asdict(state) | {"checkpoints": checkpoints, "lag_us": lag_us}
 
 
-def _show_status(document: Mapping[str, Any]) -> None:
+def _failing(each: Failing) -> Mapping[str, Any]:
+    pace = each.pace
+    times = {"since_us": pace.since_us or None, "again_us": pace.not_before_us, "asked": pace.asked}
+    return {"channel": each.channel, "failures": pace.failures, "waiting": each.waiting, **times}
+
+
+def _show_status(document: Mapping[str, Any], down: Iterable[Failing]) -> None:
     log, running = document["log"], document["run"]
     held = (f"{count:,} {state}" for state, count in document["quarantine"].items())
     notices = (f"{tally['count']:,} {tally['state']} to {tally['channel'] or NO_CHANNEL}" for tally in document["notices"])
@@ -246,6 +255,7 @@ def _show_status(document: Mapping[str, Any]) -> None:
         *parts,
         ("quarantine", ", ".join(held)),
         ("notices", ", ".join(notices) or "none"),
+        *(("failing", f"{each.told}; {counted(each.waiting, 'notice')} pending") for each in down),
     ):
         emit(plain(f"{name:<10} {value}"))
     if running:

@@ -1,7 +1,8 @@
 """``silences``: what is told to nobody for a while, by way of the server."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
 import typer
@@ -10,11 +11,13 @@ from consumers.cli.arguments import ahead_us
 from consumers.cli.output import Json, counted, emit, emit_json, emit_table, moment, plain, remark, severity
 from consumers.cli.server import client, drawn_key
 from consumers.composition import now_us
+from consumers.errors import ApiMisused
 from schemas.identity import MICROSECONDS
 
 silences = typer.Typer(help="Silences: what is told to nobody, for a while. By way of the server (findstream run).")
 
 _PAGE: Final = 200
+_NUMBERED: Final = re.compile(r"\bmatchers\.(\d+)")
 _LENGTH: Final = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -130,7 +133,7 @@ def add(
         length if length is not None or until is not None else length_us("4h"), until, now_us() if start is None else start
     )
     body = {"matchers": matchers, "comment": comment, "ends": _seconds(ends_us), "starts": _seconds(start)}
-    with client() as api:
+    with client() as api, _called_by_text(matchers):
         _answer(api.post("/silences", json=_given(body), headers=drawn_key()).json(), as_json=as_json)
 
 
@@ -190,7 +193,7 @@ def preview(
     Examples:
       findstream silences preview source=aws.guardduty 'severity<=MEDIUM'
     """
-    with client() as api:
+    with client() as api, _called_by_text(matchers):
         found = api.post("/silences/preview", json={"matchers": matchers, "hours": hours}).json()
     if as_json:
         emit_json(found)
@@ -203,6 +206,16 @@ def preview(
     )
     most = "" if found["complete"] else ", the newest of more"
     remark(f"{found['matched']} of {counted(found['looked_at'], 'finding')}{most}; firing: {found['firing_matched']}")
+
+
+@contextmanager
+def _called_by_text(matchers: list[str]) -> Iterator[None]:
+    """What the server refuses about matchers is told by their texts, not by their numbers."""
+    try:
+        yield
+    except ApiMisused as refused:
+        told = _NUMBERED.sub(lambda found: repr(matchers[int(found[1])]), str(refused))
+        raise ApiMisused(told) from None
 
 
 def _end(length: int | None, until: int | None, start_us: int) -> int | None:

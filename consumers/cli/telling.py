@@ -1,7 +1,7 @@
 """Commands about notices: ``notify`` looks at the ledger, tries channels, redrives."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -12,14 +12,16 @@ from consumers.cli import notify_routing, why
 from consumers.cli.exits import FAILED
 from consumers.cli.naming import named
 from consumers.cli.output import NO_CHANNEL, Json, counted, emit, emit_json, emit_table, moment, remark
-from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
+from consumers.composition import now_us, open_catalog, open_ledger, open_log, people_named, settings_of_data
 from consumers.errors import Refused
-from consumers.notifier.channels.opening import open_channels
+from consumers.notifier.channels.opening import channel_names, open_channels
 from consumers.notifier.channels.port import Channel, Delivered
 from consumers.notifier.channels.slack_blocks import slack_shown
 from consumers.notifier.channels.trial import attempt, in_words, message_about
-from consumers.notifier.ledger.port import Wanted
+from consumers.notifier.failing import retry
+from consumers.notifier.ledger.port import Ledger, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
+from consumers.notifier.silenced import named as named_people
 from pipeline.settings import Settings
 from schemas.envelope import Envelope
 
@@ -71,6 +73,24 @@ def _channels(settings: Settings, wanted: str) -> Mapping[str, Channel | None]:
     return channels
 
 
+def _told_of(settings: Settings, book: Ledger, event_id: str) -> str:
+    """Our id of the event that is named, by which notices are found. Raises ``Refused`` if there is no such event."""
+    if not event_id or book.notices(Wanted(event_id=event_id, limit=1)):
+        return event_id
+    return _event(settings, event_id).id
+
+
+def _expect_channel(settings: Settings, tallies: Iterable[Tally], wanted: str) -> None:
+    """Raises ``BadParameter`` if no notice is to a channel of this name, and none is configured."""
+    of_notices = {tally.channel for tally in tallies} - {""}
+    if wanted in of_notices:
+        return
+    names = of_notices | channel_names(settings)
+    if wanted not in names:
+        message = f"{wanted!r} is no channel; there are {', '.join(sorted(names))}"
+        raise typer.BadParameter(message, param_hint="CHANNEL")
+
+
 def _event(settings: Settings, event_id: str) -> Envelope:
     with open_log(settings) as log, open_catalog(settings, log) as catalog:
         return named(log, catalog, event_id).event
@@ -108,7 +128,7 @@ def ledger(
     state: Annotated[State | None, typer.Option("--state", help="Only notices in this state.")] = None,
     reason: Annotated[Reason | None, typer.Option("--reason", help="Only notices with this reason.")] = None,
     channel: Annotated[str, typer.Option("--channel", help="Only notices to this channel.")] = "",
-    event_id: Annotated[str, typer.Option("--event", help="Only notices of this event: why was I (not) told?")] = "",
+    event_id: Annotated[str, typer.Option("--event", help="Only notices of this event, or alert.")] = "",
     after: Annotated[Key | None, typer.Option("--after", parser=_key, metavar="KEY", help="Behind this notice.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many.")] = 50,
     as_json: Json = False,
@@ -121,8 +141,11 @@ def ledger(
     """
     settings = settings_of_data()
     with closing(open_ledger(settings)) as book:
-        found = book.notices(Wanted(state, reason, channel, event_id, after, limit))
         tallies = book.tallies()
+        if channel:
+            _expect_channel(settings, tallies, channel)
+        event_id = _told_of(settings, book, event_id)
+        found = named_people(book.notices(Wanted(state, reason, channel, event_id, after, limit)), people_named(settings))
     if as_json:
         emit_json({"notices": [_notice(notice) for notice in found], "tallies": [asdict(tally) for tally in tallies]})
         return
@@ -174,6 +197,8 @@ def redrive(
     with closing(open_ledger(settings)) as book:
         now = now_us()
         redriven = book.redrive(None, now) if everything else sum(book.redrive(key, now) for key in keys or ())
+    if redriven:
+        _wake(settings)
     if keys and redriven < len(keys):
         message = f"{redriven} of {len(keys)} were dead letters and are pending again; see findstream notify ledger"
         raise Refused(message)
@@ -181,6 +206,43 @@ def redrive(
         emit_json({"redriven": redriven})
     else:
         emit(f"{counted(redriven, 'dead letter')}: pending again")
+
+
+@notify.command("retry")
+def try_again(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel that failed, and works again.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Have a channel that failed tried now: its rest ends, for all that waits for it.
+
+    How long a channel asked to be left alone itself (Retry-After) holds: then it ends with 3, and says until when.
+
+    Examples:
+      findstream notify retry oncall
+    """
+    settings = settings_of_data()
+    with closing(open_ledger(settings)) as book:
+        _expect_channel(settings, book.tallies(), channel)
+        done = retry(book, channel, now_us())
+    _wake(settings)
+    if done.until_us is not None:
+        message = f"{channel} asked to be left alone until {moment(done.until_us)}, and is tried then"
+        raise Refused(message)
+    if as_json:
+        emit_json(asdict(done))
+    else:
+        emit(f"{channel} is tried now; {counted(done.waiting, 'notice')} {'waits' if done.waiting == 1 else 'wait'} for it")
+
+
+def _wake(settings: Settings) -> None:
+    """See that the notifier looks; on one machine it does so twice a second anyway."""
+    if settings.notifier_timer_url:
+        from consumers import aws  # noqa: PLC0415 -- only on AWS, where boto3 is
+
+        aws.timer_of(settings).wake()
+    elif settings.on_aws:
+        remark("the notifier was not woken: set FINDSTREAM_NOTIFIER_TIMER_URL; it looks when something else wakes it")
 
 
 def _show(found: list[Notice]) -> None:

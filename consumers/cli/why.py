@@ -8,7 +8,7 @@ import typer
 
 from consumers.cli.naming import named
 from consumers.cli.output import Json, emit, emit_json, emit_table, moment, plain
-from consumers.composition import now_us, open_catalog, open_ledger, open_log, settings_of_data
+from consumers.composition import now_us, open_catalog, open_ledger, open_log, people_named, settings_of_data
 from consumers.notifier.notice import Notice
 from consumers.notifier.routing.policies import policies_of
 from consumers.notifier.routing.walk import Step
@@ -52,7 +52,8 @@ def _explained(event_id: str) -> Explanation:
     settings = settings_of_data()
     with open_log(settings) as log, open_catalog(settings, log) as catalog, closing(open_ledger(settings)) as ledger:
         now, record = now_us(), named(log, catalog, event_id)
-        return explain(gather(record, ledger, catalog, catalog, policies_of(catalog, ending_after_us=now), now_us=now))
+        policies = policies_of(catalog, ending_after_us=now)
+        return explain(gather(record, ledger, catalog, catalog, policies, now_us=now, names=people_named(settings)))
 
 
 def _answer(step: Step) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consumers.api import notice_views
+from consumers.api.errors import NothingHere
 from consumers.api.gateway import read_body
 from consumers.api.telling import Telling
 from consumers.console.pages import Pages
@@ -53,6 +54,7 @@ class NotificationPages:
             asked=given,
             filtered=any(given.values()),
             done=asked.get("redriven", "") if asked.get("redriven", "").isdigit() else "",
+            tried=asked.get("tried", "") if asked.get("tried", "") in {each.name for each in channels} else "",
             next_page=_address(given | {"cursor": page.next}) if page.next else "",
         )
 
@@ -60,6 +62,20 @@ class NotificationPages:
         """Make the dead letter that the form names pending again, and go back to the list."""
         form = parse_qs((await read_body(request, limit=MAX_FORM_BYTES)).decode("utf-8", "replace"))
         return await to_thread.run_sync(self._redriven, form.get("key", [""])[0])
+
+    async def retry(self, request: Request) -> Response:
+        """Have the channel that the form names tried now, and go back to the list."""
+        form = parse_qs((await read_body(request, limit=MAX_FORM_BYTES)).decode("utf-8", "replace"))
+        return await to_thread.run_sync(self._tried, form.get("channel", [""])[0])
+
+    def _tried(self, channel: str) -> Response:
+        try:
+            self._telling.retry(channel)
+        except (NotifierError, NothingHere) as refused:
+            return self._pages.refused(refused, back="/notifications")
+        return RedirectResponse(
+            f"/notifications?{urlencode({'tried': channel})}", _SEE_OTHER, headers={"Cache-Control": "no-store"}
+        )
 
     def _redriven(self, text: str) -> Response:
         try:

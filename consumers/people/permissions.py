@@ -75,7 +75,8 @@ _TABLE: Final[Mapping[Access, str]] = {
         GET /jobs               GET /jobs/{}            DELETE /jobs/{}
         PUT /routing            POST /routing/lint
         POST /notifications/redrive                      POST /notifications/test
-        POST /notifications/dead
+        POST /notifications/retry                        POST /notifications/dead
+        POST /notifications/channels/retry
         GET /projections        GET /quarantine
     """,
 }

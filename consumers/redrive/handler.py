@@ -1,6 +1,7 @@
 """The door of redrives: a Lambda function that an operator invokes.
 
 ``{"notices": true}`` makes all dead letters pending again, ``{"notices": "<key>"}`` one; the notifier is woken to send them.
+``{"retry": "<channel>"}`` has a channel that failed tried now; it is told how many notices wait for it.
 ``{"parked": true}`` folds all parked events again, and judges again what rules could not; ``{"parked": "<projection>"}`` what is
 parked of one projection, ``{"parked": "judging"}`` what rules could not judge, which tells the log of alerts that follow.
 """
@@ -38,6 +39,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if notices := event.get("notices"):
         told["notices"] = _ledger.redrive(None if notices is True else Key.parse(notices), now_us())
+        _timer.wake()
+    if channel := event.get("retry"):
+        told["retry"] = _ledger.retry(channel, now_us())
         _timer.wake()
     if parked := event.get("parked"):
         outcomes = [_redriven(each) for each in _chosen(parked)]

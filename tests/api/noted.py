@@ -57,6 +57,10 @@ class MemoryLedger:
         self.kept = [replace(notice, **again) if dead(notice) else notice for notice in self.kept]
         return done
 
+    def retry(self, channel: str, now_us: int) -> int:
+        self.paces[channel] = self.pace(channel).retried(now_us)
+        return sum(notice.channel == channel and notice.state is State.PENDING for notice in self.kept)
+
     def pace(self, channel: str) -> Pace:
         return self.paces.get(channel, Pace())
 

@@ -46,6 +46,7 @@ FORMS = [
     ("POST", "/silences/new"),
     ("POST", "/silences/{silence_id}/expire"),
     ("POST", "/notifications/dead"),
+    ("POST", "/notifications/channels/retry"),
 ]
 BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/events"): {"number": 1, "time": 1},

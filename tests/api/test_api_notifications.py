@@ -18,9 +18,10 @@ from tests.api.decided import TEXT, routing_version
 from tests.api.judged import known_alert
 from tests.api.noted import Told, noted
 from tests.api.test_console_pages import HTML, Outline
-from tests.api.world import USER, World, finding, signed_in
+from tests.api.world import ADMIN, USER, World, finding, signed_in
 from tests.support.facts import MORNING_US, alert, alert_id
 
+FAR_US = 4_000_000_000_000_000
 DEAD: dict[str, Any] = {"state": State.FAILED, "reason": Reason.REFUSED, "detail": "404"}
 
 
@@ -94,6 +95,22 @@ def test_a_notice_is_told_with_all_that_is_known_of_it(told: World, client: Chec
     }
 
 
+def test_who_silenced_something_is_told_by_name(told: World, client: Checked) -> None:
+    event = finding(1)
+    told.log.append([event])
+    detail = f"silence 1-s by {ADMIN.id} until 2024-05-01 02:00:00Z: a test"
+    told.ledger.kept = [noted(0, event.id, state=State.SUPPRESSED, reason=Reason.SILENCED, detail=detail)]
+
+    named = f"silence 1-s by {ADMIN.full_name} until 2024-05-01 02:00:00Z: a test"
+    [listed] = client.get("/notifications").json()["items"]
+    explained = client.get(f"/events/{event.id}/why").json()
+    assert named == listed["detail"] == explained["notices"][0]["detail"]
+    assert named in listed["sentence"]
+    assert named in explained["sentence"]
+    assert named in client.get("/notifications", headers=HTML).text
+    assert named in client.get(f"/events/{event.id}", headers=HTML).text
+
+
 def test_of_many_events_some_are_named_and_all_counted(told: World, client: Checked) -> None:
     [shown] = client.get("/notifications?event=1-7").json()["items"]
 
@@ -135,10 +152,60 @@ def test_a_wrong_filter_is_refused(client: Checked, query: str) -> None:
 def test_channels_are_listed_with_what_became_of_their_notices(told: World, client: Checked) -> None:
     assert told.channels
     assert client.get("/notifications/channels").json()["items"] == [
-        {"name": "mail", "kind": "", "notices": {"failed": 1}},
-        {"name": "ops", "kind": "slack", "notices": {"merged": 1, "sent": 2, "suppressed": 1}},
-        {"name": "spare", "kind": "", "notices": {}},
+        {"name": "mail", "kind": "", "notices": {"failed": 1}, "failing": None},
+        {"name": "ops", "kind": "slack", "notices": {"merged": 1, "sent": 2, "suppressed": 1}, "failing": None},
+        {"name": "spare", "kind": "", "notices": {}, "failing": None},
     ]
+
+
+AT = MORNING_US // 1_000_000
+FAILS = Pace(MORNING_US + 300_000_000, 4, since_us=MORNING_US)
+ASKED = Pace(FAR_US, 1, asked=True)
+
+
+def down(told: World, pace: Pace = FAILS) -> None:
+    """Have a notice wait for ``ops``, which fails."""
+    told.ledger.kept.insert(0, noted(11, "1-z", state=State.PENDING))
+    told.ledger.paces["ops"] = pace
+
+
+def test_a_channel_that_fails_says_since_when_and_when_it_is_tried_again(told: World, client: Checked) -> None:
+    down(told)
+
+    _, ops, _ = client.get("/notifications/channels").json()["items"]
+    assert ops["failing"] == {"failures": 4, "since": AT, "again": AT + 300, "asked": False}
+
+    told.ledger.paces["ops"] = ASKED
+    _, ops, _ = client.get("/notifications/channels").json()["items"]
+    assert ops["failing"] == {"failures": 1, "since": None, "again": FAR_US / 1_000_000, "asked": True}
+
+
+def test_a_channel_is_tried_now_and_who_delivers_is_woken(told: World) -> None:
+    down(told)
+    woken: list[int] = []
+
+    with Checked(told.application(notified=Notified(told.ledger, lambda: told.channels, "", lambda: woken.append(1)))) as client:
+        answer = client.post("/notifications/retry", json={"channel": "ops"}).json()
+
+    assert answer == {"channel": "ops", "waiting": 1, "rests_until": None}
+    assert told.ledger.pace("ops").retried_us > 0
+    assert woken == [1]
+
+
+def test_a_channel_that_asked_to_be_left_alone_is_tried_no_earlier(told: World, client: Checked) -> None:
+    down(told, ASKED)
+
+    answer = client.post("/notifications/retry", json={"channel": "ops"}).json()
+
+    assert answer == {"channel": "ops", "waiting": 1, "rests_until": FAR_US / 1_000_000}
+
+
+def test_a_channel_that_there_is_not_is_not_tried(told: World, client: Checked) -> None:
+    answer = client.post("/notifications/retry", json={"channel": "nowhere"})
+
+    assert answer.status_code == 404
+    assert "there are mail, ops, spare" in answer.text
+    assert told.ledger.paces == {}
 
 
 def test_what_a_removed_route_left_is_of_no_channel(told: World, client: Checked) -> None:
@@ -392,9 +459,33 @@ def test_a_dead_letter_is_sent_again_from_the_page(told: World, client: Checked,
     assert ("pending again; the notifier" if redriven == "1" else "no dead letter") in back
 
 
+def test_a_channel_is_tried_now_from_the_page(told: World, client: Checked) -> None:
+    down(told)
+    before = client.get("/notifications", headers=HTML).text
+
+    answer = client.post("/notifications/channels/retry", data={"channel": "ops"}, headers=HTML)
+
+    assert "ops failed 4 times in a row since 2024-05-01 00:00:00Z, and is tried again at 2024-05-01 00:05:00Z" in before
+    assert before.count('action="/notifications/channels/retry"') == 1
+    assert (answer.status_code, answer.headers["location"]) == (303, "/notifications?tried=ops")
+    assert told.ledger.pace("ops").retried_us > 0
+    assert "ops is tried now." in client.get(answer.headers["location"], headers=HTML).text
+    assert client.post("/notifications/channels/retry", data={"channel": "nowhere"}, headers=HTML).status_code == 404
+
+
+def test_a_channel_that_asked_to_be_left_alone_has_no_button(told: World, client: Checked) -> None:
+    down(told, ASKED)
+
+    assert "/notifications/channels/retry" not in client.get("/notifications", headers=HTML).text
+    assert "ops failed once, and asked to be left alone until" in client.get("/notifications?tried=ops", headers=HTML).text
+
+
 def test_a_user_sees_no_button_that_is_not_theirs(told: World) -> None:
+    down(told)
     with Checked(told.application(), signed_in(USER) | HTML) as client:
-        assert 'action="/notifications/dead"' not in client.get("/notifications").text
+        page = client.get("/notifications").text
+        assert 'action="/notifications/dead"' not in page
+        assert "/notifications/channels/retry" not in page
 
 
 def test_the_page_of_an_event_says_who_was_told(told: World, client: Checked) -> None:

@@ -122,6 +122,17 @@ def test_a_matcher_that_is_none_is_refused_with_the_accepted_form(desk_client: C
     assert "FIELD=VALUE" in answer["error"]["details"][0]["message"]
 
 
+def test_matchers_that_are_none_and_an_end_that_has_passed_are_told_at_once(desk_client: Client) -> None:
+    wrong = ["matchers.0", "matchers.2"]
+    matchers = ["hue=red", "source=x", "nothing"]
+
+    late = desk_client.post("/silences", json=asked(matchers=matchers, ends=1))
+    in_time = desk_client.post("/silences", json=asked(matchers=matchers))
+
+    assert error(late) == (422, "value_refused", [*wrong, "ends"])
+    assert error(in_time) == (422, "value_refused", wrong)
+
+
 def test_what_goes_wrong_with_silences_is_told(desk_client: Client) -> None:
     made = create(desk_client)
     at = f"/silences/{made['id']}"

@@ -450,6 +450,20 @@ def test_a_projection_that_meets_a_newer_version_catches_up_once_a_build_knows_i
     assert len(asked(stack, "/events")["items"]) == 2
 
 
+def test_a_channel_that_failed_is_tried_now(stack: Central, slack: FakeSlack) -> None:
+    notified_at_once(stack)
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    slack.always("default", Step(500))
+    stack.invoke("consumers.notifier.handler", {})
+    slack.always("default", None)
+    before = stack.wakes()
+
+    told = stack.invoke("consumers.redrive.handler", {"retry": "default"})
+
+    assert told == {"retry": 1}
+    assert stack.wakes() == before + 1
+
+
 def test_redrives_that_name_nothing_there_is_are_refused(stack: Central) -> None:
     with pytest.raises(KeyError):
         stack.invoke("consumers.redrive.handler", {"parked": "weather"})

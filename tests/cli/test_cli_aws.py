@@ -151,6 +151,18 @@ def test_dead_letters_are_looked_at_and_driven_again(stack: Central, findstream:
     assert findstream("notify", "redrive", "--all", "--json").json == {"redriven": 0}
 
 
+def test_who_has_a_channel_tried_wakes_the_notifier(
+    stack: Central, findstream: Findstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stack.wakes()
+
+    assert findstream("notify", "retry", "default", "--json").json == {"channel": "default", "waiting": 0, "until_us": None}
+    assert stack.wakes() == before + 1
+
+    monkeypatch.delenv("FINDSTREAM_NOTIFIER_TIMER_URL")
+    assert "the notifier was not woken" in findstream("notify", "retry", "default").err
+
+
 def test_a_replay_finds_the_rows_equal_and_leaves_nothing_behind(
     stack: Central, ministack: Server, told: Callable[..., None], findstream: Findstream
 ) -> None:

@@ -229,7 +229,7 @@ def test_a_projection_that_there_is_not_is_refused(filled: Findstream) -> None:
 def test_a_key_that_is_not_parked_is_not_redriven(findstream: Findstream, poisoned: pytest.MonkeyPatch) -> None:
     assert poisoned
     answer = findstream("parked", "redrive", "another", "--json")
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.out) == (3, "")
     assert "'another' is not parked" in answer.err
 
 

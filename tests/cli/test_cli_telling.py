@@ -26,6 +26,7 @@ class Slack:
 
     def __init__(self) -> None:
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.messages: list[bytes] = []
 
 
@@ -38,7 +39,8 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
             told.messages.append(self.rfile.read(int(self.headers["Content-Length"])))
             body = b"ok" if told.status == 200 else b"channel_is_archived"
             self.send_response(told.status)
-            self.send_header("Content-Length", str(len(body)))
+            for name, value in {**told.headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -196,6 +198,62 @@ def test_a_dead_letter_is_listed_and_redriven(findstream: Findstream, slack: Sla
     assert (redriven.code, redriven.json) == (0, {"redriven": 1})
     assert [notice["state"] for notice in findstream("notify", "ledger", "--json").json["notices"]] == ["sent"]
     assert findstream("notify", "dead").err == "none of all notices matches (default: 1 sent)\n"
+
+
+def test_a_channel_that_fails_is_named_and_can_be_tried_now(findstream: Findstream, slack: Slack, event: str) -> None:
+    assert event
+    slack.status = 500
+    notify_of_everything()
+
+    [failing] = findstream("status", "--json").json["failing"]
+    told = next(line for line in findstream("status").out.splitlines() if line.startswith("failing"))
+    retried = findstream("notify", "retry", "default")
+    slack.status = 200
+    notify_of_everything(minutes=0)
+
+    assert (failing["channel"], failing["failures"], failing["waiting"], failing["asked"]) == ("default", 1, 1, False)
+    assert failing["since_us"] < failing["again_us"]
+    assert told.startswith("failing    default failed once since 20")
+    assert told.endswith("; 1 notice pending")
+    assert retried.out == "default is tried now; 1 notice waits for it\n"
+    assert len(slack.messages) == 2
+    assert findstream("status", "--json").json["failing"] == []
+    assert findstream("notify", "retry", "default", "--json").json == {"channel": "default", "waiting": 0, "until_us": None}
+
+
+def test_a_channel_that_asked_to_be_left_alone_is_tried_no_earlier(findstream: Findstream, slack: Slack, event: str) -> None:
+    assert event
+    slack.status, slack.headers = 429, {"Retry-After": "600"}
+    notify_of_everything()
+
+    answer = findstream("notify", "retry", "default")
+
+    assert answer.code == 3
+    assert "default asked to be left alone until 20" in answer.err
+
+
+def test_a_channel_that_there_is_not_is_wrong_usage(findstream: Findstream, event: str) -> None:
+    assert event
+    notify_of_everything()
+
+    for asked in (("retry", "nope"), ("ledger", "--channel", "nope"), ("test", "nope")):
+        answer = findstream("notify", *asked)
+        assert answer.code == 2
+        assert "'nope' is no channel; there are default" in answer.err
+    assert findstream("notify", "ledger", "--channel", "default").code == 0
+
+
+def test_notices_are_found_by_what_names_their_event_and_what_names_none_is_refused(findstream: Findstream, event: str) -> None:
+    notify_of_everything()
+
+    by_ours = findstream("notify", "ledger", "--event", event, "--json").json["notices"]
+    assert by_ours
+    assert findstream("notify", "ledger", "--event", finding(1)["id"], "--json").json["notices"] == by_ours
+    assert findstream("notify", "ledger", "--event", event, "--state", "sent").err.startswith("none of all notices matches")
+    for asked in (("ledger", "--event"), ("why",), ("preview",)):
+        answer = findstream("notify", *asked, "nope")
+        assert answer.code == 3
+        assert "no event has the id 'nope'" in answer.err
 
 
 def test_notices_of_a_route_that_is_no_more_are_counted_apart(

@@ -17,7 +17,7 @@ COMMANDS = (
     "run", "ingest", "sample", "status", "tail", "events", "replay", "rebuild", "report", "backup", "restore", "doctor",
     "quarantine list", "quarantine show", "quarantine reingest", "quarantine discard",
     "parked list", "parked show", "parked redrive",
-    "notify why", "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive",
+    "notify why", "notify preview", "notify test", "notify ledger", "notify dead", "notify redrive", "notify retry",
     "login", "logout", "whoami", "users bootstrap", "users list", "users create", "users edit", "users remove", "users password",
     "keys create", "keys list", "keys revoke", "keys rotate-signing",
 )  # fmt: skip
@@ -112,17 +112,15 @@ def test_people_get_words_also_without_any_event(findstream: Findstream, command
         ("rebuild", "NAME: name the projections (event_index, "),
         ("rebuild weather", "'weather' is no projection; there are event_index, "),
         ("replay weather", "'weather' is no projection"),
-        ("parked show nothing", "KEY: 'nothing' is not parked"),
-        ("parked redrive nothing", "KEY: 'nothing' is not parked"),
         ("parked redrive", "KEY: name keys, or say --all"),
-        ("quarantine show nothing", "ID: 'nothing' is not in the quarantine"),
         (
             "quarantine list --after nope",
             "--after: 'nope' is no item of the quarantine; write an id as findstream quarantine list",
         ),
         ("quarantine reingest", "ID: name ids, or say --all"),
-        ("notify preview nothing", "EVENT_ID: no event has the id 'nothing'"),
         ("notify test nowhere", "CHANNEL: 'nowhere' is no channel; there are default"),
+        ("notify retry nowhere", "CHANNEL: 'nowhere' is no channel; there are default"),
+        ("notify ledger --channel nowhere", "CHANNEL: 'nowhere' is no channel; there are default"),
         ("notify redrive", "KEY: name keys, or say --all"),
         ("notify redrive nothing", "not of the form route/group/flush, for example threats/account="),
         ("report --date yesterday", "'--date': 'yesterday' is no day; write it as 2026-01-31"),
@@ -138,6 +136,26 @@ def test_a_mistake_is_one_line_that_names_it(findstream: Findstream, arguments: 
     assert len(answer.err.splitlines()) == 1
     assert answer.err.startswith("findstream: ")
     assert says in answer.err
+
+
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("parked show nothing", "'nothing' is not parked"),
+        ("parked redrive nothing", "'nothing' is not parked"),
+        ("quarantine show nothing", "'nothing' is not in the quarantine"),
+        ("notify preview nothing", "no event has the id 'nothing'"),
+        ("notify why nothing", "no event has the id 'nothing'"),
+        ("notify ledger --event nothing", "no event has the id 'nothing'"),
+    ],
+)
+def test_an_id_of_nothing_is_refused_in_one_line(findstream: Findstream, arguments: str, says: str) -> None:
+    answer = findstream(*arguments.split())
+
+    assert (answer.code, answer.out) == (3, "")
+    assert len(answer.err.splitlines()) == 1
+    assert answer.err.startswith(f"findstream: {says}")
 
 
 def test_a_wrong_setting_is_named_with_its_accepted_form(findstream: Findstream, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from consumers.cli.exits import USAGE
-from consumers.composition import open_ledger, open_log
+from consumers.cli.exits import REFUSED
+from consumers.composition import open_ledger, open_log, open_people
 from consumers.notifier.groups.state import Change
 from consumers.notifier.ledger.port import Draft
 from consumers.notifier.ledger.sqlite import SqliteLedger
 from consumers.notifier.notice import Cause, Key, Notice, Reason, State
 from pipeline.settings import Settings
 from tests.cli.shell import Findstream, finding, written
+from tests.people.stores import PASSWORD, admin
 from tests.support.facts import MORNING_US, alert, alert_id
 
 Fold = Callable[[], None]
@@ -61,7 +63,10 @@ def test_what_no_route_wants_is_explained_by_what_they_ask_for(
     assert "Routes that are asked about it now" in told.out
 
 
-def test_what_was_told_is_explained_with_the_chain(findstream: Findstream, ids: list[str], ledger: SqliteLedger) -> None:
+def test_what_was_held_is_explained_with_the_chain(findstream: Findstream, ids: list[str], ledger: SqliteLedger) -> None:
+    ada = replace(admin(), full_name="Ada Lovelace")
+    with open_people(Settings.load()) as people:
+        people.users.add(ada, PASSWORD)
     with open_log(Settings.load()) as log:
         position = next(iter(log.heads().values()))
     notice = Notice(
@@ -73,7 +78,7 @@ def test_what_was_told_is_explained_with_the_chain(findstream: Findstream, ids: 
         decided_us=1_767_225_600_000_000,
         due_us=0,
         changed_us=0,
-        detail="by Ada",
+        detail=f"silence 1-s by {ada.id} until 2026-01-01 12:00:00Z: a test",
         path=("root", "findings"),
     )
     ledger.commit(ledger.claim(), {}, [Draft(notice)], Change())
@@ -82,9 +87,11 @@ def test_what_was_told_is_explained_with_the_chain(findstream: Findstream, ids: 
 
     assert told["event_id"] == ids[0]
     assert told["verdict"] == "held"
+    silence = "silence 1-s by Ada Lovelace until 2026-01-01 12:00:00Z: a test"
     assert told["sentence"] == (
-        "Not told to default at 2026-01-01 00:00:00Z: somebody silenced it (by Ada); route root → findings."
+        f"Not told to default at 2026-01-01 00:00:00Z: somebody silenced it ({silence}); route root → findings."
     )
+    assert [one["detail"] for one in findstream("notify", "ledger", "--json").json["notices"]] == [silence]
     assert [link["kind"] for link in told["chain"]] == ["raw", "finding", "route", "group", "notice"]
     assert [one["key"] for one in told["notices"]] == ["findings/all/1"]
     assert [route["decides"] for route in told["routes"]].count(True) == 1
@@ -95,7 +102,7 @@ def test_an_event_that_is_not_there_is_told(findstream: Findstream, ids: list[st
 
     answer = findstream("notify", "why", "1-none")
 
-    assert answer.code == USAGE
+    assert answer.code == REFUSED
     assert "no event has the id '1-none'" in answer.err
 
 

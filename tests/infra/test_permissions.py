@@ -221,7 +221,9 @@ def test_operators_get_what_their_commands_need_on_these_resources_and_no_functi
         grants.setdefault(statement["Resource"], set()).update(listed(statement["Action"]))
 
     secret = "Ref SigningKeysSecret"
-    assert set(grants) == {"Key.Arn", "Stream.Arn", "Table.Arn", "Bucket.Arn", "Bucket.Arn/bodies/*", secret}
+    timer = "NotifierTimerQueue.Arn"
+    assert set(grants) == {"Key.Arn", "Stream.Arn", "Table.Arn", "Bucket.Arn", "Bucket.Arn/bodies/*", secret, timer}
+    assert grants[timer] == {"sqs:SendMessage"}
     assert grants[secret] == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
     redrive = allowed(prod, "RedriveRole")
     assert grants["Table.Arn"] == redrive["Table.Arn"]

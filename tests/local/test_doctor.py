@@ -201,14 +201,16 @@ def test_a_ledger_ahead_of_its_log_is_a_failure(home: Home) -> None:
 def test_a_channel_that_fails_is_a_warning_while_notices_wait_for_it(home: Home) -> None:
     position = Position("shard-0", 1)
     waits = Notice(Key("r", "all", 1), "ops", (Cause("1-a", position),), State.PENDING, Reason.NEWLY_FIRING, 1, 1, 1)
-    down = Outcome(State.PENDING, Reason.UNAVAILABLE, 9, False, "500", Pace(9, failures=3))  # noqa: FBT003 -- unsure
+    down = Outcome(State.PENDING, Reason.UNAVAILABLE, 9, False, "500", Pace(9, 3, since_us=1))  # noqa: FBT003 -- unsure
     with closing(open_ledger(home.path)) as ledger:
         token = ledger.claim()
         ledger.commit(token, {}, [Draft(waits)], Change())
         ledger.settle(token, waits, down, 1)
 
     assert found("ledger").verdict is Verdict.WARN
-    assert found("ledger").told == "channel ops failed 3 times in a row; 1 notices wait for it"
+    failed = "channel ops failed 3 times in a row since 1970-01-01 00:00:00Z, and is tried again at 1970-01-01 00:00:00Z"
+    assert found("ledger").told == f"{failed}; 1 notice waits for it"
+    assert "findstream notify retry ops" in found("ledger").do
 
 
 def test_a_projection_that_lags_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from consumers.notifier.channels import file
 from consumers.notifier.channels.mail import EmailChannel
-from consumers.notifier.channels.opening import open_channels
+from consumers.notifier.channels.opening import channel_names, open_channels
 from consumers.notifier.channels.port import Channel, Rate
 from consumers.notifier.channels.ses import Ses
 from consumers.notifier.channels.slack import SlackChannel
@@ -294,3 +294,15 @@ def test_a_webhook_goes_over_tls_or_stays_on_this_machine(tmp_path: Path, url: s
         return
     with pytest.raises(ChannelsRejected, match=r"channels\.hook\.url: begins with http://; write https://"):
         opened(tmp_path, text)
+
+
+def test_the_names_of_channels_are_known_without_their_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "channels.yaml"
+    path.write_text("channels: {ops: {kind: slack, webhook: {env: NOWHERE}}}")
+
+    assert channel_names(Settings(channels=path)) == {"ops"}
+    assert channel_names(Settings(channels=path, slack_webhook=SLACK)) == {"default", "ops"}
+
+    path.write_text("channels: {ops: {kind: pigeon}}")
+    with pytest.raises(ChannelsRejected, match=r"channels\.ops"):
+        channel_names(Settings(channels=path))

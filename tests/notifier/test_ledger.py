@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -293,6 +294,57 @@ def test_all_dead_letters_are_redriven_and_nothing_else(ledger: Ledger) -> None:
     assert ledger.redrive(None, 60) == 2
 
     assert ledger.tallies() == [Tally("ops", State.PENDING, 3), Tally("ops", State.SENT, 1)]
+
+
+# trying a channel now
+
+
+def rests(ledger: Ledger, *numbers: int, pace: Pace) -> int:
+    """Notices of a channel that has failed for each of them, so that it and they rest; returns the token."""
+    token = put(ledger, *(notice(number) for number in numbers))
+    for number in numbers:
+        again = outcome(State.PENDING, Reason.UNAVAILABLE, 900 + number, pace=pace)
+        ledger.settle(token, ledger.intend(token, notice(number), 40), again, 41)
+    return token
+
+
+def test_a_channel_that_rests_for_its_failures_can_be_tried_now(ledger: Ledger) -> None:
+    token = rests(ledger, 1, 2, pace=Pace(800, 3))
+    put(ledger, notice(3), notice(4, channel="other", due_us=900))
+
+    assert ledger.retry("ops", 50) == 3
+    assert ledger.retry("ops", 51) == 3
+
+    assert ledger.pace("ops") == Pace(50, 3, retried_us=51)
+    assert [each.due_us for each in ledger.notices(Wanted(channel="ops"))] == [3, 50, 50]
+    assert ledger.due("other", 899) is None
+    with pytest.raises(LedgerTaken):
+        ledger.intend(token, notice(3), 60)
+
+
+def test_a_channel_that_asked_to_be_left_alone_is_not_tried_before(ledger: Ledger) -> None:
+    rests(ledger, 1, pace=Pace(800, 1, asked=True))
+
+    assert ledger.retry("ops", 50) == 1
+
+    assert ledger.pace("ops") == Pace(800, 1, asked=True, retried_us=50)
+
+
+def test_a_channel_without_a_notice_may_be_tried_too(ledger: Ledger) -> None:
+    assert ledger.retry("ops", 50) == 0
+    assert ledger.pace("ops") == Pace(retried_us=50)
+    assert ledger.tallies() == []
+
+
+def test_a_request_in_flight_leads_to_no_rest_if_a_person_had_the_channel_tried_meanwhile(ledger: Ledger) -> None:
+    token = put(ledger, notice(1))
+    sending = ledger.intend(token, notice(1), 40)
+    ledger.retry("ops", 45)
+
+    ledger.settle(token, sending, outcome(State.PENDING, Reason.UNAVAILABLE, 900, pace=Pace(800, 1)), 50)
+
+    assert ledger.pace("ops") == Pace(50, 1, retried_us=50)
+    assert ledger.due("ops", 50) is not None
 
 
 def test_notices_to_channels_that_are_gone_are_found(ledger: Ledger) -> None:
@@ -711,6 +763,61 @@ def test_a_write_that_another_comes_before_is_decided_anew(ministack: Server, tm
 
     assert other.marks() == MARKS
     assert len(other.outbox(9)) == 1
+
+
+def test_what_a_person_says_between_the_reading_and_the_writing_of_a_pace_is_not_undone(
+    ministack: Server, tmp_path: Path
+) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    other = DynamoLedger(client, table, dice=Random())
+    token = put(other, notice(1), notice(2))
+    sending = other.intend(token, notice(1), 40)
+    failed = outcome(State.PENDING, Reason.UNAVAILABLE, 900, pace=Pace(800, 1))
+
+    DynamoLedger(Meanwhile(client, lambda: other.retry("ops", 45)), table, dice=Random()).settle(token, sending, failed, 50)
+    assert other.pace("ops") == Pace(50, 1, retried_us=50)
+
+    waiting = other.due("ops", 50)
+    assert waiting is not None
+    again = outcome(State.PENDING, Reason.UNAVAILABLE, 900, pace=Pace(800, 2, retried_us=50))
+    in_flight = other.intend(token, waiting, 60)
+
+    def settled() -> None:
+        other.settle(token, in_flight, again, 61)
+
+    assert DynamoLedger(Meanwhile(client, settled), table, dice=Random()).retry("ops", 70) == 2
+    assert other.pace("ops") == Pace(70, 2, retried_us=70)
+    assert other.due("ops", 70) == replace(waiting, attempt=2, due_us=70, changed_us=61)
+
+
+class BeforeItReads:
+    """A client before whose first read of several items something else happens."""
+
+    def __init__(self, client: Any, happens: Callable[[], object]) -> None:
+        self._client = client
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "batch_get_item" and self._happens:
+            self._happens.pop()()
+        return getattr(self._client, name)
+
+
+def test_what_was_sent_while_a_person_has_its_channel_tried_stays_sent(ministack: Server, tmp_path: Path) -> None:
+    table = table_at(ministack, tmp_path)
+    client = ministack.client("dynamodb")
+    other = DynamoLedger(client, table, dice=Random())
+    waits = notice(1, due_us=900)
+    token = put(other, waits)
+
+    def sent() -> None:
+        other.settle(token, other.intend(token, waits, 40), SENT, 41)
+
+    assert DynamoLedger(BeforeItReads(client, sent), table, dice=Random()).retry("ops", 50) == 1
+    assert other.get(waits.key) == replace(
+        waits, state=State.SENT, reason=Reason.DELIVERED, attempt=1, first_attempt_us=40, due_us=0, changed_us=41
+    )
 
 
 def test_a_table_that_is_absent_or_holds_something_else_is_unavailable(ministack: Server, tmp_path: Path) -> None:

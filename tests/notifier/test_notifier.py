@@ -327,6 +327,49 @@ def test_a_rate_limit_is_waited_for_as_long_as_slack_asks(here: World) -> None:
     assert here.ops.told == [(event(number).id,) for number in (1, 1, 2)]
 
 
+def long_down(here: World) -> Notifier:
+    """A channel that has failed for so long that its next rest takes minutes."""
+    here.ops.answers = [DOWN] * 9
+    notifier = here.start()
+    here.log.put(event(1), "shard-0")
+    notifier.step()
+    while len(here.ops.told) < 8:
+        here.clock.advance(300)
+        notifier.deliver("ops")
+    here.clock.advance(300)
+    return notifier
+
+
+def test_a_person_has_a_channel_tried_before_its_rest_is_over(here: World) -> None:
+    notifier = long_down(here)
+    notifier.deliver("ops")
+    resting = notifier.deliver("ops")
+
+    here.ledger.retry("ops", here.clock())
+
+    assert resting.again_us == here.clock() + 128_000_000
+    assert settle(notifier)
+    assert len(here.ops.told) == 10
+
+
+def test_an_outcome_that_is_written_down_later_puts_no_end_to_it(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier = long_down(here)
+
+    def full(*_: object) -> None:
+        message = "disk full"
+        raise LedgerUnavailable(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(here.ledger, "settle", full)
+        with pytest.raises(LedgerUnavailable):
+            notifier.deliver("ops")
+
+    here.ledger.retry("ops", here.clock())
+
+    assert settle(notifier)
+    assert len(here.ops.told) == 10
+
+
 def test_a_rest_outlives_a_restart(here: World) -> None:
     here.ops.answers = [RateLimited(30)]
     notifier = here.start()

@@ -176,3 +176,14 @@ def test_a_redrive_from_outside_is_noticed(tmp_path: Path, slack: FakeSlack) -> 
         here.ledger.redrive(None, here.clock())
 
         until(lambda: len(slack.arrived("slow")) == 1)
+
+
+def test_a_person_who_has_a_channel_tried_is_noticed_whatever_the_time(tmp_path: Path, slack: FakeSlack) -> None:
+    slack.script("slow", Step(500, "down"))
+    with at_home(tmp_path, slack, ROUTES[:1]) as here, running(here.start()):
+        here.log.append([event()])
+        until(lambda: here.ledger.pace("slow").failures == 1)
+
+        here.ledger.retry("slow", here.clock())
+
+        until(lambda: len(slack.arrived("slow")) == 1)

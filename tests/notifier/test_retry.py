@@ -66,11 +66,53 @@ def test_a_rate_limit_that_names_no_time_backs_off() -> None:
     assert after(RateLimited(None), pace=Pace(0, 2)).due_us == NOW + 2 * SECOND
 
 
+@pytest.mark.parametrize(("answer", "asked"), [(RateLimited(7), True), (RateLimited(None), False), (DOWN, False)])
+def test_a_rest_that_the_channel_asked_for_is_known_from_one_that_failures_led_to(answer: Answer, *, asked: bool) -> None:
+    assert after(answer, pace=Pace(0, 2, asked=not asked)).pace.asked == asked
+
+
+def test_a_channel_fails_since_the_first_of_its_failures_in_a_row() -> None:
+    first = after(DOWN).pace
+    second = after(RateLimited(7), pace=first, now_us=NOW + 9).pace
+
+    assert (first.since_us, second.since_us) == (NOW, NOW)
+    assert after(DOWN, pace=after(Delivered(), pace=second).pace, now_us=NOW + 99).pace.since_us == NOW + 99
+
+
+def test_a_person_ends_the_rest_that_failures_led_to_and_no_other() -> None:
+    assert Pace(NOW + 9, 3, 5).retried(NOW) == Pace(NOW, 3, 5, retried_us=NOW)
+    assert Pace(NOW - 9, 3).retried(NOW) == Pace(NOW - 9, 3, retried_us=NOW)
+    assert Pace(NOW + 9, 3, asked=True).retried(NOW) == Pace(NOW + 9, 3, asked=True, retried_us=NOW)
+
+
+@pytest.mark.parametrize(
+    ("answer", "now", "rests"),
+    [(DOWN, NOW + 1, False), (DOWN, 0, True), (RateLimited(7), NOW + 1, True), (Delivered(), NOW, False)],
+)
+def test_who_has_a_channel_tried_while_a_request_is_in_flight_has_it_tried_anew(answer: Answer, now: int, *, rests: bool) -> None:
+    kept = Pace(retried_us=now)
+
+    outcome = after(answer).unless_retried(kept, NOW + 2)
+
+    assert (outcome.pace.not_before_us > NOW + 2) == rests
+    assert (outcome.due_us > NOW + 2) == rests
+
+
+def test_what_was_given_up_stays_so_whoever_has_the_channel_tried() -> None:
+    given_up = after(DOWN, notice=replace(NOTICE, first_attempt_us=NOW - 73 * HOUR))
+
+    assert given_up.unless_retried(Pace(retried_us=NOW), NOW).state is State.FAILED
+
+
+def test_a_channel_that_works_forgets_who_had_it_tried() -> None:
+    assert after(Delivered(), pace=Pace(NOW, 7, asked=True, retried_us=NOW)).pace == Pace()
+
+
 @pytest.mark.parametrize(("failures", "most"), [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (1000, 300)])
 def test_an_outage_is_backed_off_from_exponentially_up_to_five_minutes(failures: int, most: int) -> None:
     outcome = after(DOWN, notice=replace(NOTICE, attempt=failures), pace=Pace(0, failures - 1), chance=0.5)
 
-    assert outcome.pace == Pace(NOW + most * SECOND // 2, failures)
+    assert (outcome.pace.not_before_us, outcome.pace.failures) == (NOW + most * SECOND // 2, failures)
 
 
 def test_no_wait_is_shorter_than_a_tenth_of_a_second() -> None:

@@ -1,6 +1,6 @@
 """Why somebody was, or was not, told of an event: for every way in which that can come about, one sentence and the chain."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,10 +99,14 @@ def notice(event: Envelope, state: State, reason: Reason, **more: Any) -> Notice
     return Notice(**known | more)
 
 
+def names(user_ids: Collection[str]) -> Mapping[str, str]:
+    return {user_id: user_id.capitalize() for user_id in user_ids}
+
+
 def why(event: Envelope, book: Book, *, alerts: Sequence[Alert] = (), entries: Sequence[Entry] = ()) -> Explanation:
     reading: Any = MadeUp(entries=list(entries))
     judged: Any = Judged(alerts)
-    return explain(gather(Record(AT, NOW_US, event), book, reading, judged, Policies(ROUTING), now_us=NOW_US))
+    return explain(gather(Record(AT, NOW_US, event), book, reading, judged, Policies(ROUTING), now_us=NOW_US, names=names))
 
 
 def some_alert(*event_ids: str) -> Alert:
@@ -470,6 +474,19 @@ def test_an_alert_that_is_held_holds_its_finding() -> None:
 
     assert told.verdict is Verdict.HELD
     assert told.sentence.startswith(f"By way of {ALERT}: not told to ops at 2024-05-01 01:00:00Z: somebody silenced it")
+
+
+def test_who_silenced_something_is_told_by_name() -> None:
+    held = notice(
+        WANTED, State.SUPPRESSED, Reason.SILENCED, detail="silence 1-s by ada until 2024-05-01 02:00:00Z: a test by ada"
+    )
+
+    told = why(WANTED, Book(kept=[held]))
+
+    silenced = "somebody silenced it (silence 1-s by Ada until 2024-05-01 02:00:00Z: a test by ada)"
+    assert told.sentence == f"Not told to ops at 2024-05-01 01:00:00Z: {silenced}; route root → findings."
+    assert told.notices[0].detail.startswith("silence 1-s by Ada until")
+    assert silenced in told.chain[-1].text
 
 
 def test_an_alert_that_waits_makes_its_finding_wait() -> None:

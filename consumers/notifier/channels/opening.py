@@ -140,6 +140,24 @@ def open_channels(settings: Settings, environ: Mapping[str, str], *, clock: Cloc
     ``environ`` holds the variables that the channels file names. Raises ``ChannelsRejected`` with all that is wrong of the file
     and of the secrets; nothing is sent.
     """
+    configured, flaws = _configured(settings)
+    opener = _Opener(settings, environ, clock, flaws)
+    channels = {name: opener.tried(partial(opener.open, name, each)) for name, each in configured.items()}
+    if flaws:
+        raise ChannelsRejected("; ".join(flaws))
+    return channels
+
+
+def channel_names(settings: Settings) -> set[str]:
+    """The names of all channels; no secret that the channels file names is read. Raises ``ChannelsRejected`` with its flaws."""
+    configured, flaws = _configured(settings)
+    if flaws:
+        raise ChannelsRejected("; ".join(flaws))
+    return set(configured)
+
+
+def _configured(settings: Settings) -> tuple[dict[str, Configured], list[str]]:
+    """The channels as they are written, and what is wrong with that. Raises ``ChannelsRejected`` if nothing can be read."""
     configured: dict[str, Configured] = {}
     flaws: list[str] = []
     if settings.channels is not None:
@@ -152,11 +170,7 @@ def open_channels(settings: Settings, environ: Mapping[str, str], *, clock: Cloc
         configured, flaws = file.parse(_stored(settings.channels_secret), "FINDSTREAM_CHANNELS_SECRET")
     if not configured or any((settings.slack_webhook, settings.slack_webhook_file, settings.slack_webhook_secret)):
         configured.setdefault(DEFAULT, file.Slack(kind="slack"))
-    opener = _Opener(settings, environ, clock, flaws)
-    channels = {name: opener.tried(partial(opener.open, name, each)) for name, each in configured.items()}
-    if flaws:
-        raise ChannelsRejected("; ".join(flaws))
-    return channels
+    return configured, flaws
 
 
 def url_of(found: str, where: str) -> SecretStr:

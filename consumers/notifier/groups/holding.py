@@ -10,6 +10,7 @@ from consumers.notifier.groups.inhibition import Inhibitors
 from consumers.notifier.groups.state import Member
 from consumers.notifier.notice import Reason
 from consumers.notifier.routing.tree import Policies, Route, Silence
+from consumers.notifier.silenced import detail_of
 
 LONGEST_NAMED = 200
 
@@ -53,4 +54,4 @@ class Stages:
         if hours:
             return Held(Reason.OUT_OF_HOURS, hours)
         silence = next((silence for silence in self.active if silence.mutes(member.fields, self.now_us)), None)
-        return Held(Reason.SILENCED, f"silence {silence.id}: {silence.comment[:LONGEST_NAMED]}") if silence else None
+        return Held(Reason.SILENCED, detail_of(silence)) if silence else None

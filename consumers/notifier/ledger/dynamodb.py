@@ -8,7 +8,8 @@ Layout:  one item, ``ledger``, holds the writer's token, the marks, and the coun
 Journal: a write of more than a transaction takes is written down first, whole, under ``ledger#journal#…``; then the writer's item
          names it, and from then on it counts. Its parts are carried out one transaction after the other, each once, by whoever
          writes next: a crash in between delays them only. What reads meanwhile may see some of it.
-Many:    ``recover``, ``redrive`` and ``doubt`` change one notice after another; called again, they go on.
+Many:    ``recover``, ``redrive``, ``retry`` and ``doubt`` change one notice after another; called again, they go on.
+Pace:    is written if it still is as it was read, so that no writer undoes a ``retry``.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +19,7 @@ from dataclasses import replace
 from itertools import chain, islice, starmap, takewhile
 from random import Random
 from time import sleep
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zlib import compress, decompress
 
 import orjson
@@ -30,7 +31,6 @@ from consumers.notifier.ledger import items, rows
 from consumers.notifier.ledger.port import Crowd, Draft, Tally, Wanted
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Outcome, Pace
-from pipeline import dynamodb_table as table
 from pipeline.dynamodb_table import MOST_ACTIONS, Action, Item, Refused, Table, check, put
 from pipeline.errors import UnknownFormat
 from pipeline.log.port import Position
@@ -39,6 +39,8 @@ from schemas.envelope import Envelope
 _MOST_BYTES: Final = 3_000_000
 _PART_BYTES: Final = 250_000
 """Of one transaction, and of a journal's part, which is an item."""
+Changing: TypeAlias = Callable[[], tuple[Notice, items.Paced | None]]
+"""What a notice becomes, and how its channel rests then; asked again if somebody else wrote meanwhile."""
 _SETTLED: Final = (State.SENT, State.SUPPRESSED, State.MERGED)
 
 
@@ -171,18 +173,23 @@ class DynamoLedger:
 
     def pace(self, channel: str) -> Pace:
         """How the channel rests, as the port says."""
-        return items.pace_of(self._table.get(table.Key(items.CHANNELS, channel)))
+        return items.pace_of(self._table.get(items.channel(channel)))
 
     def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
         """Write down that a request is about to go out, as the port says."""
         after = notice.attempted(now_us)
-        self._change(token, notice, after)
+        self._change(token, notice, lambda: (after, None))
         return after
 
     def settle(self, token: int, notice: Notice, outcome: Outcome, now_us: int, fact: Envelope | None = None) -> None:
         """Write down what became of a notice, and of its channel, as the port says."""
-        after = outcome.of(notice, now_us)
-        self._change(token, notice, after, outcome.pace, fact)
+
+        def settled() -> tuple[Notice, items.Paced]:
+            channel = self._table.get(items.channel(notice.channel))
+            came = outcome.unless_retried(items.pace_of(channel), now_us)
+            return came.of(notice, now_us), items.paced(came.pace, channel)
+
+        self._change(token, notice, settled, fact)
 
     def orphans(self, channels: Collection[str], limit: int) -> list[Notice]:
         """Pending notices to any other channel, as the port says."""
@@ -225,6 +232,16 @@ class DynamoLedger:
             return 0
         return int(self._transacted(items.replaced(kept, redriven(kept.notice))))
 
+    def retry(self, channel: str, now_us: int) -> int:
+        """Have a channel tried now, as the port says."""
+        while not self._repaced(channel, now_us):
+            pass
+        waiting = {int(str(item["sk"])): int(item["due"]) for item in self._pending([channel])}
+        for kept in self._kept([number for number, due_us in waiting.items() if due_us > now_us]):
+            if kept.notice.state is State.PENDING:
+                self._transacted(items.replaced(kept, replace(kept.notice, due_us=now_us)))
+        return len(waiting)
+
     def get(self, key: Key) -> Notice | None:
         """One notice, as the port says."""
         kept = self._find(key)
@@ -255,7 +272,12 @@ class DynamoLedger:
 
         self._write(forgotten)
 
-    def _change(self, token: int, before: Notice, after: Notice, pace: Pace | None = None, fact: Envelope | None = None) -> None:
+    def _repaced(self, name: str, now_us: int) -> bool:
+        channel = self._table.get(items.channel(name))
+        paced = items.paced(items.pace_of(channel).retried(now_us), channel)
+        return self._transacted([items.tallied(name, {}, paced)])
+
+    def _change(self, token: int, before: Notice, change: Changing, fact: Envelope | None = None) -> None:
         def changed(writer: items.Writer) -> tuple[items.Writer, list[Action]]:
             self._ask_for_token(writer, token)
             kept = self._find(before.key)
@@ -263,7 +285,7 @@ class DynamoLedger:
                 message = f"notice {before.key} is no longer {before.state} at attempt {before.attempt}"
                 raise LedgerTaken(message)
             facts = [fact] if fact else []
-            actions = [*items.replaced(kept, after, pace), *items.told(facts, writer.facts)]
+            actions = [*items.replaced(kept, *change()), *items.told(facts, writer.facts)]
             return replace(writer, facts=writer.facts + len(facts)), actions
 
         self._write(changed)

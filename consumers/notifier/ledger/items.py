@@ -165,8 +165,16 @@ def _hashed(key: GroupKey) -> str:
     return sha256(orjson.dumps(tuple(key))).hexdigest()[:32]
 
 
-def replaced(kept: Kept, after: Notice, pace: Pace | None = None) -> list[Action]:
-    """What a changed notice writes, if it is still as ``kept``."""
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """How a channel is to rest, if its item still has the pace ``was``: None for none."""
+
+    pace: Pace
+    was: Value | None
+
+
+def replaced(kept: Kept, after: Notice, paced: Paced | None = None) -> list[Action]:
+    """What a changed notice writes, if it is still as ``kept``, and its channel rests as ``paced`` says."""
     before = kept.notice
     same: Item = {"state": before.state, "attempt": before.attempt}
     condition = "#state = :state AND #attempt = :attempt"
@@ -176,7 +184,7 @@ def replaced(kept: Kept, after: Notice, pace: Pace | None = None) -> list[Action
         actions.append(delete(was))
     if now:
         actions.append(put(now, waiting(after)))
-    return [*actions, tallied(after.channel, moved([before], [after]), pace)]
+    return [*actions, tallied(after.channel, moved([before], [after]), paced)]
 
 
 def moved(before: Sequence[Notice], after: Sequence[Notice]) -> Counter[State]:
@@ -201,14 +209,15 @@ def _untold(key: table.Key, item: Item, number: int) -> Action:
     return delete(key) if numbers_of(item) == [number] else update(key, f"REMOVE #n{number}")
 
 
-def tallied(channel: str, counts: Mapping[State, int], pace: Pace | None = None) -> Action:
+def tallied(name: str, counts: Mapping[State, int], paced: Paced | None = None) -> Action:
     """A channel's tallies counted on, and its rest."""
     values: Item = {str(state): count for state, count in counts.items()}
-    expression = "ADD " + ", ".join(f"#{state} :{state}" for state in counts)
-    if pace:
-        values |= {"pace": orjson.dumps(astuple(pace))}
-        expression = f"SET #pace = :pace {expression}"
-    return update(table.Key(CHANNELS, channel), expression, "", values)
+    counted = f"ADD {', '.join(f'#{state} :{state}' for state in counts)}" if counts else ""
+    if paced is None:
+        return update(channel(name), counted, "", values)
+    values |= {"pace": orjson.dumps(astuple(paced.pace))} | ({} if paced.was is None else {"was": paced.was})
+    condition = "attribute_not_exists(#pace)" if paced.was is None else "#pace = :was"
+    return update(channel(name), f"SET #pace = :pace {counted}".rstrip(), condition, values)
 
 
 def told(facts: Sequence[Envelope], number: int) -> Iterator[Action]:
@@ -217,6 +226,16 @@ def told(facts: Sequence[Envelope], number: int) -> Iterator[Action]:
         number += 1
         header, body = rows.fact_row(fact)
         yield put(at(OUTBOX, number), {"header": header, "body": body})
+
+
+def channel(name: str) -> table.Key:
+    """Where a channel's tallies and its rest stand."""
+    return table.Key(CHANNELS, name)
+
+
+def paced(pace: Pace, item: Item | None) -> Paced:
+    """How a channel is to rest whose item was read."""
+    return Paced(pace, item.get("pace") if item else None)
 
 
 def pace_of(item: Item | None) -> Pace:

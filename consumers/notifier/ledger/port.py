@@ -3,7 +3,7 @@
 Durability:  every method that writes returns after its write is durable. It writes all or nothing; or, of more than the ledger
              can write at once, the first part: drafts come before the marks, and calling again completes it.
 Writer:      one notifier at a time. ``claim`` fences whoever claimed before; with a stale token every write of a notifier raises
-             ``LedgerTaken`` and changes nothing. Reading and ``redrive`` need no token.
+             ``LedgerTaken`` and changes nothing. Reading, ``redrive`` and ``retry`` need no token.
 Intent:      ``intend`` is durable before the request goes out. A notice found ``sending`` by the next writer may or may not have
              arrived: ``recover`` makes it pending and unsure. A settled notice is never pending again but by ``redrive``.
 Facts:       ``notice.*`` facts are kept with the outcome they tell of, in one write, and wait in the outbox until relayed.
@@ -64,7 +64,7 @@ class Wanted:
 
 
 class Ledger(Protocol):
-    """What every ledger offers. Methods may be called from several threads, and by other processes for reading and redrive."""
+    """What every ledger offers. Methods may be called from several threads, and by other processes those that need no token."""
 
     def claim(self) -> int:
         """Become the writer. Returns the token that every later write must show."""
@@ -144,7 +144,10 @@ class Ledger(Protocol):
         ...
 
     def settle(self, token: int, notice: Notice, outcome: Outcome, now_us: int, fact: Envelope | None = None) -> None:
-        """Write down what became of a pending or sending notice. Raises ``LedgerTaken`` if it is no longer as ``notice`` says."""
+        """Write down what became of a pending or sending notice. Raises ``LedgerTaken`` if it is no longer as ``notice`` says.
+
+        If ``retry`` came behind the pace that the outcome goes by, what is written is ``outcome.unless_retried``.
+        """
         ...
 
     def orphans(self, channels: Collection[str], limit: int) -> list[Notice]:
@@ -169,6 +172,13 @@ class Ledger(Protocol):
 
     def redrive(self, key: Key | None, now_us: int) -> int:
         """Make one dead letter, or all (None), pending and due again. Returns how many."""
+        ...
+
+    def retry(self, channel: str, now_us: int) -> int:
+        """Have ``channel`` tried now: make all that waits for it due, and its pace ``Pace.retried``. Returns how many wait.
+
+        Whoever writes at the same time undoes none of it. Called again it does the same.
+        """
         ...
 
     def get(self, key: Key) -> Notice | None:

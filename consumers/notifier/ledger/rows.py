@@ -81,6 +81,9 @@ REDRIVE: Final = (
     "UPDATE notices SET state = 'pending', reason = ?, due_us = ?, changed_us = ?, first_attempt_us = NULL WHERE state = 'failed'"
 )
 REDRIVE_ONE: Final = f"{REDRIVE} AND {BY_KEY}"
+RETRY: Final = "UPDATE notices SET due_us = min(due_us, ?) WHERE channel = ? AND state = 'pending'"
+PACE: Final = "SELECT pace FROM channels WHERE name = ?"
+SET_PACE: Final = "INSERT INTO channels VALUES (?1, ?2) ON CONFLICT DO UPDATE SET pace = ?2"
 
 
 def row(notice: Notice) -> tuple[Any, ...]:

@@ -158,8 +158,7 @@ class SqliteLedger:
     def pace(self, channel: str) -> Pace:
         """How the channel rests, as the port says."""
         with self._file.reading() as db:
-            found = db.execute("SELECT pace FROM channels WHERE name = ?", (channel,)).fetchone()
-        return Pace() if found is None else Pace(*orjson.loads(found[0]))
+            return self._pace(db, channel)
 
     def intend(self, token: int, notice: Notice, now_us: int) -> Notice:
         """Write down that a request is about to go out, as the port says."""
@@ -170,13 +169,10 @@ class SqliteLedger:
 
     def settle(self, token: int, notice: Notice, outcome: Outcome, now_us: int, fact: Envelope | None = None) -> None:
         """Write down what became of a notice, and of its channel, as the port says."""
-        after = outcome.of(notice, now_us)
         with self._writing(token) as db:
-            self._change(db, notice, after)
-            db.execute(
-                "INSERT INTO channels VALUES (?1, ?2) ON CONFLICT DO UPDATE SET pace = ?2",
-                (notice.channel, orjson.dumps(astuple(outcome.pace)).decode()),
-            )
+            outcome = outcome.unless_retried(self._pace(db, notice.channel), now_us)
+            self._change(db, notice, outcome.of(notice, now_us))
+            self._set_pace(db, notice.channel, outcome.pace)
             if fact is not None:
                 self._tell(db, fact)
 
@@ -213,6 +209,12 @@ class SqliteLedger:
         statement, values = (rows.REDRIVE, ()) if key is None else (rows.REDRIVE_ONE, key)
         with self._file.writing() as db:
             return db.execute(statement, (Reason.REDRIVEN, now_us, now_us, *values)).rowcount
+
+    def retry(self, channel: str, now_us: int) -> int:
+        """Have a channel tried now, as the port says."""
+        with self._file.writing() as db:
+            self._set_pace(db, channel, self._pace(db, channel).retried(now_us))
+            return db.execute(rows.RETRY, (now_us, channel)).rowcount
 
     def get(self, key: Key) -> Notice | None:
         """One notice, as the port says."""
@@ -253,6 +255,15 @@ class SqliteLedger:
                 message = f"{self._file.path}: another notifier has taken over"
                 raise LedgerTaken(message)
             yield db
+
+    @staticmethod
+    def _pace(db: sqlite3.Connection, channel: str) -> Pace:
+        found = db.execute(rows.PACE, (channel,)).fetchone()
+        return Pace() if found is None else Pace(*orjson.loads(found[0]))
+
+    @staticmethod
+    def _set_pace(db: sqlite3.Connection, channel: str, pace: Pace) -> None:
+        db.execute(rows.SET_PACE, (channel, orjson.dumps(astuple(pace)).decode()))
 
     @staticmethod
     def _change(db: sqlite3.Connection, before: Notice, after: Notice) -> None:

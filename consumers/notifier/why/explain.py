@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from consumers.notifier.groups.naming import homes
+from consumers.notifier.moment import moment
 from consumers.notifier.notice import Key, Notice
 from consumers.notifier.routing.tree import Fields
 from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import Known
-from consumers.notifier.why.sentence import Verdict, digests_of, moment, of_notice, path_of, said
+from consumers.notifier.why.sentence import Verdict, digests_of, of_notice, path_of, said
 from projections.alert_pages import Alert
 
 

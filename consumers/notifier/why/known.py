@@ -16,6 +16,7 @@ from consumers.notifier.ledger.port import Wanted
 from consumers.notifier.notice import Key, Notice, State
 from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Policies
+from consumers.notifier.silenced import Names, named
 from pipeline.log.port import Position, Record
 from projections.alert_pages import Alert, AlertQuery
 from projections.event_index import Entry
@@ -103,14 +104,16 @@ class Known:
     paces: Mapping[str, Pace] = field(default_factory=dict)
 
 
-def gather(record: Record, book: Book, reading: Reading, judged: Judged, policies: Policies, *, now_us: int) -> Known:
-    """All that is known of an event. Raises ``LedgerUnavailable``, ``StoreUnavailable``."""
+def gather(
+    record: Record, book: Book, reading: Reading, judged: Judged, policies: Policies, *, now_us: int, names: Names
+) -> Known:
+    """All that is known of an event. ``names`` are those of people. Raises ``LedgerUnavailable``, ``StoreUnavailable``."""
     event = record.event
     found = item.of(event, record.position)
-    notices = _notices(event.id, book)
+    notices = _notices(event.id, book, names)
     alerts = _alerts(record, judged)
-    by_way = () if event.subject.startswith(_ALERT) else tuple(_by_way(alert, book) for alert in alerts[:ALERTS_FOLLOWED])
-    named = alerts[0].event_ids[:FINDINGS_SHOWN] if alerts and event.subject.startswith(_ALERT) else ()
+    by_way = () if event.subject.startswith(_ALERT) else tuple(_by_way(alert, book, names) for alert in alerts[:ALERTS_FOLLOWED])
+    led = alerts[0].event_ids[:FINDINGS_SHOWN] if alerts and event.subject.startswith(_ALERT) else ()
     all_notices = [*notices, *(notice for each in by_way for notice in each.notices)]
     digests = _digests(all_notices, book)
     waiting = {notice.channel for notice in (*all_notices, *digests.values()) if notice.state is State.PENDING}
@@ -123,7 +126,7 @@ def gather(record: Record, book: Book, reading: Reading, judged: Judged, policie
         _held(found.fingerprint if found else None, () if _is_asked_elsewhere(found, notices, policies) else notices, book),
         policies,
         alerts,
-        tuple(entry for event_id in named for entry in reading.event(event_id, now_us=now_us)[:1]),
+        tuple(entry for event_id in led for entry in reading.event(event_id, now_us=now_us)[:1]),
         by_way,
         {channel: book.pace(channel) for channel in waiting},
     )
@@ -137,12 +140,12 @@ def _is_asked_elsewhere(found: Item | None, notices: Iterable[Notice], policies:
     )
 
 
-def _notices(event_id: str, book: Book) -> tuple[Notice, ...]:
-    return tuple(book.notices(Wanted(event_id=event_id, limit=MOST_NOTICES)))
+def _notices(event_id: str, book: Book, names: Names) -> tuple[Notice, ...]:
+    return tuple(named(book.notices(Wanted(event_id=event_id, limit=MOST_NOTICES)), names))
 
 
-def _by_way(alert: Alert, book: Book) -> ByWay:
-    notices = _notices(alert.raised, book)
+def _by_way(alert: Alert, book: Book, names: Names) -> ByWay:
+    notices = _notices(alert.raised, book, names)
     return ByWay(alert, notices, _held(f"{_ALERT}{alert.id}", notices, book))
 
 

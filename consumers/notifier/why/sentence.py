@@ -1,18 +1,17 @@
 """The one sentence that says why somebody was, or was not, told of an event, and how it stands in a word. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from consumers.notifier.groups.state import WATCHED, Group, Member
 from consumers.notifier.item import RAISED, Item, Turn
+from consumers.notifier.moment import moment
 from consumers.notifier.notice import Key, Notice, Reason, State
 from consumers.notifier.retry import Pace
 from consumers.notifier.routing.tree import Matcher
 from consumers.notifier.routing.walk import Step, walk
 from consumers.notifier.why.known import ByWay, Known, Progress
-from schemas.identity import MICROSECONDS
 
 
 class Verdict(StrEnum):
@@ -89,11 +88,6 @@ _RANKS: Final = (Verdict.TOLD, Verdict.SENDING, Verdict.WAITING, Verdict.HELD, V
 _ROUTES_NAMED: Final = 5
 _TOLD: Final = "Told: "
 NO_PACES: Final[Mapping[str, Pace]] = {}
-
-
-def moment(time_us: int) -> str:
-    """A time as people read it: UTC, to the second."""
-    return f"{datetime.fromtimestamp(time_us // MICROSECONDS, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def path_of(names: Iterable[str]) -> str:
@@ -185,11 +179,19 @@ def of_notice(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str,
 def _pending(notice: Notice, stands: str, pace: Pace) -> str:
     channel = notice.channel
     if pace.failures:
-        failed = f"{channel} failed {pace.failures} times in a row, and is tried again at {moment(pace.not_before_us)}"
         last = f"; its own last attempt: {stands}" if notice.attempt else ""
-        return f"Waits for {channel}: {failed}{last}"
+        return f"Waits for {channel}: {fails(channel, pace)}{last}"
     waits = stands if notice.attempt or notice.reason is Reason.REDRIVEN else "it waits for its turn"
     return f"To be told to {channel} from {moment(notice.due_us)} on: {waits}"
+
+
+def fails(channel: str, pace: Pace) -> str:
+    """That a channel fails, since when, and when it is tried again."""
+    often = "once" if pace.failures == 1 else f"{pace.failures:,} times in a row"
+    since = f" since {moment(pace.since_us)}" if pace.since_us else ""
+    until = moment(pace.not_before_us)
+    again = f"asked to be left alone until {until}" if pace.asked else f"is tried again at {until}"
+    return f"{channel} failed {often}{since}, and {again}"
 
 
 def _in_digest(notice: Notice, digests: Mapping[Key, Notice], paces: Mapping[str, Pace]) -> Said:
