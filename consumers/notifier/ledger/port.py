@@ -1,7 +1,7 @@
 """The port of the ledger: the notifier's own memory, apart from every projection, so that no replay touches it.
 
-Durability:  every method that writes returns after its write is durable. It writes all or nothing; or, of more than the ledger
-             can write at once, the first part: drafts come before the marks, and calling again completes it.
+Durability:  every method that writes, but for ``commit``, returns after its write is durable. It writes all or nothing; or, of
+             more than the ledger can write at once, the first part: drafts come before the marks, and calling again completes it.
 Writer:      one notifier at a time. ``claim`` fences whoever claimed before; with a stale token every write of a notifier raises
              ``LedgerTaken`` and changes nothing. Reading, ``redrive`` and ``retry`` need no token.
 Intent:      ``intend`` is durable before the request goes out. A notice found ``sending`` by the next writer may or may not have
