@@ -44,6 +44,8 @@ _RELAYED_AT_ONCE: Final = 500
 _RELAY_AGAIN_US: Final = 60 * MICROSECONDS
 _LOOK_SECONDS: Final = 0.5
 """How often a thread looks around that nobody woke: for a stop, a redrive by another process, facts to relay."""
+_GATHER_SECONDS: Final = 0.2
+"""How long facts are gathered before they are relayed together: the log's writers take turns, and this one is in no hurry."""
 _PATIENCE_SECONDS: Final = 1.0
 _READ_US: Final = 10 * MICROSECONDS
 """How long a turn reads on at most before it delivers what that brought: nobody waits until a long backlog is read."""
@@ -250,6 +252,7 @@ class Notifier:
             self._settled.clear()
             if not _patiently(self.relay, ended):
                 self._settled.wait(_LOOK_SECONDS)
+                ended.wait(_GATHER_SECONDS)
 
     def _reads_on(self, until_us: int) -> bool:
         """Read on, one step at least. Returns whether there may be more to read."""

@@ -24,6 +24,8 @@ _BROKEN: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _JOINERS: Final = frozenset("\u200d\ufe0e\ufe0f\u20e3") | frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 _LONGEST_CLUSTER: Final = 16
+_ASTRAL: Final = 2
+"""UTF-16 code units of what takes most."""
 
 
 class Escaped(str):
@@ -34,6 +36,8 @@ class Escaped(str):
 
 def clean(text: str) -> str:
     """``text`` without what cannot be shown: control characters and lone surrogates become U+FFFD, invisible marks go."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return _BROKEN.sub("\ufffd", _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))).strip()
 
 
@@ -63,6 +67,8 @@ def cut(text: str, limit: int) -> tuple[Escaped, bool]:
 def shorten(text: str, limit: int, entities: Mapping[str, str] = MappingProxyType({})) -> tuple[str, bool]:
     """``text`` cleaned, and at most ``limit`` (>= 1) units long once ``entities`` replace characters; whether it was longer."""
     whole = clean(text[:_LONGEST])
+    if len(whole) * max([_ASTRAL, *map(len, entities.values())]) <= limit and len(text) <= _LONGEST:
+        return whole, False
     kept, total = 0, 0
     for index, char in enumerate(whole):
         total += len(entities.get(char, char)) + (char > "\uffff")
