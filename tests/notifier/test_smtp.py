@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
@@ -251,9 +252,11 @@ def test_a_server_that_is_not_there_cannot_have_taken_the_mail() -> None:
 
 
 def test_a_name_that_no_server_can_have_keeps_this_channel_alone_from_working() -> None:
-    assert Smtp("mail..example", None, Security.NONE, None).carry(SENDER, TO, letter()) == Unavailable(
-        "UnicodeError", unsure=False
-    )
+    newer = sys.version_info >= (3, 13)
+
+    answer = Smtp("mail..example", None, Security.NONE, None).carry(SENDER, TO, letter())
+
+    assert answer == Unavailable("UnicodeEncodeError" if newer else "UnicodeError", unsure=False)
 
 
 def test_a_password_that_the_protocol_cannot_carry_keeps_this_channel_alone_from_working(
