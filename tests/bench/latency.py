@@ -16,7 +16,7 @@ from threading import Event, Thread
 from projections.event_index import EventIndex
 from tests.bench.figures import Figure, Target
 from tests.bench.material import sample
-from tests.bench.setting import folder, ours
+from tests.bench.setting import as_a_role, folder, ours
 
 RATES = (100, 1000, 5000)
 _TICK_SECONDS = 0.01
@@ -47,7 +47,7 @@ def _run(rate: int, length_seconds: float) -> list[float]:
         ends = {}
         for name, role in (("projector", _project), ("reader", _read), ("producer", _produce)):
             here, there = context.Pipe()
-            process = context.Process(target=role, args=(path, there, rate, length_seconds))
+            process = context.Process(target=as_a_role, args=(role, path, there, rate, length_seconds))
             process.start()
             ends[name] = (here, process)
             here.recv()

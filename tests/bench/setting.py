@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
+from consumers.garbage import collect_seldom
 from pipeline.log.sqlite import SqliteLog
 from projections.projector import Projector
 from projections.stores.sqlite import SqliteStore
@@ -85,6 +86,12 @@ def ours(at: Path | None = None) -> Iterator[Ours]:
         return
     with folder() as path, ours(path) as parts:
         yield parts
+
+
+def as_a_role(run: Callable[..., None], *arguments: object) -> None:
+    """Run in this process as ``consumers.role`` runs one."""
+    collect_seldom()
+    run(*arguments)
 
 
 def fill(at: Path, count: int, *, size: int = 1000) -> int:

@@ -25,7 +25,6 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
-from consumers.garbage import collect_seldom
 from consumers.notifier.channels.port import Rate
 from consumers.notifier.channels.slack import SlackChannel
 from consumers.notifier.ledger.sqlite import SqliteLedger
@@ -39,7 +38,7 @@ from schemas.identity import derived_id
 from tests.bench import naive
 from tests.bench.figures import Figure, Target
 from tests.bench.material import sample
-from tests.bench.setting import folder, ours
+from tests.bench.setting import as_a_role, folder, ours
 from tests.notifier.examples import finding
 from tests.notifier.slack_rules import CONSOLE
 
@@ -78,7 +77,7 @@ def _run(length_seconds: float, notify: Role, produce: Role) -> list[float]:
         ends = {}
         for name, role in (("notifier", notify), ("producer", produce)):
             here, there = context.Pipe()
-            process = context.Process(target=_as_a_role, args=(role, path, there, sink.url, length_seconds))
+            process = context.Process(target=as_a_role, args=(role, path, there, sink.url, length_seconds))
             process.start()
             ends[name] = (here, process)
             here.recv()
@@ -91,12 +90,6 @@ def _run(length_seconds: float, notify: Role, produce: Role) -> list[float]:
         for _, process in ends.values():
             process.join()
     return [(arrived[event_id] - called) * 1000 for event_id, called in appended.items()]
-
-
-def _as_a_role(run: Role, *arguments: Any) -> None:
-    """Run as ``consumers.role`` runs one."""
-    collect_seldom()
-    run(*arguments)
 
 
 class _Sink:
