@@ -111,6 +111,11 @@ class Courier:
         next_one = notice if plan.next is Next.HOLD else self._in_order(notice, now_us)
         return Visit(None, None, free_us) if now_us < free_us else self._settle(self._deliver(next_one, pace))
 
+    def finish(self) -> None:
+        """Write the outcome that could not be written yet, if there is one. Raises as ``visit``."""
+        if self._unwritten is not None:
+            self._settle(self._unwritten)
+
     def _in_order(self, notice: Notice, now_us: int) -> Notice:
         """An earlier message of its group that waits, unless that has failed for so long that it may never get through."""
         earlier = self._ledger.earlier(notice)

@@ -2,6 +2,7 @@
 
 Again:  a batch whose write failed is read and decided anew, with groups and marks as the ledger has them then, for the write
         may have been kept after all. An event that some notice tells of, or that waits in a group, is a repeat: it is dropped.
+        What people decided is heard again, too, at its place: nothing is judged by what stands behind it on its shard.
 Marks:  are kept with what is decided. While that is nothing, as most of the time, they are kept every ``MARKED_US``: who starts
         again reads some events again that concern nobody.
 Order:  the log's within a shard; a shard's after all of its parents'.
@@ -16,7 +17,7 @@ from typing import Final
 
 from consumers.notifier import facts, item
 from consumers.notifier.errors import LedgerUnavailable
-from consumers.notifier.floors import concerning
+from consumers.notifier.floors import Concerns, concerning
 from consumers.notifier.groups.decide import decide
 from consumers.notifier.groups.kept import Kept, Overlay
 from consumers.notifier.groups.state import Change, Hold, Send
@@ -61,13 +62,12 @@ class Decider:
         self._log = log
         self._ledger = ledger
         self._token = token
-        self._policing = Policing(policies)
+        self._ruling = _Ruling(Policing(policies), concerning(policies.routing))
         self._connected = connected
         self._clock = clock
-        self._concerns = concerning(policies.routing)
-        self._number = policies.routing.number
         self._now_us = 0
         self._marked_us = 0
+        self._unkept: dict[str, Position] = {}
         self._loaded = False
         self.recorded_us = 0
         """When the newest record that was read was recorded."""
@@ -86,16 +86,16 @@ class Decider:
     @property
     def policies(self) -> Policies:
         """What people decided, as far as the log was read."""
-        return self._policing.policies
+        return self._ruling.policing.policies
 
     def step(self) -> tuple[int, set[str]]:
         """Read on, look at what is due, keep it. Returns how many events were read, and the channels that have news."""
         if not self._loaded:
             self._load()
         now_us = self._time()
-        self._policing.forget(now_us)
-        policies, turn = self.policies, _Turn(Overlay(self._world), now_us, self._clock())
-        marks: dict[str, Position] = {}
+        turn = _Turn(Overlay(self._world), self._ruling.copy(), now_us, self._clock())
+        turn.ruling.policing.forget(now_us)
+        marks = dict(self._unkept)
         read = 0
         for batch in self._batches():
             read += len(batch)
@@ -104,22 +104,25 @@ class Decider:
             self._take(batch, turn)
         self._look(turn)
         drafts = [self._draft(outcome, turn) for outcome in turn.overlay.change.outcomes]
-        self._unkept |= marks
-        if turn.overlay.change or self.policies is not policies or turn.clock_us - self._marked_us not in range(MARKED_US):
-            self._commit(drafts, turn.overlay.change)
+        is_news = turn.overlay.change or turn.policies is not self.policies
+        if is_news or turn.clock_us - self._marked_us not in range(MARKED_US):
+            self._commit(marks, drafts, turn.overlay.change)
+        else:
+            self._unkept = marks
         self._marks |= marks
+        self._ruling = turn.ruling
         return read, {draft.notice.channel for draft in drafts}
 
     def keep(self) -> None:
         """Keep how far the log was read. Before the end of who is started again later."""
-        self._commit([], Change())
+        self._commit(self._unkept, [], Change())
 
     def _load(self) -> None:
         groups = list(self._ledger.groups())
         self._world = Kept(groups)
         self._now_us = max((group.last_us or group.begun_us for group, _ in groups), default=0)
         self._marks = dict(self._ledger.marks() or {})
-        self._unkept: dict[str, Position] = {}
+        self._unkept = {}
         self._loaded = True
 
     def _time(self) -> int:
@@ -127,7 +130,7 @@ class Decider:
         behind_us = self._now_us - now_us
         if behind_us > STEP_US:
             _logger.warning("the clock has gone back by %d s; groups wait as long as before", behind_us // MICROSECONDS)
-            self._commit([], _shifted(self._ledger, -behind_us))
+            self._commit(self._unkept, [], _shifted(self._ledger, -behind_us))
             self._now_us = now_us
         self._now_us = max(self._now_us, now_us)
         return self._now_us
@@ -152,8 +155,8 @@ class Decider:
             if kind in TYPES:
                 self._decide(run, turn)
                 run = []
-                self._hear(batch.record(index).event)
-            elif self._concerns(kind, severity, source) or subject in turn.subjects or self._is_held(subject, turn):
+                turn.ruling.hear(batch.record(index).event)
+            elif turn.ruling.concerns(kind, severity, source) or subject in turn.subjects or self._is_held(subject, turn):
                 turn.subjects.add(subject)
                 run.append(batch.record(index))
         self._decide(run, turn)
@@ -161,32 +164,25 @@ class Decider:
     def _is_held(self, subject: str, turn: "_Turn") -> bool:
         return next(turn.overlay.holding(subject), None) is not None
 
-    def _hear(self, event: Envelope) -> None:
-        self._policing.hear(event)
-        if self.policies.routing.number != self._number:
-            self._number = self.policies.routing.number
-            self._concerns = concerning(self.policies.routing)
-
     def _decide(self, records: Sequence[Record], turn: "_Turn") -> None:
         found = [(record.event, read) for record in records if (read := item.of(record.event, record.position))]
         known = self._ledger.known([event.id for event, _ in found]) if found else set()
         for event, read in found:
             if event.id not in known and event.id not in turn.events:
                 turn.events[event.id] = event
-                turn.decided(self.policies, _short(read))
+                turn.decided(_short(read))
 
     def _look(self, turn: "_Turn") -> None:
-        while turn.decided(self.policies, None):
+        while turn.decided(None):
             pass
 
-    def _commit(self, drafts: Sequence[Draft], change: Change) -> None:
-        if not (self._unkept or change):
+    def _commit(self, marks: dict[str, Position], drafts: Sequence[Draft], change: Change) -> None:
+        if not (marks or change):
             return
         try:
-            self._ledger.commit(self._token, self._unkept, drafts, change)
+            self._ledger.commit(self._token, marks, drafts, change)
         except LedgerUnavailable:
             self._loaded = False
-            self._unkept = {}
             raise
         self._world.apply(change)
         self._unkept = {}
@@ -203,22 +199,45 @@ class Decider:
         return Draft(notice, fact)
 
 
+class _Ruling:
+    """What people decided, and which events may concern it. A step works on a copy: if it is broken off, nothing was heard."""
+
+    def __init__(self, policing: Policing, concerns: Concerns) -> None:
+        self.policing = policing
+        self.concerns = concerns
+
+    def copy(self) -> "_Ruling":
+        return _Ruling(self.policing.copy(), self.concerns)
+
+    def hear(self, event: Envelope) -> None:
+        before = self.policing.policies.routing
+        self.policing.hear(event)
+        if self.policing.policies.routing is not before:
+            self.concerns = concerning(self.policing.policies.routing)
+
+
 class _Turn:
-    """One step under way: what it makes of the world, which events it read, and their subjects.
+    """One step under way: what it makes of the world and of policies, which events it read, and their subjects.
 
     ``now_us`` is the time of decisions, ``clock_us`` what the clock says.
     """
 
-    def __init__(self, overlay: Overlay, now_us: int, clock_us: int) -> None:
+    def __init__(self, overlay: Overlay, ruling: _Ruling, now_us: int, clock_us: int) -> None:
         self.overlay = overlay
+        self.ruling = ruling
         self.now_us = now_us
         self.clock_us = clock_us
         self.events: dict[str, Envelope] = {}
         self.subjects: set[str] = set()
 
-    def decided(self, policies: Policies, read: Item | None) -> bool:
+    @property
+    def policies(self) -> Policies:
+        """What people decided, as far as this step has read."""
+        return self.ruling.policing.policies
+
+    def decided(self, read: Item | None) -> bool:
         """Go on by one decision; returns whether it changed anything."""
-        change = decide(self.overlay, policies, read, self.now_us)
+        change = decide(self.overlay, self.policies, read, self.now_us)
         self.overlay.apply(change)
         return bool(change)
 

@@ -10,7 +10,7 @@ Trials:  ``{"try_channel": "ops"}`` wakes nothing: a test message is sent to tha
 
 import os
 import random
-from collections.abc import Mapping
+from threading import Event
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -20,7 +20,6 @@ from consumers.aws import catalog_of, ledger_of, log_of, quarantine_of, timer_of
 from consumers.notifier.assembly import open_notifier
 from consumers.notifier.channels import remote_trial, trial
 from consumers.notifier.channels.opening import open_channels
-from consumers.notifier.channels.port import Channel
 from consumers.notifier.errors import ChannelsRejected, LedgerTaken
 from consumers.notifier.notice import State
 from consumers.notifier.notifier import Notifier
@@ -36,6 +35,8 @@ _ledger: Final = ledger_of(_settings)
 _catalog: Final = catalog_of(_settings, _log)
 _timer: Final = timer_of(_settings)
 _notifiers: Final[list[Notifier]] = []
+_stale: Final = Event()
+"""Set once a trial has opened the channels anew: the next turn opens them anew, too, and so sends by what was tried."""
 logger: Final = Logger(level=_settings.log_level)
 metrics: Final = Metrics()
 
@@ -68,22 +69,21 @@ def _woken(_event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _tried(channel: str) -> dict[str, Any]:
     """Send one test message. Nobody is woken, and the ledger is not looked at."""
     try:
-        ended = trial.tried(_opened_anew(), channel, _settings.links_base, now_us())
+        channels = open_channels(_settings, os.environ, clock=now_us)
     except ChannelsRejected:
         logger.exception("the channels cannot be opened")
-        ended = trial.Unopened()
-    return remote_trial.written(ended)
-
-
-def _opened_anew() -> Mapping[str, Channel | None]:
-    """The channels by what their secrets are now. The next turn opens them anew, too: it sends by what was tried."""
-    channels = open_channels(_settings, os.environ, clock=now_us)
-    _notifiers.clear()
-    return channels
+        return remote_trial.written(trial.Unopened())
+    if channel in channels:
+        _stale.set()
+    return remote_trial.written(trial.tried(channels, channel, _settings.links_base, now_us()))
 
 
 def _notifier() -> Notifier:
+    if _notifiers and _stale.is_set():
+        _notifiers[0].finish()
+        _notifiers.clear()
     if not _notifiers:
+        _stale.clear()
         notifier = open_notifier(_settings, _log, _ledger, _catalog, os.environ, clock=now_us, random=random.random)
         _notifiers.append(notifier)
     return _notifiers[0]

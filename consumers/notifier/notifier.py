@@ -150,6 +150,11 @@ class Notifier:
         """Deal with what comes next for ``channel``. Raises ``KeyError`` for a channel without an address."""
         return self._couriers[channel].visit()
 
+    def finish(self) -> None:
+        """Write what is known of requests and could not be written yet. Before another notifier in this process takes over."""
+        for courier in self._couriers.values():
+            courier.finish()
+
     def relay(self) -> int:
         """Tell the log what became of notices. Returns how many facts it has taken. At least once; ids are kept."""
         waiting = self._ledger.outbox(_RELAYED_AT_ONCE)
@@ -163,7 +168,7 @@ class Notifier:
     def prune(self, most: int | None = None) -> int:
         """Forget outcomes, ``most``, that have been known for ``KEPT``, once an hour all of them. Returns how many it forgot.
 
-        Call it when ``step`` has found nothing to read. Then nothing is sent twice: what was read is not read again, and a repeat
+        Call it when ``step`` has read to the log's end. Then nothing is sent twice: what was read is not read again, and a repeat
         that is still to come is recorded later than all that was read, so more than thirty days after its event, where it counts
         as an event of its own. Age is counted from the last recorded time read, lest a clock that is ahead forget too much.
         """
@@ -223,9 +228,8 @@ class Notifier:
 
     def _read_on(self, stop: Event) -> None:
         read = _patiently(self.step, stop)
-        if read == 0:
-            _patiently(self.prune, stop)
         if read is not None and read < BATCH:
+            _patiently(self.prune, stop)
             _patiently(lambda: self._log.wait(self._decider.marks, self._patience_seconds()), stop)
 
     def _patience_seconds(self) -> float:

@@ -35,6 +35,12 @@ class Policing:
         self.policies = policies
         self._revisions: dict[str, int] = {}
 
+    def copy(self) -> "Policing":
+        """One that goes on from here by itself."""
+        other = Policing(self.policies)
+        other._revisions = dict(self._revisions)
+        return other
+
     def hear(self, event: Envelope) -> None:
         """Go on from ``event``. What is older than what was heard of the same, or is of a later version, changes nothing."""
         if event.version != 1:

@@ -8,11 +8,12 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from pydantic import SecretStr
 
+from consumers.notifier.errors import LedgerUnavailable
 from consumers.people.dynamodb import DynamoPeople
 from pipeline.errors import BodiesUnavailable, SettingRejected
 from pipeline.log.kinesis import KinesisLog
@@ -315,6 +316,27 @@ def test_a_trial_takes_secrets_as_they_are_now_and_so_does_the_next_turn(
 
     assert told == {"ended": "delivered"}
     assert [len(slack.arrived(name)) for name in ("default", "other")] == [0, 2]
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+@pytest.mark.parametrize("tried", ["default", "mistyped"])
+def test_a_trial_forgets_no_outcome_that_could_not_be_written(
+    stack: Central, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, tried: str
+) -> None:
+    def throttled(*_: object) -> NoReturn:
+        message = "throttled"
+        raise LedgerUnavailable(message)
+
+    notified_at_once(stack)
+    stack.invoke("pipeline.intake.handler", queued(finding(1)))
+    with monkeypatch.context() as broken:
+        broken.setattr(stack.door("consumers.notifier.handler")._ledger, "settle", throttled)
+        with pytest.raises(LedgerUnavailable):
+            stack.invoke("consumers.notifier.handler", {})
+    stack.invoke("consumers.notifier.handler", {"try_channel": tried})
+    stack.invoke("consumers.notifier.handler", {})
+
+    assert sum("probe 1 failed" in json.dumps(post.payload) for post in slack.posts) == 1
 
 
 def test_channels_that_cannot_be_opened_are_an_answer_and_leave_the_notifier_as_it_is(

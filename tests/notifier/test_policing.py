@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import orjson
 import pytest
@@ -17,7 +17,7 @@ from consumers.notifier.policing import KEPT_US, Policing
 from consumers.notifier.routing import text
 from consumers.notifier.routing.tree import Policies
 from consumers.notifier.seeding import seed
-from pipeline.log.port import Position
+from pipeline.log.port import Batch, Position
 from projections.catalog import Catalog
 from schemas.envelope import Envelope
 from tests.notifier import examples
@@ -169,6 +169,49 @@ def test_the_notifier_acts_on_what_it_reads_between_two_events(tmp_path: Path) -
         assert here.ops.told == [(event(1).id,), (event(3).id,)]
         assert (here.notice(event(4), "root").state, here.notice(event(4), "root").reason) == (State.SUPPRESSED, Reason.SILENCED)
         assert notifier.policies.routing.number == 2
+
+
+def test_what_stands_before_a_routing_is_not_judged_by_it_though_a_write_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path) as here:
+        notifier = here.start()
+        here.log.put(event(1), "shard-0")
+        here.log.put(published(1, "routes: {channel: ''}"), "shard-0")
+        with monkeypatch.context() as broken:
+            broken.setattr(here.ledger, "commit", unavailable)
+            with pytest.raises(LedgerUnavailable):
+                notifier.step()
+        drain(notifier)
+
+        assert here.notice(event(1)).reason is Reason.ROUTE_REMOVED  # it came before that, and waited
+        assert notifier.policies.routing.number == 1
+
+
+def test_what_stands_before_a_routing_is_not_judged_by_it_though_another_shard_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path) as here:
+        notifier = here.start()
+        here.log.put(event(1), "shard-0")
+        here.log.put(published(1, "routes: {channel: ''}"), "shard-0")
+        read = here.log.read
+
+        def throttled(shard: str, after: Position | None, limit: int) -> Batch:
+            return unavailable() if shard == "shard-1" else read(shard, after, limit)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(here.log, "read", throttled)
+            with pytest.raises(LedgerUnavailable):
+                notifier.step()
+        drain(notifier)
+
+        assert here.notice(event(1)).reason is Reason.ROUTE_REMOVED
+
+
+def unavailable(*_: object) -> NoReturn:
+    message = "the test says so"
+    raise LedgerUnavailable(message)
 
 
 def test_a_notifier_begins_with_what_was_decided_between_the_projection_and_its_marks() -> None:
