@@ -148,6 +148,7 @@ def test_dead_letters_are_looked_at_and_driven_again(stack: Central, findstream:
     assert stack
 
     assert findstream("notify", "ledger", "--json").json == {"notices": [], "tallies": []}
+    assert findstream("notify", "ledger", "--channel", "oncall", "--json").json == {"notices": [], "tallies": []}
     assert findstream("notify", "redrive", "--all", "--json").json == {"redriven": 0}
 
 
