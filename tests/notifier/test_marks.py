@@ -102,10 +102,9 @@ def test_no_mark_passes_what_a_failed_write_lost(tmp_path: Path, monkeypatch: py
             broken.setattr(here.ledger, "commit", fails)
             with pytest.raises(fault):
                 notifier.step()
-        notifier.turn(here.clock.now_us)
         stop = Event()
         stop.set()
-        notifier.run(stop)
+        notifier.run(stop)  # keeps what is to be kept, and ends
 
         again = here.start()
         again.step()
