@@ -8,6 +8,7 @@ Local AWS servers are fixtures that any test can ask for.
 """
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -34,3 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
         if item.get_closest_marker("torture") and os.environ.get("FINDSTREAM_TORTURE") != "1":
             item.add_marker(left_out)
+
+
+@pytest.fixture
+def strace() -> str:
+    """The tool that shows what a process asks of the kernel."""
+    found = shutil.which("strace")
+    if not found:
+        if os.environ.get("CI"):
+            pytest.fail("strace is not installed, and durability is not to be taken on trust")
+        pytest.skip("strace is not installed")
+    return found

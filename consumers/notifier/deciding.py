@@ -36,6 +36,7 @@ STEP_US: Final = 60 * MICROSECONDS
 BATCH: Final = 1000
 """Events that are read of a shard in a step."""
 MARKED_US: Final = 200_000
+"""How much later, in microseconds, marks are kept at the latest while nothing is decided."""
 
 _LONGEST_RESOURCE: Final = 200
 """Bytes (UTF-8) of a resource that a cause keeps: a digest has a thousand causes, and an item of DynamoDB 400 KB."""
@@ -114,8 +115,12 @@ class Decider:
         return read, {draft.notice.channel for draft in drafts}
 
     def keep(self) -> None:
-        """Keep how far the log was read. Before the end of who is started again later."""
-        self._commit(self._unkept, [], Change())
+        """Keep how far the log was read, unless a write failed: what that came to is not known, and a mark must not go back.
+
+        Call it before the end of who is started again later. Raises ``LedgerUnavailable``, ``LedgerTaken``.
+        """
+        if self._loaded:
+            self._commit(self._unkept, [], Change())
 
     def _load(self) -> None:
         groups = list(self._ledger.groups())

@@ -54,10 +54,9 @@ def _run(rate: int, length_seconds: float) -> list[float]:
         for name in ("reader", "producer"):
             ends[name][0].send("go")
         appended: Appended = ends["producer"][0].recv()
-        time.sleep(0.2)
-        for name in ("reader", "projector"):
-            ends[name][0].send("stop")
+        ends["reader"][0].send({shard: sequence for _, positions in appended for shard, sequence in positions.items()})
         seen: Seen = ends["reader"][0].recv()
+        ends["projector"][0].send("stop")
         for _, process in ends.values():
             process.join()
     return _delays(appended, seen)
@@ -117,7 +116,10 @@ def _read(path: Path, parent: Connection, _rate: int, _length_seconds: float) ->
         parent.send("ready")
         parent.recv()
         known: dict[str, int] = {}
-        while not parent.poll():
+        last: dict[str, int] | None = None
+        while last is None or any(known.get(shard, -1) < sequence for shard, sequence in last.items()):
+            if last is None and parent.poll():
+                last = parent.recv()
             with generation.reading() as rows:
                 told = {shard: position.sequence for shard, position in rows.checkpoints().items()}
             if told != known:

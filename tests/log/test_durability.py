@@ -1,26 +1,12 @@
 """Durable before acknowledged, as the kernel sees it: under strace a sync of the WAL stands before each acknowledgement."""
 
-import os
 import re
-import shutil
 from pathlib import Path
-
-import pytest
 
 from tests.log.running import acknowledged, appender
 
 BATCHES = 6
 CALL = re.compile(r"\d+ +(?P<name>\w+)\(\d+<(?P<file>[^>]*)>(?:, \"(?P<data>[^\"]*))?")
-
-
-@pytest.fixture
-def strace() -> str:
-    found = shutil.which("strace")
-    if not found:
-        if os.environ.get("CI"):
-            pytest.fail("strace is not installed, and durability is not to be taken on trust")
-        pytest.skip("strace is not installed")
-    return found
 
 
 def trace_of_an_appender(strace: str, path: Path, *options: str) -> list[re.Match[str]]:

@@ -1,28 +1,14 @@
 """Written down before it is sent, as the kernel sees it: under strace a sync of the ledger stands before each request."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from tests.notifier.fake_slack import FakeSlack
 
 COUNT = 5
 CALL = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\(\d+<(?P<file>[^>]*)>")
-
-
-@pytest.fixture
-def strace() -> str:
-    found = shutil.which("strace")
-    if not found:
-        if os.environ.get("CI"):
-            pytest.fail("strace is not installed, and durability is not to be taken on trust")
-        pytest.skip("strace is not installed")
-    return found
 
 
 def trace_of_a_notifier(strace: str, home: Path, *options: str) -> list[re.Match[str]]:

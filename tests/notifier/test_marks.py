@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 from threading import Event
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -110,6 +110,30 @@ def test_no_mark_passes_what_a_failed_write_lost(tmp_path: Path, monkeypatch: py
         again.step()
         again.deliver("ops")
         assert here.ops.told == [(event(1).id,)]
+
+
+def test_no_mark_goes_back_after_a_write_that_was_kept_though_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path) as here:
+        notifier = here.start()
+        for number in (1, 2):
+            put(here, number, type=NOBODYS)
+            notifier.step()
+        last = put(here, 3)
+        commit = here.ledger.commit
+
+        def kept_all_the_same(*arguments: Any) -> NoReturn:
+            commit(*arguments)
+            unavailable()
+
+        with monkeypatch.context() as broken:
+            broken.setattr(here.ledger, "commit", kept_all_the_same)
+            with pytest.raises(LedgerUnavailable):
+                notifier.step()
+        stop = Event()
+        stop.set()
+        notifier.run(stop)
+
+        assert kept(here) == last
 
 
 def test_a_decision_waits_for_the_disk_only_if_a_fact_of_it_goes_to_the_log(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from consumers.notifier import item
 from consumers.notifier.errors import LedgerUnavailable
 from consumers.notifier.floors import concerning
 from consumers.notifier.notice import Reason, State
+from consumers.notifier.notifier import Notifier
 from consumers.notifier.policing import KEPT_US, Policing
 from consumers.notifier.routing import text
 from consumers.notifier.routing.tree import Policies
@@ -175,9 +176,7 @@ def test_what_stands_before_a_routing_is_not_judged_by_it_though_a_write_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world(tmp_path) as here:
-        notifier = here.start()
-        here.log.put(event(1), "shard-0")
-        here.log.put(published(1, "routes: {channel: ''}"), "shard-0")
+        notifier = before_a_routing(here)
         with monkeypatch.context() as broken:
             broken.setattr(here.ledger, "commit", unavailable)
             with pytest.raises(LedgerUnavailable):
@@ -192,9 +191,7 @@ def test_what_stands_before_a_routing_is_not_judged_by_it_though_another_shard_c
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world(tmp_path) as here:
-        notifier = here.start()
-        here.log.put(event(1), "shard-0")
-        here.log.put(published(1, "routes: {channel: ''}"), "shard-0")
+        notifier = before_a_routing(here)
         read = here.log.read
 
         def throttled(shard: str, after: Position | None, limit: int) -> Batch:
@@ -207,6 +204,14 @@ def test_what_stands_before_a_routing_is_not_judged_by_it_though_another_shard_c
         drain(notifier)
 
         assert here.notice(event(1)).reason is Reason.ROUTE_REMOVED
+
+
+def before_a_routing(here: World) -> Notifier:
+    """A notifier with something to read that happened before a routing by which nobody is told."""
+    notifier = here.start()
+    here.log.put(event(1), "shard-0")
+    here.log.put(published(1, "routes: {channel: ''}"), "shard-0")
+    return notifier
 
 
 def unavailable(*_: object) -> NoReturn:
