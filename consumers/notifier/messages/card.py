@@ -27,8 +27,8 @@ class Card:
 
     ``details`` are names and texts, of which none is empty, the ones that every card ends with among them. ``resources`` are
     the first few. ``link`` leads to the finding's page, of an alert to that of its first finding, and to the first page for
-    what has none. A later event of an alert
-    has title, severity, place and resources of the one that raised it, as far as that is known.
+    what has none. A later event of an alert has title, severity, place and resources of the one that raised it, as far as
+    that is known.
     """
 
     event_id: str
